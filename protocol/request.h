@@ -1,0 +1,190 @@
+/* request.h: what a client asks, as structs and as bytes.
+ *
+ * Body of a request: optional fields in the order of their flag bits, then the fields of the
+ * opcode. `block` is a varint length and that many bytes; `rest` is all that is left of the body.
+ *
+ *      HELLO    version_min u16, version_max u16, features u64, client name block
+ *      PING     rest: any bytes, echoed
+ *      GET, EXISTS, META, DELETE     rest: key
+ *      MGET     count varint, count times: key block
+ *      PUT      user flags u32, key block, rest: value
+ *      BATCH    count varint, count times an item:
+ *                 kind u8 (1 put, 2 delete), item flags u8,
+ *                 optional fields by item flag bit, lowest first:
+ *                   0x01 ttl ms u64 | 0x02 expire at ms u64 | 0x04 condition (as the request's)
+ *                   | 0x08 value checksum u64 | 0x10 user flags u32
+ *                 key block, and for a put: value block
+ *      SCAN, COUNT   range flags u8, limit varint, page bytes varint, from block, to block,
+ *                    cursor block
+ *      STATS    rest: section name, empty for all
+ *
+ * Decoding borrows: each slice of a request points into the frame and lives as long as the received
+ * bytes. wire_request_decode checks everything, lists included, so that walking them afterwards
+ * cannot meet a surprise. Encoding appends one whole frame to a buffer, or nothing. Pure functions,
+ * any thread. Part of the door protocol/wire.h. */
+#ifndef KVD_PROTOCOL_REQUEST_H
+#define KVD_PROTOCOL_REQUEST_H
+
+#include "protocol/frame.h"
+
+#define WIRE_RETRY_CLIENT_BYTES 16u
+#define WIRE_NAMESPACE_BYTES_MAX 255u
+#define WIRE_NAME_BYTES_MAX 255u     /* client and server name, stats section and names */
+#define WIRE_CURSOR_BYTES_MAX 65536u /* opaque; larger than any key */
+
+/* The most that a request may ask; published in HELLO. Decoding refuses what is above. */
+struct wire_limits {
+    uint32_t frame_max;           /* body bytes of a frame, either direction */
+    uint32_t key_max;             /* bytes; a key has at least 1 */
+    uint32_t value_max;           /* bytes; a value may be empty */
+    uint32_t requests_max;        /* unanswered requests a connection */
+    uint32_t mget_keys_max;       /* keys of one MGET */
+    uint32_t batch_items_max;     /* items of one BATCH */
+    uint32_t batch_bytes_max;     /* sum of key and value bytes of one BATCH */
+    uint32_t scan_entries_max;    /* entries of one page of SCAN */
+    uint32_t scan_page_bytes_max; /* body bytes of one page of SCAN */
+    uint64_t memory_bytes;        /* the server's memory limit, for information */
+    uint8_t durability;           /* enum wire_durability a write has by default */
+};
+
+/* The optional fields of a request. `flags` says which are there; others are 0. */
+struct wire_options {
+    uint32_t flags;       /* enum wire_flag */
+    uint32_t deadline_ms; /* budget from arrival; the work is dropped if not begun by then */
+    uint8_t durability;   /* enum wire_durability */
+    uint8_t condition;    /* enum wire_condition */
+    uint8_t retry_client[WIRE_RETRY_CLIENT_BYTES];
+    uint64_t retry_sequence;
+    uint64_t ttl_ms;       /* from arrival */
+    uint64_t expire_at_ms; /* since 1970 UTC, by the server's clock */
+    uint64_t version;      /* for WIRE_CONDITION_VERSION */
+    uint64_t snapshot;
+    uint64_t transaction;
+    struct slice namespace_name;
+    uint64_t checksum;       /* XXH3-64, seed 0, of the raw value */
+    struct slice extensions; /* the entries; walk with wire_extension_next */
+};
+
+/* One entry of the extension block: type u16, length varint, bytes. A receiver that does not know
+ * the type skips it, unless the critical bit is set: then it refuses with UNSUPPORTED. */
+#define WIRE_EXTENSION_CRITICAL 0x8000u
+
+struct wire_extension {
+    uint16_t type; /* critical bit included */
+    struct slice bytes;
+};
+
+/* A list that is walked where it lies, and the items left in it. */
+struct wire_list {
+    uint32_t count;
+    struct slice bytes;
+};
+
+enum wire_item_kind { WIRE_ITEM_PUT = 1, WIRE_ITEM_DELETE = 2 };
+
+enum wire_item_flag {
+    WIRE_ITEM_TTL = 1 << 0,
+    WIRE_ITEM_EXPIRE_AT = 1 << 1,
+    WIRE_ITEM_CONDITION = 1 << 2,
+    WIRE_ITEM_CHECKSUM = 1 << 3,
+    WIRE_ITEM_USER_FLAGS = 1 << 4,
+};
+
+/* One write of a BATCH. A delete has neither value, expiry, checksum nor user flags. */
+struct wire_item {
+    uint8_t kind;      /* enum wire_item_kind */
+    uint8_t flags;     /* enum wire_item_flag; fields that are not announced are 0 */
+    uint8_t condition; /* enum wire_condition */
+    uint32_t user_flags;
+    uint64_t version; /* for WIRE_CONDITION_VERSION */
+    uint64_t ttl_ms;
+    uint64_t expire_at_ms;
+    uint64_t checksum;
+    struct slice key;
+    struct slice value;
+};
+
+enum wire_range_flag {
+    WIRE_RANGE_REVERSE = 1 << 0,   /* from the greatest key down */
+    WIRE_RANGE_KEYS_ONLY = 1 << 1, /* entries without value bytes */
+    WIRE_RANGE_PREFIX = 1 << 2,    /* `from` is a prefix, `to` is empty */
+};
+
+/* Keys in [from, to); an empty `from` starts at the first key, an empty `to` ends behind the last.
+ * Reverse walks the same set from its other end. */
+struct wire_range {
+    uint8_t flags;  /* enum wire_range_flag; keys-only has no meaning for COUNT */
+    uint32_t limit; /* entries wanted of this page (COUNT: entries to walk); 0 = server's max */
+    uint32_t page_bytes; /* body bytes wanted of this page; 0 = server's choice */
+    struct slice from;
+    struct slice to;
+    struct slice cursor; /* empty, or what the page before returned, with all else unchanged */
+};
+
+struct wire_request {
+    uint32_t id;
+    uint16_t opcode; /* enum wire_opcode; one that is served */
+    struct wire_options options;
+    struct slice key;      /* GET, EXISTS, META, DELETE, PUT */
+    struct slice value;    /* PUT */
+    uint32_t user_flags;   /* PUT: 32 bits of the user's, stored with the value */
+    struct slice payload;  /* PING: the bytes to echo; STATS: the section; HELLO: the client name */
+    struct wire_list list; /* MGET: keys; BATCH: items */
+    struct wire_range range; /* SCAN, COUNT */
+    uint16_t version_min;    /* HELLO */
+    uint16_t version_max;    /* HELLO */
+    uint64_t features;       /* HELLO: what the client can speak */
+};
+
+/* Why a request was refused, for the error reply. */
+struct wire_refusal {
+    const char *text; /* static: "key is longer than key_max" */
+    uint32_t item;    /* index in the list, or WIRE_NO_ITEM */
+    uint64_t detail;  /* the limit that was passed, or the flag bits at fault, or 0 */
+};
+
+#define WIRE_NO_ITEM UINT32_MAX
+
+/* Reads the request of a frame of kind REQUEST. `agreed` are the flags that HELLO agreed on (0
+ * before it). Fills *refusal_out when it fails. The connection may go on after any of these errors,
+ * since the frame's length is sound:
+ * Errors: UNSUPPORTED for an opcode that is not served, a flag that is not agreed, or a critical
+ * extension; INVALID for a field out of its range, a flag without meaning for this opcode, fields
+ * that contradict each other; TOO_LARGE for what is above a limit; PROTOCOL for a body that is
+ * shorter or longer than its fields. */
+enum status wire_request_decode(const struct wire_frame *frame, const struct wire_limits *limits,
+                                uint32_t agreed, struct wire_request *request_out,
+                                struct wire_refusal *refusal_out) MUST_CHECK;
+
+/* Takes the next key of an MGET's list. Errors: END; PROTOCOL if the list was not checked by
+ * wire_request_decode. */
+enum status wire_list_next_key(struct wire_list *list, struct slice *key_out) MUST_CHECK;
+
+/* Takes the next item of a BATCH's list. Errors as above. */
+enum status wire_list_next_item(struct wire_list *list, struct wire_item *item_out) MUST_CHECK;
+
+/* Takes the next entry of an extension block, as long as *rest is not empty. Errors: END,
+ * PROTOCOL. */
+enum status wire_extension_next(struct slice *rest,
+                                struct wire_extension *extension_out) MUST_CHECK;
+
+/* Appends the request as one frame; flags are options.flags. MGET and BATCH take their list as
+ * bytes made by wire_list_add_key and wire_list_add_item. The values are not checked against
+ * limits: that is the receiver's business. Errors of buffer_reserve, TOO_LARGE above
+ * WIRE_BODY_CEILING; nothing is appended then. */
+enum status wire_request_encode(struct buffer *buffer,
+                                const struct wire_request *request) MUST_CHECK;
+
+/* The same for a PUT, without the value's bytes: the sender sends request->value directly behind.
+ */
+enum status wire_request_encode_head(struct buffer *buffer,
+                                     const struct wire_request *request) MUST_CHECK;
+
+/* Append one element of a list to `bytes` (the caller counts them). Errors of buffer_reserve;
+ * nothing is appended then. */
+enum status wire_list_add_key(struct buffer *bytes, struct slice key) MUST_CHECK;
+enum status wire_list_add_item(struct buffer *bytes, const struct wire_item *item) MUST_CHECK;
+enum status wire_extension_add(struct buffer *bytes, uint16_t type,
+                               struct slice content) MUST_CHECK;
+
+#endif

@@ -1,0 +1,203 @@
+/* response.h: what the server answers, as structs and as bytes.
+ *
+ * Each request gets exactly one response, in the order of the requests, with the request's id. The
+ * header's code is the wire status. The body of a status other than OK is an error body; the body
+ * of OK depends on the opcode that was asked:
+ *
+ *      error     empty, or: item u32 (0xFFFFFFFF none), detail u64, rest: text in UTF-8
+ *      HELLO     version u16, features u64, count u16, count times limit {id u16, value u64},
+ *                rest: server name
+ *      PING      rest: the bytes sent
+ *      GET       record, rest: value
+ *      META      record
+ *      EXISTS    version u64
+ *      PUT, DELETE, BATCH     version u64 (of the commit)
+ *      MGET      count u32, count times an entry: status u16, and
+ *                  OK: record, value_len bytes;  NOT_FOUND: nothing;  others: text block
+ *      SCAN      page flags u8 (1 = end), count u32, count times an entry: key block, record,
+ *                  value_len bytes (none when keys-only); cursor block (empty at the end)
+ *      COUNT     page flags u8 (1 = end), count u64, cursor block (empty at the end)
+ *      STATS     count u32, count times: name block, value block (text)
+ *
+ *      record    version u64, expires at ms u64 (0 never), value_len u64, user flags u32, and
+ *                checksum u64 if the response's flags have CHECKSUM
+ *
+ * A value always comes last, so that the server can begin a record, let the store append the value
+ * to the same buffer, and fill in the record when it knows it:
+ *
+ *      wire_response_begin(buffer, id, STATUS_OK, flags, &mark)
+ *      wire_record_begin(buffer, flags, &record_mark)
+ *      ... the store appends the value ...
+ *      wire_record_finish(buffer, record_mark, flags, &record)
+ *      wire_response_finish(buffer, mark)
+ *
+ * On a failure half-way: buffer_rollback(buffer, mark) and wire_response_error. Pure functions, any
+ * thread; decoding borrows from the frame. Part of the door protocol/wire.h. */
+#ifndef KVD_PROTOCOL_RESPONSE_H
+#define KVD_PROTOCOL_RESPONSE_H
+
+#include "protocol/request.h"
+
+#define WIRE_RECORD_BYTES 28u
+#define WIRE_CHECKSUM_BYTES 8u
+
+/* What is known of a stored value besides its bytes. */
+struct wire_record {
+    uint64_t version;       /* of the commit that wrote it */
+    uint64_t expires_at_ms; /* since 1970 UTC, by the server's clock; 0 never */
+    uint64_t value_len;     /* bytes of the raw value */
+    uint32_t user_flags;
+    bool has_checksum;
+    uint64_t checksum; /* XXH3-64, seed 0, of the raw value; valid if has_checksum */
+};
+
+enum wire_page_flag { WIRE_PAGE_END = 1 << 0 };
+
+/* Ids of the limits that HELLO publishes. A reader skips ids that it does not know. */
+enum wire_limit {
+    WIRE_LIMIT_FRAME_MAX = 1,
+    WIRE_LIMIT_KEY_MAX = 2,
+    WIRE_LIMIT_VALUE_MAX = 3,
+    WIRE_LIMIT_REQUESTS_MAX = 4,
+    WIRE_LIMIT_MGET_KEYS_MAX = 5,
+    WIRE_LIMIT_BATCH_ITEMS_MAX = 6,
+    WIRE_LIMIT_BATCH_BYTES_MAX = 7,
+    WIRE_LIMIT_SCAN_ENTRIES_MAX = 8,
+    WIRE_LIMIT_SCAN_PAGE_BYTES_MAX = 9,
+    WIRE_LIMIT_MEMORY_BYTES = 10,
+    WIRE_LIMIT_DURABILITY = 11,
+};
+
+struct wire_hello {
+    uint16_t version;          /* chosen: the highest that both can */
+    uint64_t features;         /* agreed; low 32 bits: the flags that requests may carry */
+    struct wire_limits limits; /* those not sent are 0 */
+    struct slice server_name;
+};
+
+/* --- writing: the server's side. All append to `buffer`; Errors of buffer_reserve unless said. */
+
+/* Begins a response; *mark_out is for wire_response_finish, or for buffer_rollback. `flags` is 0 or
+ * WIRE_FLAG_CHECKSUM (when records will carry a checksum). */
+enum status wire_response_begin(struct buffer *buffer, uint32_t id, enum status status,
+                                uint32_t flags, size_t *mark_out) MUST_CHECK;
+
+/* Fills in the body length. Errors: TOO_LARGE above WIRE_BODY_CEILING. */
+enum status wire_response_finish(struct buffer *buffer, size_t mark) MUST_CHECK;
+
+/* A whole error response (status is not OK). `refusal` may be NULL: the body is empty then. For
+ * EXISTS and VERSION_MISMATCH the detail is the present version (0 if the key is absent). On error
+ * nothing is appended. */
+enum status wire_response_error(struct buffer *buffer, uint32_t id, enum status status,
+                                const struct wire_refusal *refusal) MUST_CHECK;
+
+/* The same with a text made at run time. */
+enum status wire_response_error_text(struct buffer *buffer, uint32_t id, enum status status,
+                                     uint64_t detail, struct slice text) MUST_CHECK;
+
+/* Whole responses. On error nothing is appended. */
+enum status wire_response_hello(struct buffer *buffer, uint32_t id,
+                                const struct wire_hello *hello) MUST_CHECK;
+enum status wire_response_ping(struct buffer *buffer, uint32_t id, struct slice payload) MUST_CHECK;
+enum status wire_response_version(struct buffer *buffer, uint32_t id, uint64_t version) MUST_CHECK;
+enum status wire_response_meta(struct buffer *buffer, uint32_t id,
+                               const struct wire_record *record) MUST_CHECK;
+enum status wire_response_count(struct buffer *buffer, uint32_t id, uint64_t count,
+                                struct slice cursor, bool at_end) MUST_CHECK;
+
+/* Leaves room for a record (with its checksum if `flags` has WIRE_FLAG_CHECKSUM); the value goes
+ * directly behind. */
+enum status wire_record_begin(struct buffer *buffer, uint32_t flags, size_t *mark_out) MUST_CHECK;
+
+/* Fills in the record begun at `mark`; cannot fail. `flags` as given to begin. The caller sets
+ * value_len: the bytes appended since, or the stored length when they are left out (keys-only). */
+void wire_record_finish(struct buffer *buffer, size_t mark, uint32_t flags,
+                        const struct wire_record *record);
+
+/* The raw value bytes appended since wire_record_begin: for their checksum. Valid until the buffer
+ * grows. */
+struct slice wire_record_value(const struct buffer *buffer, size_t mark, uint32_t flags);
+
+/* MGET, SCAN, STATS: between wire_response_begin and finish, a list whose count is filled in at the
+ * end.
+ *
+ *   MGET  wire_list_begin, per key: wire_mget_entry_begin + record + value, or
+ * wire_mget_entry_error SCAN  wire_page_begin, per entry: wire_scan_entry_begin + record + value;
+ * wire_page_finish STATS wire_list_begin, per line: wire_stats_entry
+ *
+ * An entry that does not fit any more: buffer_rollback to where it began and do not count it. An
+ * MGET reply may answer fewer keys than asked, but at least one: the client asks for the rest. */
+enum status wire_list_begin(struct buffer *buffer, size_t *mark_out) MUST_CHECK;
+void wire_list_finish(struct buffer *buffer, size_t mark, uint32_t count);
+
+enum status wire_mget_entry_begin(struct buffer *buffer) MUST_CHECK; /* then wire_record_begin */
+enum status wire_mget_entry_error(struct buffer *buffer, enum status status, struct slice text)
+    MUST_CHECK; /* NOT_FOUND: the text is left out */
+
+enum status wire_page_begin(struct buffer *buffer, size_t *mark_out) MUST_CHECK;
+enum status wire_scan_entry_begin(struct buffer *buffer,
+                                  struct slice key) MUST_CHECK; /* then wire_record_begin */
+
+/* Ends the page: appends the cursor, fills in count and flags. A page that is not the last has a
+ * cursor of at least one byte and at most WIRE_CURSOR_BYTES_MAX. */
+enum status wire_page_finish(struct buffer *buffer, size_t mark, uint32_t count,
+                             struct slice cursor, bool at_end) MUST_CHECK;
+
+enum status wire_stats_entry(struct buffer *buffer, struct slice name,
+                             struct slice value) MUST_CHECK;
+
+/* --- reading: the client's side. */
+
+struct wire_error {
+    uint32_t item;     /* index in the list, or WIRE_NO_ITEM */
+    uint64_t detail;   /* present version, limit or flag bits; 0 none */
+    struct slice text; /* borrowed; may be empty */
+};
+
+struct wire_entry {
+    enum status status; /* MGET: of this key; SCAN: OK */
+    struct slice key;   /* SCAN */
+    struct slice text;  /* MGET: what went wrong, if not OK or NOT_FOUND */
+    struct wire_record record;
+    struct slice value; /* empty when keys-only */
+};
+
+struct wire_page {
+    bool at_end;
+    uint64_t count;        /* COUNT: the number; SCAN: entries in the list */
+    struct wire_list list; /* SCAN */
+    struct slice cursor;   /* empty at the end */
+};
+
+struct wire_response {
+    uint32_t id;
+    enum status status;
+    uint32_t flags;
+    uint16_t opcode;           /* of the request, as given */
+    struct wire_error error;   /* status is not OK */
+    struct wire_hello hello;   /* HELLO */
+    uint64_t version;          /* PUT, DELETE, BATCH, EXISTS */
+    struct wire_record record; /* GET, META */
+    struct slice payload;      /* GET: the value; PING: the bytes */
+    struct wire_list list;     /* MGET: entries; STATS: lines */
+    struct wire_page page;     /* SCAN, COUNT */
+    bool keys_only;            /* SCAN, as given */
+};
+
+/* Reads the response of a frame of kind RESPONSE to a request of `opcode` (keys_only: as the SCAN
+ * asked). Lists are checked to their end. Errors: PROTOCOL; UNSUPPORTED for flags this version does
+ * not know. *reason_out is a static text then. */
+enum status wire_response_decode(const struct wire_frame *frame, uint16_t opcode, bool keys_only,
+                                 struct wire_response *response_out,
+                                 const char **reason_out) MUST_CHECK;
+
+/* Takes the next entry of response->list (MGET) or response->page.list (SCAN). Errors: END;
+ * PROTOCOL if the list was not checked. */
+enum status wire_response_next_entry(struct wire_response *response,
+                                     struct wire_entry *entry_out) MUST_CHECK;
+
+/* Takes the next line of STATS. Errors as above. */
+enum status wire_response_next_stat(struct wire_response *response, struct slice *name_out,
+                                    struct slice *value_out) MUST_CHECK;
+
+#endif

@@ -1,0 +1,412 @@
+/* memtable.c: see memtable.h. */
+#include "storage/memtable.h"
+
+#include "protocol/base/assert.h"
+#include "protocol/base/bytes.h"
+#include "protocol/base/memory.h"
+#include "storage/arena.h"
+#include "storage/ikey.h"
+
+#include <stdatomic.h>
+
+#define HEIGHT_MAX 14    /* 4^14 nodes and more */
+#define HEIGHT_BRANCH 4u /* one node in four reaches the next level */
+#define SHARES_FIRST 16
+
+/* next[] has `height` links; the internal key and the entry follow it. */
+struct node {
+    uint64_t head; /* first eight bytes of the user key, big-endian, zero padded */
+    uint32_t namespace_id;
+    uint32_t key_bytes; /* of the internal key */
+    uint32_t entry_bytes;
+    uint32_t height;
+    _Atomic(struct node *) next[]; /* release by the writer, acquire by readers */
+};
+
+struct memtable {
+    _Atomic uint32_t refs; /* acq_rel on the way down */
+    /* commit thread */
+    struct arena arena;
+    uint64_t random;
+    struct segment_share *shares; /* owned; ascending */
+    size_t share_count;
+    size_t share_capacity;
+    /* written by the commit thread, read by any: relaxed figures */
+    _Atomic uint32_t height;
+    _Atomic size_t bytes;
+    _Atomic uint64_t entries;
+    _Atomic uint64_t version_min;
+    _Atomic uint64_t version_max;
+    _Atomic uint64_t log_bytes;
+    _Atomic uint64_t first_segment;
+    struct node *first; /* the node before all others, of full height; in the arena */
+};
+
+static uint8_t *node_key(const struct node *node) {
+    return (uint8_t *)(uintptr_t)&node->next[node->height];
+}
+
+static struct slice node_ikey(const struct node *node) {
+    return slice_make(node_key(node), node->key_bytes);
+}
+
+static struct slice node_entry(const struct node *node) {
+    return slice_make(node_key(node) + node->key_bytes, node->entry_bytes);
+}
+
+static struct node *node_next(const struct node *node, uint32_t level) {
+    return atomic_load_explicit(&node->next[level], memory_order_acquire);
+}
+
+static size_t node_size(uint32_t height, size_t key_bytes, size_t entry_bytes) {
+    return sizeof(struct node) + height * sizeof(struct node *) + key_bytes + entry_bytes;
+}
+
+size_t memtable_node_bytes(size_t row_bytes, size_t entry_bytes) {
+    return node_size(HEIGHT_MAX, row_bytes + IKEY_VERSION_BYTES, entry_bytes) + 8;
+}
+
+/* A search target, taken apart once. */
+struct target {
+    struct slice row;
+    uint64_t head;
+    uint64_t version;
+    uint32_t namespace_id;
+};
+
+static uint64_t key_head(struct slice user_key) {
+    uint8_t bytes[8] = {0};
+    if (user_key.len >= sizeof bytes) {
+        return __builtin_bswap64(load_u64(user_key.ptr));
+    }
+    if (user_key.len > 0) {
+        memcpy(bytes, user_key.ptr, user_key.len);
+    }
+    return __builtin_bswap64(load_u64(bytes));
+}
+
+static struct target target_make(struct slice row, uint64_t version) {
+    return (struct target){row, key_head(row_user_key(row)), version, row_namespace(row)};
+}
+
+/* Whether the node stands before the target: smaller row, or same row and newer version. */
+static bool node_is_before(const struct node *node, const struct target *target) {
+    struct slice ikey;
+    int order;
+
+    if (__builtin_expect(node->namespace_id != target->namespace_id, 0)) {
+        return node->namespace_id < target->namespace_id;
+    }
+    if (node->head != target->head) {
+        return node->head < target->head;
+    }
+    ikey = node_ikey(node);
+    order = slice_compare(ikey_row(ikey), target->row);
+    return order != 0 ? order < 0 : ikey_version(ikey) > target->version;
+}
+
+static uint32_t current_height(const struct memtable *memtable) {
+    return atomic_load_explicit(&memtable->height, memory_order_relaxed);
+}
+
+/* The first node not before the target; the last before it on each level in `before` if wanted. */
+static struct node *find(const struct memtable *memtable, const struct target *target,
+                         struct node **before) {
+    struct node *node = memtable->first;
+    struct node *next = NULL;
+    uint32_t level = current_height(memtable);
+
+    while (level-- > 0) {
+        struct node *bound = next; /* known not to be before the target */
+        next = node_next(node, level);
+        while (next && next != bound && node_is_before(next, target)) {
+            node = next;
+            next = node_next(node, level);
+            __builtin_prefetch(next);
+        }
+        if (before) {
+            before[level] = node;
+        }
+    }
+    return next;
+}
+
+static uint32_t random_height(struct memtable *memtable) {
+    uint32_t height = 1;
+    uint64_t bits;
+
+    memtable->random ^= memtable->random << 13; /* xorshift64, Marsaglia 2003 */
+    memtable->random ^= memtable->random >> 7;
+    memtable->random ^= memtable->random << 17;
+    for (bits = memtable->random; height < HEIGHT_MAX && bits % HEIGHT_BRANCH == 0;
+         bits /= HEIGHT_BRANCH) {
+        height++;
+    }
+    return height;
+}
+
+static struct node *node_create(struct memtable *memtable, uint32_t height, size_t key_bytes,
+                                size_t entry_bytes) {
+    struct node *node = arena_take(&memtable->arena, node_size(height, key_bytes, entry_bytes));
+
+    *node = (struct node){
+        .key_bytes = (uint32_t)key_bytes, .entry_bytes = (uint32_t)entry_bytes, .height = height};
+    for (uint32_t i = 0; i < height; i++) {
+        atomic_init(&node->next[i], NULL);
+    }
+    return node;
+}
+
+enum status memtable_create(struct memtable **memtable_out) {
+    struct memtable *memtable = memory_alloc_zeroed(sizeof *memtable);
+    size_t first_bytes = node_size(HEIGHT_MAX, 0, 0) + 8;
+
+    if (!memtable) {
+        return STATUS_NO_MEMORY;
+    }
+    arena_init(&memtable->arena);
+    memtable->shares = memory_alloc_array(SHARES_FIRST, sizeof *memtable->shares);
+    if (!memtable->shares ||
+        arena_reserve(&memtable->arena, first_bytes, first_bytes) != STATUS_OK) {
+        memory_free(memtable->shares);
+        memory_free(memtable);
+        return STATUS_NO_MEMORY;
+    }
+    memtable->share_capacity = SHARES_FIRST;
+    memtable->random = UINT64_C(0x9E3779B97F4A7C15);
+    memtable->first = node_create(memtable, HEIGHT_MAX, 0, 0);
+    atomic_init(&memtable->refs, 1);
+    atomic_init(&memtable->height, 1);
+    atomic_init(&memtable->version_min, UINT64_MAX);
+    atomic_init(&memtable->first_segment, UINT64_MAX);
+    *memtable_out = memtable;
+    return STATUS_OK;
+}
+
+void memtable_ref(struct memtable *memtable) {
+    atomic_fetch_add_explicit(&memtable->refs, 1, memory_order_relaxed);
+}
+
+void memtable_unref(struct memtable *memtable) {
+    uint32_t before = atomic_fetch_sub_explicit(&memtable->refs, 1, memory_order_acq_rel);
+
+    ASSERT(before > 0);
+    if (before == 1) {
+        arena_deinit(&memtable->arena);
+        memory_free(memtable->shares);
+        memory_free(memtable);
+    }
+}
+
+enum status memtable_reserve(struct memtable *memtable, size_t bytes, size_t node_bytes_max) {
+    /* One more segment at most: a commit lies in one. */
+    if (memtable->share_count == memtable->share_capacity) {
+        size_t capacity = memtable->share_capacity * 2;
+        struct segment_share *shares =
+            memory_resize(memtable->shares, capacity * sizeof *memtable->shares);
+        if (!shares) {
+            return STATUS_NO_MEMORY;
+        }
+        memtable->shares = shares;
+        memtable->share_capacity = capacity;
+    }
+    return arena_reserve(&memtable->arena, bytes, node_bytes_max);
+}
+
+/* Segments ascend as commits do, so the newest share is the last one. */
+static void note_reference(struct memtable *memtable, const struct value_ref *ref) {
+    struct segment_share *last =
+        memtable->share_count ? &memtable->shares[memtable->share_count - 1] : NULL;
+
+    if (!last || last->segment != ref->segment) {
+        ASSERT(!last || last->segment < ref->segment);
+        ASSERT(memtable->share_count < memtable->share_capacity);
+        last = &memtable->shares[memtable->share_count++];
+        *last = (struct segment_share){.segment = ref->segment};
+    }
+    last->records++;
+    last->bytes += ref->stored_bytes;
+}
+
+static void note_version(struct memtable *memtable, uint64_t version) {
+    if (atomic_load_explicit(&memtable->version_min, memory_order_relaxed) > version) {
+        atomic_store_explicit(&memtable->version_min, version, memory_order_relaxed);
+    }
+    if (atomic_load_explicit(&memtable->version_max, memory_order_relaxed) < version) {
+        atomic_store_explicit(&memtable->version_max, version, memory_order_relaxed);
+    }
+}
+
+void memtable_insert(struct memtable *memtable, struct slice row, uint64_t version,
+                     const struct entry *entry) {
+    struct target target = target_make(row, version);
+    uint32_t height = random_height(memtable);
+    size_t payload_bytes = entry_bytes(entry);
+    struct node *before[HEIGHT_MAX];
+    struct node *node;
+
+    while (current_height(memtable) < height) {
+        atomic_fetch_add_explicit(&memtable->height, 1, memory_order_relaxed);
+    }
+    find(memtable, &target, before);
+    node = node_create(memtable, height, row.len + IKEY_VERSION_BYTES, payload_bytes);
+    node->head = target.head;
+    node->namespace_id = target.namespace_id;
+    ikey_store(node_key(node), row, version);
+    entry_store(node_key(node) + node->key_bytes, entry);
+    for (uint32_t level = 0; level < height; level++) {
+        atomic_store_explicit(&node->next[level], node_next(before[level], level),
+                              memory_order_relaxed);
+        atomic_store_explicit(&before[level]->next[level], node, memory_order_release);
+    }
+    if (entry->kind == ENTRY_REFERENCE) {
+        note_reference(memtable, &entry->ref);
+    }
+    note_version(memtable, version);
+    atomic_fetch_add_explicit(&memtable->entries, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&memtable->bytes, node_size(height, node->key_bytes, payload_bytes),
+                              memory_order_relaxed);
+}
+
+bool memtable_get(const struct memtable *memtable, struct slice row, uint64_t version,
+                  struct memtable_hit *hit_out) {
+    struct target target = target_make(row, version);
+    struct node *node = find(memtable, &target, NULL);
+
+    if (!node || node->namespace_id != target.namespace_id || node->head != target.head ||
+        !slice_equal(ikey_row(node_ikey(node)), row)) {
+        return false;
+    }
+    hit_out->entry = node_entry(node);
+    hit_out->version = ikey_version(node_ikey(node));
+    return true;
+}
+
+size_t memtable_bytes(const struct memtable *memtable) {
+    return atomic_load_explicit(&memtable->bytes, memory_order_relaxed);
+}
+
+uint64_t memtable_entries(const struct memtable *memtable) {
+    return atomic_load_explicit(&memtable->entries, memory_order_relaxed);
+}
+
+uint64_t memtable_version_min(const struct memtable *memtable) {
+    return atomic_load_explicit(&memtable->version_min, memory_order_relaxed);
+}
+
+uint64_t memtable_version_max(const struct memtable *memtable) {
+    return atomic_load_explicit(&memtable->version_max, memory_order_relaxed);
+}
+
+void memtable_note_log(struct memtable *memtable, uint64_t segment, uint64_t bytes) {
+    if (atomic_load_explicit(&memtable->first_segment, memory_order_relaxed) == UINT64_MAX) {
+        atomic_store_explicit(&memtable->first_segment, segment, memory_order_relaxed);
+    }
+    atomic_fetch_add_explicit(&memtable->log_bytes, bytes, memory_order_relaxed);
+}
+
+uint64_t memtable_log_bytes(const struct memtable *memtable) {
+    return atomic_load_explicit(&memtable->log_bytes, memory_order_relaxed);
+}
+
+uint64_t memtable_first_segment(const struct memtable *memtable) {
+    return atomic_load_explicit(&memtable->first_segment, memory_order_relaxed);
+}
+
+const struct segment_share *memtable_shares(const struct memtable *memtable, size_t *count_out) {
+    *count_out = memtable->share_count;
+    return memtable->shares;
+}
+
+/* ---- Iterator ---------------------------------------------------------------------------------
+ */
+
+struct memtable_iterator {
+    struct iterator base;
+    const struct memtable *memtable; /* borrowed from whoever holds the view */
+    const struct node *node;         /* NULL: stands nowhere */
+};
+
+static enum status stand_at(struct memtable_iterator *iter, const struct node *node) {
+    iter->node = node;
+    if (!node) {
+        return STATUS_END;
+    }
+    iter->base.key = node_ikey(node);
+    iter->base.entry = node_entry(node);
+    return STATUS_OK;
+}
+
+static struct memtable_iterator *from_base(struct iterator *base) {
+    return (struct memtable_iterator *)base;
+}
+
+static enum status iter_seek(struct iterator *base, struct slice ikey) {
+    struct target target = target_make(ikey_row(ikey), ikey_version(ikey));
+    return stand_at(from_base(base), find(from_base(base)->memtable, &target, NULL));
+}
+
+static const struct node *last_before(const struct memtable *memtable, struct slice ikey) {
+    struct target target = target_make(ikey_row(ikey), ikey_version(ikey));
+    struct node *before[HEIGHT_MAX];
+
+    find(memtable, &target, before);
+    return before[0] == memtable->first ? NULL : before[0];
+}
+
+static enum status iter_seek_before(struct iterator *base, struct slice ikey) {
+    return stand_at(from_base(base), last_before(from_base(base)->memtable, ikey));
+}
+
+static enum status iter_seek_first(struct iterator *base) {
+    return stand_at(from_base(base), node_next(from_base(base)->memtable->first, 0));
+}
+
+static enum status iter_seek_last(struct iterator *base) {
+    const struct memtable *memtable = from_base(base)->memtable;
+    const struct node *node = memtable->first;
+    uint32_t level = current_height(memtable);
+
+    while (level-- > 0) {
+        const struct node *next = node_next(node, level);
+        while (next) {
+            node = next;
+            next = node_next(node, level);
+        }
+    }
+    return stand_at(from_base(base), node == memtable->first ? NULL : node);
+}
+
+static enum status iter_next(struct iterator *base) {
+    ASSERT(from_base(base)->node != NULL);
+    return stand_at(from_base(base), node_next(from_base(base)->node, 0));
+}
+
+static enum status iter_prev(struct iterator *base) {
+    struct memtable_iterator *iter = from_base(base);
+    ASSERT(iter->node != NULL);
+    return stand_at(iter, last_before(iter->memtable, node_ikey(iter->node)));
+}
+
+static void iter_destroy(struct iterator *base) {
+    memory_free(base);
+}
+
+enum status memtable_iterator_create(const struct memtable *memtable, struct iterator **iter_out) {
+    static const struct iterator_ops ops = {.seek = iter_seek,
+                                            .seek_before = iter_seek_before,
+                                            .seek_first = iter_seek_first,
+                                            .seek_last = iter_seek_last,
+                                            .next = iter_next,
+                                            .prev = iter_prev,
+                                            .destroy = iter_destroy};
+    struct memtable_iterator *iter = memory_alloc_zeroed(sizeof *iter);
+
+    if (!iter) {
+        return STATUS_NO_MEMORY;
+    }
+    iter->base.ops = &ops;
+    iter->memtable = memtable;
+    *iter_out = &iter->base;
+    return STATUS_OK;
+}

@@ -1,0 +1,79 @@
+/* memtable.h: the newest commits, sorted, in memory: an arena skiplist.
+ *
+ *      level 2   head ---------------------> n3 ----------------> NULL
+ *      level 1   head --------> n2 --------> n3 --------> n5 ---> NULL
+ *      level 0   head --> n1 -> n2 -> n2' -> n3 -> n4 --> n5 ---> NULL     (n2' is an older
+ * version)
+ *
+ * Nodes are ordered as internal keys are (ikey.h), are never changed or removed, and are linked
+ * bottom up by release stores, so that any number of readers walk beside the one writer without a
+ * lock (Pugh, "Skip Lists", 1990; the concurrency as in leveldb). A node carries the first eight
+ * bytes of its user key, so that most comparisons touch one cache line.
+ *
+ * A memtable also keeps the books that a holder must keep: what it needs of each segment.
+ *
+ * Threads: insert and reserve: the commit thread. Lookups and iterators: any, while they hold a
+ * reference (through their view). Reference counts: any. */
+#ifndef KVD_STORAGE_MEMTABLE_H
+#define KVD_STORAGE_MEMTABLE_H
+
+#include "protocol/base/slice.h"
+#include "protocol/base/status.h"
+#include "storage/entry.h"
+#include "storage/iterator.h"
+#include "storage/table_info.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct memtable;
+
+/* One with one reference. Errors: NO_MEMORY. */
+enum status memtable_create(struct memtable **memtable_out) MUST_CHECK;
+
+void memtable_ref(struct memtable *memtable);
+
+/* Frees it with the last reference (debug builds overwrite it first). */
+void memtable_unref(struct memtable *memtable);
+
+/* Upper bound of what inserting takes, for memtable_reserve. */
+size_t memtable_node_bytes(size_t row_bytes, size_t entry_bytes);
+
+/* After OK, inserts of nodes of together `bytes`, none above `node_bytes_max`, cannot fail, if all
+ * their references are into one segment. Errors: NO_MEMORY. */
+enum status memtable_reserve(struct memtable *memtable, size_t bytes,
+                             size_t node_bytes_max) MUST_CHECK;
+
+/* Adds (row, version) -> entry; that pair must be new. Needs a reservation. */
+void memtable_insert(struct memtable *memtable, struct slice row, uint64_t version,
+                     const struct entry *entry);
+
+struct memtable_hit {
+    struct slice entry; /* encoded; borrowed from the memtable */
+    uint64_t version;
+};
+
+/* The newest entry of `row` with version <= `version`. */
+bool memtable_get(const struct memtable *memtable, struct slice row, uint64_t version,
+                  struct memtable_hit *hit_out);
+
+/* An iterator that borrows the memtable. Errors: NO_MEMORY. */
+enum status memtable_iterator_create(const struct memtable *memtable,
+                                     struct iterator **iter_out) MUST_CHECK;
+
+/* Figures. Exact for the commit thread, or once frozen; else a moment old. */
+size_t memtable_bytes(const struct memtable *memtable); /* of its nodes */
+uint64_t memtable_entries(const struct memtable *memtable);
+uint64_t memtable_version_min(const struct memtable *memtable); /* UINT64_MAX when empty */
+uint64_t memtable_version_max(const struct memtable *memtable); /* 0 when empty */
+
+/* Bytes that the commits in it take in the log, and the segment where the first of them lies; set
+ * by the commit thread as it appends. */
+void memtable_note_log(struct memtable *memtable, uint64_t segment, uint64_t bytes);
+uint64_t memtable_log_bytes(const struct memtable *memtable);
+uint64_t memtable_first_segment(const struct memtable *memtable); /* UINT64_MAX when empty */
+
+/* What it needs of segments, ascending by number; borrowed; stable once frozen. */
+const struct segment_share *memtable_shares(const struct memtable *memtable, size_t *count_out);
+
+#endif

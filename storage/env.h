@@ -42,7 +42,8 @@ enum env_read_mode {
     ENV_READ_DIRECT  /* past the page cache, from the medium: what recovery trusts (R1) */
 };
 
-/* Abilities that an environment announces in `abilities`. */
+/* Abilities that an environment announces in `abilities`; the file system of a given file may lack
+ * one all the same, and the call then answers as its comment says. */
 #define ENV_CAN_PREALLOCATE 1u /* env_preallocate really reserves space */
 #define ENV_CAN_READ_NOWAIT 2u /* env_read_nowait can answer */
 #define ENV_CAN_LINK 4u        /* reserved: hard links for checkpoints */
@@ -117,7 +118,7 @@ static inline enum status env_create(struct env *env, const char *path, struct e
     return env->ops->create(env, path, file_out, error);
 }
 
-/* Opens an existing file for reading. Errors: NOT_FOUND. */
+/* Opens an existing file for reading. Errors: NOT_FOUND; INVALID for a symbolic link. */
 static inline enum status env_open(struct env *env, const char *path, enum env_read_mode mode,
                                    struct env_file **file_out, struct error *error) {
     return env->ops->open(env, path, mode, file_out, error);
@@ -131,7 +132,7 @@ static inline enum status env_append(struct env_file *file, const struct slice *
 }
 
 /* Reserves space so that appends up to `size_bytes` of file length cannot meet a full disk. The
- * file's size does not change. Errors: NO_SPACE; UNSUPPORTED without ENV_CAN_PREALLOCATE. */
+ * file's size does not change. Errors: NO_SPACE; UNSUPPORTED where the system cannot. */
 static inline enum status env_preallocate(struct env_file *file, uint64_t size_bytes,
                                           struct error *error) {
     return file->env->ops->preallocate(file, size_bytes, error);
@@ -142,7 +143,9 @@ static inline enum status env_finish(struct env_file *file, struct error *error)
     return file->env->ops->finish(file, error);
 }
 
-/* Reads up to `len` bytes at `offset`; *got_out is less than `len` only at the end of the file. */
+/* Reads up to `len` bytes at `offset`; *got_out is less than `len` only at the end of the file. On
+ * an ENV_READ_DIRECT file offset, length and memory are multiples of ENV_DIRECT_ALIGN (asserted);
+ * the last read may run past an unaligned end and is then short. */
 static inline enum status env_read(struct env_file *file, uint64_t offset, void *ptr, size_t len,
                                    size_t *got_out, struct error *error) {
     return file->env->ops->read(file, offset, ptr, len, got_out, error);

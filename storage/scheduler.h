@@ -26,6 +26,8 @@
 
 enum lane { LANE_COMMIT, LANE_SYNC, LANE_IO, LANE_BACKGROUND, LANE_COUNT };
 
+#define SCHEDULER_DELAY_MS_MAX (UINT64_C(366) * 24 * 3600 * 1000) /* of post_after: a year */
+
 struct step {
     void (*run_cb)(struct step *);
     struct step *next;      /* the scheduler's, while queued */
@@ -75,7 +77,8 @@ static inline void scheduler_drain(struct scheduler *scheduler) {
     scheduler->ops->drain(scheduler);
 }
 
-/* Drains, stops the threads, frees. No delayed step may be left. */
+/* Drains, stops the threads, frees. No delayed step may be left, and no other thread may still be
+ * inside a post. */
 static inline void scheduler_destroy(struct scheduler *scheduler) {
     scheduler->ops->destroy(scheduler);
 }

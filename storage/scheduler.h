@@ -94,11 +94,12 @@ enum status scheduler_threads_create(const struct scheduler_threads_options *opt
                                      struct scheduler **scheduler_out) MUST_CHECK;
 
 /* The deterministic one. `seed` fixes the order in which due steps of different lanes (and of IO
- * and BACKGROUND within a lane) run. Errors: NO_MEMORY. */
+ * and BACKGROUND within a lane) run. All calls from one thread. Errors: NO_MEMORY. */
 enum status scheduler_sim_create(uint64_t seed, struct scheduler **scheduler_out) MUST_CHECK;
 
 /* Runs one due step of the deterministic scheduler; when none is due but some are delayed, moves
- * its clock to the first of them if `may_wait`. False when there was nothing to run. */
+ * its clock to the first of them if `may_wait`. False when there was nothing to run. Each step run
+ * moves the clock by 1 us. */
 bool scheduler_sim_run_one(struct scheduler *scheduler, bool may_wait);
 
 /* Its clock, for an environment that shares it: nanoseconds since creation. */

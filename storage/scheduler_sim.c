@@ -15,13 +15,14 @@
 
 #include "protocol/base/assert.h"
 #include "protocol/base/memory.h"
+#include "storage/random.h"
 
 #define STEP_NS 1000
 #define NS_PER_MS UINT64_C(1000000)
 
 struct sim {
-    struct scheduler scheduler;       /* first: what callers see */
-    uint64_t random;                  /* state of the generator */
+    struct scheduler scheduler; /* first: what callers see */
+    struct random random;
     uint64_t now_ns;                  /* since creation */
     struct step *due[LANE_COUNT];     /* oldest first */
     struct step *delayed[LANE_COUNT]; /* soonest first, equals in order of posting */
@@ -30,20 +31,6 @@ struct sim {
 
 static struct sim *sim_of(struct scheduler *scheduler) {
     return (struct sim *)scheduler;
-}
-
-/* splitmix64: every seed, 0 included, gives a good sequence. */
-static uint64_t next_random(struct sim *sim) {
-    uint64_t z = sim->random += UINT64_C(0x9E3779B97F4A7C15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return z ^ (z >> 31);
-}
-
-/* 0 to count - 1; the bias is nothing for counts this small. */
-static uint32_t draw(struct sim *sim, uint32_t count) {
-    ASSERT(count > 0);
-    return (uint32_t)(next_random(sim) % count);
 }
 
 static void push_last(struct step **list, struct step *step) {
@@ -90,7 +77,7 @@ static void promote(struct sim *sim) {
 static struct step *choose(struct sim *sim) {
     uint32_t lanes[LANE_COUNT];
     uint32_t lane_count = 0;
-    uint32_t skip = 0;
+    uint64_t skip = 0;
     uint32_t lane;
     struct step *step;
     bool taken;
@@ -103,9 +90,9 @@ static struct step *choose(struct sim *sim) {
     if (lane_count == 0) {
         return NULL;
     }
-    lane = lanes[draw(sim, lane_count)];
+    lane = lanes[random_below(&sim->random, lane_count)];
     if (lane == LANE_IO || lane == LANE_BACKGROUND) {
-        skip = draw(sim, count_of(sim->due[lane]));
+        skip = random_below(&sim->random, count_of(sim->due[lane]));
     }
     for (step = sim->due[lane]; skip > 0; skip--) {
         step = step->next;
@@ -214,7 +201,7 @@ enum status scheduler_sim_create(uint64_t seed, struct scheduler **scheduler_out
         return STATUS_NO_MEMORY;
     }
     sim->scheduler.ops = &ops;
-    sim->random = seed;
+    sim->random = random_make(seed);
     *scheduler_out = &sim->scheduler;
     return STATUS_OK;
 }

@@ -105,7 +105,7 @@ PRODUCTS := $(if $(wildcard server/main.c),$(BUILD)/kvd) \
 
 # -------------------------------------------------------------------------------------- targets
 .PHONY: all run test check asan tsan tidy analyze fuzz bench demo install uninstall clean help
-.PHONY: format setup programs unit-programs
+.PHONY: format setup tidy-tools programs unit-programs
 
 all: $(PRODUCTS) ## build/kvd, build/kvcli, build/libkvd.a, build/libkvd.so, build/kvd.pc
 
@@ -128,8 +128,10 @@ asan: ## every unit test under AddressSanitizer and UndefinedBehaviorSanitizer
 tsan: ## every unit test under ThreadSanitizer
 	+$(MAKE) MODE=tsan WERROR=1 check
 
-tidy: all ## the rules of the house: layers, doors, sizes, banned calls, symbols, layout
+tidy: tidy-tools all ## the rules of the house: layers, doors, sizes, banned calls, symbols, layout
 	$(Q)$(PYTHON) tests/tidy/tidy.py --build $(BUILD)
+tidy-tools:
+	@sh tests/setup.sh tidy
 
 # The packages are installed first; every compilation of these two goals waits for that.
 ifneq ($(filter run test,$(MAKECMDGOALS)),)

@@ -6,7 +6,7 @@
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-MAKEFLAGS += --no-builtin-rules
+MAKEFLAGS += --no-builtin-rules --no-print-directory
 # V=1 shows whole commands.
 Q    := $(if $(V),,@)
 say   = $(if $(V),,@echo '  $(1)')
@@ -252,7 +252,8 @@ install: all ## copy everything below PREFIX (/usr/local), DESTDIR before it
 	install -m 755 $(BUILD)/libkvd.so $(DESTDIR)$(LIBDIR)/libkvd.so.$(VERSION)
 	ln -sf libkvd.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libkvd.so.$(SOVERSION)
 	ln -sf libkvd.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libkvd.so
-	install -m 644 $(BUILD)/kvd.pc $(DESTDIR)$(LIBDIR)/pkgconfig/
+	sed 's|^prefix=.*|prefix=$(PREFIX)|; s|^libdir=.*|libdir=$(LIBDIR)|' $(BUILD)/kvd.pc \
+	    > $(DESTDIR)$(LIBDIR)/pkgconfig/kvd.pc
 	install -m 644 client/include/kvd/kvd.h $(DESTDIR)$(PREFIX)/include/kvd/
 	install -m 644 README.md LICENSE config.example.toml $(DOCS) $(DESTDIR)$(PREFIX)/share/doc/kvd/
 

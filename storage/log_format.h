@@ -2,13 +2,14 @@
  * codec. docs/storage-format-log.md is the prose of this file.
  *
  *      segment:  | segment header, 128 | group | group | group | ...
- *      group:    | group header, 80 | commit | commit | ...       (none: an empty group)
+ *      group:    | group header, 88 | commit | commit | ...       (none: an empty group)
  *      commit:   | commit header, 32 | meta | values |            (struct batch, as it is)
  *
  *      what a checksum covers, and what it is bound to:
  *
- *      group header   its own fields, and through commits_checksum all commit headers of the group;
- *                     bound to the store, segment number, incarnation and offset (segment_seed)
+ *      group header   its own fields (kind and incarnation of the segment among them), and through
+ *                     commits_checksum all commit headers of the group; bound to the store, the
+ *                     segment number (segment_seed) and the offset
  *      commit header  -> meta_checksum: meta; bound to the same, version and lengths
  *      meta           -> the checksum of each separated value (XXH3-64 of the raw bytes)
  *
@@ -28,7 +29,7 @@
 #define STORE_ID_BYTES 16 /* random; made once, when the store is created */
 
 #define SEGMENT_HEADER_BYTES 128u
-#define GROUP_HEADER_BYTES 80u
+#define GROUP_HEADER_BYTES 88u
 #define COMMIT_HEADER_BYTES 32u
 #define GROUP_MAGIC UINT32_C(0x7047766B)
 
@@ -71,8 +72,10 @@ struct segment_header {
 };
 
 struct group_header {
-    uint64_t sequence;    /* one more than the group before, over all segments */
-    uint64_t group_bytes; /* this header included */
+    enum segment_kind kind; /* of the segment, like incarnation: so that a group can be told even */
+    uint64_t incarnation;   /* where the segment's own header is lost; must be equal */
+    uint64_t sequence;      /* one more than the group before, over all segments */
+    uint64_t group_bytes;   /* this header included */
     uint32_t commit_count;
     uint64_t first_version;             /* of its first commit; 0 for an empty group */
     struct log_position synced_through; /* known durable when this was appended */
@@ -94,8 +97,8 @@ void segment_header_store(uint8_t *ptr, const struct segment_header *header);
 /* Errors: CORRUPT (too short, magic, checksum, unknown kind), NEWER_FORMAT. */
 enum status segment_header_load(struct slice bytes, struct segment_header *header_out) MUST_CHECK;
 
-/* What all checksums in a segment are seeded with: store, number and incarnation. */
-uint64_t segment_seed(const struct segment_header *header);
+/* What all checksums in a segment are seeded with. */
+uint64_t segment_seed(const uint8_t store_id[STORE_ID_BYTES], uint64_t number);
 
 /* Writes GROUP_HEADER_BYTES at ptr. `offset` is where the group begins in its segment. */
 void group_header_store(uint8_t *ptr, const struct group_header *header, uint64_t seed,

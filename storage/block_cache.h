@@ -21,7 +21,9 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#define BLOCK_CACHE_SHARDS 64 /* 8 loops and 8 others seldom meet in one */
+#define BLOCK_CACHE_SHARDS_MAX 64u /* 8 loops and 8 others seldom meet in one */
+#define BLOCK_CACHE_SHARD_BYTES_MIN                                                                \
+    (512u * 1024) /* a small cache has fewer shards, not tiny ones */
 
 struct block_cache;
 
@@ -32,8 +34,8 @@ struct cached_block {
     uint32_t len;      /* bytes of data that count */
     uint32_t capacity; /* bytes allocated for data */
     _Atomic uint32_t refs;
-    _Atomic bool marked; /* hit since the hand came by; relaxed, a hint */
     /* guarded by the shard's mutex */
+    bool marked; /* hit since the hand came by */
     struct cached_block *chain_next;
     struct cached_block *newer;
     struct cached_block *older;

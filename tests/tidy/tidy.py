@@ -143,26 +143,30 @@ def check_libraries(tree):
 
 
 def read_levels(tree):
-    """levels.txt: {stem or file: level}. A line is "FOLDER LEVEL: NAME..."; # begins a comment."""
+    """levels.txt: {stem or file: [level, step]}. A line is "FOLDER LEVEL[.STEP]: NAME..."."""
     levels, findings = {}, []
     path = "tests/tidy/levels.txt"
     if not os.path.exists(os.path.join(tree.root, path)):
         return levels, [(path, 0, "is missing")]
     for number, line in enumerate(tree.text(path).split("\n"), 1):
         line = line.split("#")[0].strip()
-        match = re.fullmatch(r"(\w+)\s+(\d+):\s*([\w./ -]+)", line)
+        match = re.fullmatch(r"(\w+)\s+(\d+(?:\.\d+)?):\s*([\w./ -]+)", line)
         if line and not match:
             findings.append((path, number, "is not 'FOLDER LEVEL: NAME...'"))
         for name in match[3].split() if match else ():
             room = match[1] + "/" + name
             if room in levels:
                 findings.append((path, number, room + " has two levels"))
-            levels[room] = int(match[2])
+            levels[room] = [int(number) for number in match[2].split(".")]
     return levels, findings
 
 
 def level_of(levels, path):
     return levels.get(path, levels.get(os.path.splitext(path)[0]))
+
+
+def level_text(level):
+    return ".".join(str(number) for number in level)
 
 
 def leveled(tree):
@@ -191,7 +195,8 @@ def check_levels(tree):
             other = level_of(levels, name[1:-1])
             if name != '"%s.h"' % source.stem and own is not None and other is not None and \
                     name[1:-1].split("/")[0] == source.folder and other >= own:
-                found.append((source.path, line, "level %d includes %s of level %d" % (own, name, other)))
+                found.append((source.path, line, "of level %s includes %s of level %s" %
+                              (level_text(own), name, level_text(other))))
     return found
 
 

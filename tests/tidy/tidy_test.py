@@ -191,6 +191,14 @@ class TidyTest(unittest.TestCase):
         self.add("storage/low.c", '#include "storage/high.h"\n')
         self.assert_found("levels", "storage/low.c", "storage/high.h")
 
+    def test_include_of_a_higher_step_of_the_same_level(self):
+        self.append("tests/tidy/levels.txt", "storage 2.9: low\nstorage 2.10: high\n")
+        self.add("storage/low.h", "")
+        self.add("storage/high.h", '#include "storage/low.h"\n')
+        self.assertEqual(self.findings("levels"), [])
+        self.add("storage/low.h", '#include "storage/high.h"\n')
+        self.assert_found("levels", "storage/low.h", "2.9 includes")
+
     def test_cycle_of_includes(self):
         self.add("storage/one.h", '#include "storage/two.h"\n')
         self.add("storage/two.h", '#include "storage/one.h"\n')

@@ -105,7 +105,7 @@ PRODUCTS := $(if $(wildcard server/main.c),$(BUILD)/kvd) \
 
 # -------------------------------------------------------------------------------------- targets
 .PHONY: all run test check asan tsan tidy analyze fuzz bench demo install uninstall clean help
-.PHONY: format setup tidy-tools programs unit-programs
+.PHONY: format setup integration tidy-tools programs unit-programs
 
 all: $(PRODUCTS) ## build/kvd, build/kvcli, build/libkvd.a, build/libkvd.so, build/kvd.pc
 
@@ -121,6 +121,9 @@ test: programs ## install what is missing, build, run every test (under 10 minut
 
 check: unit-programs ## the unit tests only (under a minute)
 	$(Q)$(PYTHON) tests/run --build $(BUILD) --jobs $(JOBS) unit
+
+integration: all ## the tests against the built programs only
+	$(Q)$(PYTHON) tests/run --build $(BUILD) --jobs $(JOBS) integration
 
 asan: ## every unit test under AddressSanitizer and UndefinedBehaviorSanitizer
 	+$(MAKE) MODE=asan WERROR=1 check

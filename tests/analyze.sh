@@ -6,7 +6,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 
 sources=$(find protocol storage server client -name '*.c' | sort)
-flags="-std=c11 -D_GNU_SOURCE -DKVD_VERSION=\"analyze\" -I. -Iclient/include"
+flags="-std=c11 -D_GNU_SOURCE -DKVD_VERSION=__FILE__ -I. -Iclient/include"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 passed=0
@@ -33,14 +33,14 @@ each "${CC:-gcc}" $flags -O0 -fanalyzer -Wall -Wextra -c -o /dev/null >"$log" 2>
 verdict "gcc -fanalyzer"
 
 each clang-tidy-19 --quiet --extra-arg=-std=c11 --extra-arg=-D_GNU_SOURCE \
-    --extra-arg='-DKVD_VERSION="analyze"' --extra-arg=-I. --extra-arg=-Iclient/include 2>/dev/null |
+    --extra-arg=-DKVD_VERSION=__FILE__ --extra-arg=-I. --extra-arg=-Iclient/include 2>/dev/null |
     grep -v '^$' >"$log"
 verdict "clang-tidy"
 
 # shellcheck disable=SC2086 # a list of words
 cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
     --suppressions-list=tests/cppcheck.txt -D_GNU_SOURCE -D__BYTE_ORDER__=1234 \
-    -D__ORDER_LITTLE_ENDIAN__=1234 -D'KVD_VERSION="analyze"' -I. -Iclient/include $sources >"$log" 2>&1
+    -D__ORDER_LITTLE_ENDIAN__=1234 -DKVD_VERSION=__FILE__ -I. -Iclient/include $sources >"$log" 2>&1
 verdict "cppcheck"
 
 echo "$passed passed, $failed failed"

@@ -11,6 +11,8 @@
 #include "storage/scheduler.h"
 #include "storage/store.h"
 
+struct commit_pipeline;
+
 /* How values are stored; constant after open. */
 struct value_policy {
     uint32_t value_threshold;        /* values of at least so many bytes are separated */
@@ -29,6 +31,7 @@ struct store_commit {
     bool names_namespace;     /* the batch carries an entry of the catalogue */
     void *arg;                /* the owner's */
     /* the store's, while submitted */
+    struct commit_pipeline *pipeline; /* borrowed */
     enum store_durability durability;
     store_commit_cb done_cb;
     struct store_commit *next;

@@ -85,8 +85,8 @@ enum status holders_drop_unheld(const struct manifest_state *state, const struct
 
     for (uint32_t i = 0; i < state->segment_count && status == STATUS_OK; i++) {
         const struct manifest_segment *segment = &state->segments[i];
-        if (segment->sealed && segment->number < replay_segment &&
-            holders_get(&sums, segment->number).records == 0) {
+        if (segment->kind == SEGMENT_COMMIT && segment->sealed &&
+            segment->number < replay_segment && holders_get(&sums, segment->number).records == 0) {
             status = version_edit_remove_segment(edit, segment->number);
         }
     }

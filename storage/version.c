@@ -119,6 +119,15 @@ enum status version_create_empty(struct version **version_out) {
     return STATUS_OK;
 }
 
+uint64_t version_weight(const struct version *version) {
+    uint64_t weight = 0;
+
+    for (uint32_t i = 0; i < LEVELS_MAX; i++) {
+        weight += version->levels[i].weight;
+    }
+    return weight;
+}
+
 void version_ref(struct version *version) {
     atomic_fetch_add_explicit(&version->refs, 1, memory_order_relaxed);
 }

@@ -71,6 +71,9 @@ enum status version_apply(const struct version_files *files, const struct versio
 /* Marks the files that `old` has and `next` has not, once the edit between them is durable. */
 void version_mark_obsolete(const struct version *old, const struct version *next);
 
+/* Weight of all tables: their bytes and the log bytes that they hold. */
+uint64_t version_weight(const struct version *version);
+
 void version_ref(struct version *version);
 void version_unref(struct version *version);
 

@@ -1,0 +1,209 @@
+/* commit.c: see commit.h. The queue, the step and the completions; commit_group.c makes groups. */
+#include "storage/commit.h"
+
+#include "protocol/base/assert.h"
+#include "protocol/base/memory.h"
+#include "storage/commit_group.h"
+#include "storage/ikey.h"
+
+#include <stddef.h>
+
+#define TICK_MS 1000
+#define STALL_MS 1          /* until a frozen memtable is flushed */
+#define PACE_FROM_TABLES 8  /* level 0 tables from which the step runs later */
+#define PACE_MS_PER_TABLE 2 /* for each table beyond */
+#define PACE_MS_MAX 50
+
+static struct commit_pipeline *from_step(struct step *step) {
+    return (struct commit_pipeline *)((char *)step - offsetof(struct commit_pipeline, step));
+}
+
+static struct commit_pipeline *from_tick(struct step *tick) {
+    return (struct commit_pipeline *)((char *)tick - offsetof(struct commit_pipeline, tick));
+}
+
+/* ---- Queue ------------------------------------------------------------------------------------
+ */
+
+void commit_submit(struct commit_pipeline *pipeline, struct store_commit *const *commits,
+                   uint32_t count) {
+    bool post;
+
+    if (count == 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        commits[i]->next = i + 1 < count ? commits[i + 1] : NULL;
+    }
+    mutex_lock(&pipeline->mu);
+    if (pipeline->queue_last) {
+        pipeline->queue_last->next = commits[0];
+    } else {
+        pipeline->queue_first = commits[0];
+    }
+    pipeline->queue_last = commits[count - 1];
+    post = !pipeline->active;
+    pipeline->active = true;
+    mutex_unlock(&pipeline->mu);
+    if (post) {
+        scheduler_post(pipeline->options.scheduler, LANE_COMMIT, &pipeline->step);
+    }
+}
+
+/* Moves what was submitted behind what is taken already. False, and inactive, when nothing is
+ * left. */
+static bool take_queue(struct commit_pipeline *pipeline) {
+    bool any;
+
+    mutex_lock(&pipeline->mu);
+    if (pipeline->queue_first) {
+        if (pipeline->last) {
+            pipeline->last->next = pipeline->queue_first;
+        } else {
+            pipeline->first = pipeline->queue_first;
+        }
+        pipeline->last = pipeline->queue_last;
+        pipeline->queue_first = NULL;
+        pipeline->queue_last = NULL;
+    }
+    any = pipeline->first != NULL;
+    pipeline->active = any;
+    mutex_unlock(&pipeline->mu);
+    return any;
+}
+
+/* ---- Pacing -----------------------------------------------------------------------------------
+ */
+
+static uint64_t pace_ms(struct commit_pipeline *pipeline) {
+    uint64_t visible;
+    struct view *view =
+        view_holder_take(pipeline->options.views, pipeline->options.marks, &visible);
+    uint32_t tables = view->version->levels[0].count;
+    uint64_t delay_ms =
+        tables > PACE_FROM_TABLES ? (uint64_t)(tables - PACE_FROM_TABLES) * PACE_MS_PER_TABLE : 0;
+
+    view_unref(view);
+    return delay_ms < PACE_MS_MAX ? delay_ms : PACE_MS_MAX;
+}
+
+static void run_later(struct commit_pipeline *pipeline, uint64_t delay_ms) {
+    atomic_fetch_add_explicit(&pipeline->stats.delays, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&pipeline->stats.delay_ms, delay_ms, memory_order_relaxed);
+    scheduler_post_after(pipeline->options.scheduler, LANE_COMMIT, &pipeline->step, delay_ms);
+}
+
+/* ---- The step ---------------------------------------------------------------------------------
+ */
+
+/* On an I/O thread, while the commit lane waits: judges the commit at the head of the queue. */
+static void judge_step(struct step *step) {
+    struct store_commit *commit =
+        (struct store_commit *)((char *)step - offsetof(struct store_commit, step));
+    struct commit_pipeline *pipeline = commit->pipeline;
+
+    commit_group_judge(pipeline, commit, READ_WAIT_ALLOWED);
+    commit->judged = true;
+    scheduler_post(pipeline->options.scheduler, LANE_COMMIT, &pipeline->step);
+}
+
+static void park(struct commit_pipeline *pipeline) {
+    struct store_commit *commit = pipeline->first;
+
+    commit->pipeline = pipeline;
+    step_init(&commit->step, judge_step);
+    scheduler_post(pipeline->options.scheduler, LANE_IO, &commit->step);
+}
+
+static void commit_step(struct step *step) {
+    struct commit_pipeline *pipeline = from_step(step);
+    uint64_t delay_ms = 0;
+
+    while (take_queue(pipeline)) {
+        enum status status = commit_group_run(pipeline);
+        if (status == STATUS_WOULD_BLOCK) {
+            park(pipeline);
+            return;
+        }
+        delay_ms = status == STATUS_BUSY ? STALL_MS : pace_ms(pipeline);
+        if (delay_ms > 0) {
+            run_later(pipeline, delay_ms); /* stays active; takes nothing, if nothing is left */
+            return;
+        }
+    }
+}
+
+/* ---- The tick ---------------------------------------------------------------------------------
+ */
+
+/* What was acknowledged at `written` becomes durable within a second; after a second of idleness an
+ * empty group vouches for the last one. */
+static void tick_step(struct step *tick) {
+    struct commit_pipeline *pipeline = from_tick(tick);
+    struct commit_log *log = pipeline->options.log;
+    uint64_t written = watermarks_written(pipeline->options.marks);
+    bool stopping;
+
+    space_guard_refresh(pipeline->options.space);
+    if (written > watermarks_durable(pipeline->options.marks)) {
+        syncer_want(pipeline->options.syncer, written);
+    } else if (!log->last_group_is_empty && pipeline->tick_sequence == log->sequence) {
+        if (commit_log_append(log, NULL, 0, written) == STATUS_OK) {
+            syncer_post(pipeline->options.syncer);
+        }
+    }
+    pipeline->tick_sequence = log->sequence;
+    mutex_lock(&pipeline->mu);
+    stopping = pipeline->stopping;
+    if (!stopping) {
+        scheduler_post_after(pipeline->options.scheduler, LANE_COMMIT, &pipeline->tick, TICK_MS);
+    }
+    mutex_unlock(&pipeline->mu);
+}
+
+/* ---- Life -------------------------------------------------------------------------------------
+ */
+
+enum status commit_pipeline_init(struct commit_pipeline *pipeline,
+                                 const struct commit_options *options) {
+    *pipeline = (struct commit_pipeline){.options = *options,
+                                         .next_version = options->next_version,
+                                         .version_ceiling = options->version_ceiling};
+    mutex_init(&pipeline->mu);
+    step_init(&pipeline->step, commit_step);
+    step_init(&pipeline->tick, tick_step);
+    pipeline->group = memory_alloc_array(GROUP_COMMITS_MAX, sizeof *pipeline->group);
+    pipeline->members = memory_alloc_array(GROUP_COMMITS_MAX, sizeof(struct store_commit *));
+    pipeline->row = memory_alloc(ROW_BYTES_MAX);
+    if (!pipeline->group || !pipeline->members || !pipeline->row) {
+        pipeline->stopping = true;
+        commit_pipeline_deinit(pipeline);
+        return STATUS_NO_MEMORY;
+    }
+    scheduler_post_after(options->scheduler, LANE_COMMIT, &pipeline->tick, TICK_MS);
+    return STATUS_OK;
+}
+
+void commit_pipeline_stop(struct commit_pipeline *pipeline) {
+    mutex_lock(&pipeline->mu);
+    pipeline->stopping = true;
+    scheduler_cancel(pipeline->options.scheduler, LANE_COMMIT, &pipeline->tick);
+    mutex_unlock(&pipeline->mu);
+}
+
+void commit_pipeline_deinit(struct commit_pipeline *pipeline) {
+    if (!pipeline->options.scheduler) {
+        return;
+    }
+    ASSERT(pipeline->stopping);
+    ASSERT(pipeline->first == NULL);
+    memory_free(pipeline->group);
+    memory_free(pipeline->members);
+    memory_free(pipeline->row);
+    mutex_deinit(&pipeline->mu);
+    *pipeline = (struct commit_pipeline){0};
+}
+
+enum status commit_freeze(struct commit_pipeline *pipeline) {
+    return commit_group_freeze(pipeline);
+}

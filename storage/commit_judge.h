@@ -1,0 +1,17 @@
+/* commit_judge.h: are the conditions of a commit met?
+ *
+ * All are judged against the newest state, not yet visible commits included, so only the commit
+ * thread, or an I/O thread on its behalf while it waits, may ask. */
+#ifndef KVD_STORAGE_COMMIT_JUDGE_H
+#define KVD_STORAGE_COMMIT_JUDGE_H
+
+#include "storage/commit_request.h"
+#include "storage/view.h"
+
+/* Sets commit->outcome (OK, or the first condition that is not met, or the read's error), and
+ * commit->waiter.hold to what that answer rests on. False when the disk would have to be waited for
+ * (READ_WAIT_NEVER only). */
+bool commit_judge(struct store_commit *commit, const struct view *view,
+                  const struct watermarks *marks, uint64_t now_ms, enum read_wait wait);
+
+#endif

@@ -1,0 +1,51 @@
+/* table_output.h: the tables that a flush or a compaction writes: sorted entries in, tables out.
+ *
+ * Judges each entry (entry_fate.h), writes those that stay, and begins a new table when the present
+ * one has reached its size, never inside a row. On success the tables are in the job's edit; on
+ * failure all files of the job are removed. One thread at a time. */
+#ifndef KVD_STORAGE_TABLE_OUTPUT_H
+#define KVD_STORAGE_TABLE_OUTPUT_H
+
+#include "storage/entry_fate.h"
+#include "storage/table_writer.h"
+#include "storage/version_set.h"
+
+struct table_output_options {
+    struct env *env; /* borrowed, as all here */
+    const char *dir;
+    struct compression *compression; /* NULL: none */
+    struct version_set *versions;    /* for file numbers */
+    const struct version *base;      /* what lies below the output */
+    uint32_t level;                  /* of the output */
+    uint32_t block_bytes;
+    uint64_t table_bytes; /* size at which a table ends */
+};
+
+struct table_output {
+    struct table_output_options options;
+    struct fate_judge *judge;    /* borrowed */
+    struct version_edit *edit;   /* borrowed; receives the tables */
+    struct table_writer *writer; /* owned; NULL between tables */
+    struct buffer entry;         /* owned: a rewritten entry */
+    uint64_t dropped_entries;
+    uint64_t kept_entries;
+    uint64_t bytes; /* of finished tables */
+};
+
+void table_output_init(struct table_output *output, const struct table_output_options *options,
+                       struct fate_judge *judge, struct version_edit *edit);
+
+/* Judges and writes one entry; keys ascend. Errors: CORRUPT, NO_SPACE, IO, NO_MEMORY. */
+enum status table_output_add(struct table_output *output, struct slice ikey, struct slice entry,
+                             struct error *error) MUST_CHECK;
+
+/* Ends the last table and syncs the directory. Errors as above. */
+enum status table_output_finish(struct table_output *output, struct error *error) MUST_CHECK;
+
+/* Removes what an unsuccessful job left: the open table, and those that the edit names. */
+void table_output_abandon(struct table_output *output);
+
+/* Frees what it owns. */
+void table_output_deinit(struct table_output *output);
+
+#endif

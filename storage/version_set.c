@@ -1,0 +1,151 @@
+/* version_set.c: see version_set.h. */
+#include "storage/version_set.h"
+
+#include "protocol/base/memory.h"
+#include "storage/holders.h"
+
+void version_set_init(struct version_set *set, const struct version_files *files,
+                      struct view_holder *views, struct manifest *manifest,
+                      struct version *current) {
+    *set = (struct version_set){
+        .files = files, .views = views, .manifest = manifest, .current = current};
+    atomic_init(&set->next_file_number,
+                manifest_state_get(manifest_state(manifest), EDIT_NEXT_FILE_NUMBER));
+    mutex_init(&set->mu);
+}
+
+void version_set_deinit(struct version_set *set) {
+    version_unref(set->current);
+    manifest_close(set->manifest);
+    mutex_deinit(&set->mu);
+}
+
+uint64_t version_set_new_number(struct version_set *set) {
+    return atomic_fetch_add_explicit(&set->next_file_number, 1, memory_order_relaxed);
+}
+
+uint64_t version_set_active_segment(struct version_set *set) {
+    const struct manifest_state *state;
+    uint64_t number = 0;
+
+    mutex_lock(&set->mu);
+    state = manifest_state(set->manifest);
+    for (uint32_t i = 0; i < state->segment_count; i++) {
+        if (state->segments[i].kind == SEGMENT_COMMIT && !state->segments[i].sealed) {
+            number = state->segments[i].number;
+        }
+    }
+    mutex_unlock(&set->mu);
+    return number;
+}
+
+struct version *version_set_take(struct version_set *set) {
+    struct version *version;
+
+    mutex_lock(&set->mu);
+    version = set->current;
+    version_ref(version);
+    mutex_unlock(&set->mu);
+    return version;
+}
+
+/* Adds what follows from the edit by itself: segments that nobody holds after it. */
+static enum status complete_edit_locked(struct version_set *set, struct version_edit *edit)
+    REQUIRES(set->mu) {
+    const struct manifest_state *state = manifest_state(set->manifest);
+    uint64_t replay_segment = version_edit_has(edit, EDIT_REPLAY_SEGMENT)
+                                  ? edit->scalars[EDIT_REPLAY_SEGMENT]
+                                  : manifest_state_get(state, EDIT_REPLAY_SEGMENT);
+    struct version *next;
+    enum status status;
+
+    version_edit_set(edit, EDIT_NEXT_FILE_NUMBER,
+                     atomic_load_explicit(&set->next_file_number, memory_order_relaxed));
+    if (edit->tables_removed_count == 0 && !version_edit_has(edit, EDIT_REPLAY_SEGMENT)) {
+        return STATUS_OK;
+    }
+    status = version_apply(set->files, set->current, edit, &next);
+    if (status == STATUS_OK) {
+        status = holders_drop_unheld(state, next, replay_segment, edit);
+        version_unref(next);
+    }
+    return status;
+}
+
+static enum status install_locked(struct version_set *set, struct version_edit *edit,
+                                  const struct memtable *flushed, struct error *error)
+    REQUIRES(set->mu) {
+    struct version *next = NULL;
+    struct version *old = set->current;
+    struct view *spare = NULL;
+    enum status status = complete_edit_locked(set, edit);
+
+    if (status == STATUS_OK) {
+        status = version_apply(set->files, old, edit, &next);
+    }
+    if (status == STATUS_OK) {
+        status = view_prepare(&spare);
+    }
+    if (status != STATUS_OK) {
+        error_set(error, status, 0, NULL, ERROR_NO_OFFSET, "preparing a version");
+    } else {
+        status = manifest_append(set->manifest, edit, error);
+        status = status == STATUS_IO ? STATUS_LOG_FAILED : status; /* nothing else is final */
+    }
+    if (status != STATUS_OK) {
+        memory_free(spare);
+        if (next) {
+            version_unref(next);
+        }
+        return status;
+    }
+    view_holder_install(set->views, spare, next, flushed);
+    version_mark_obsolete(old, next);
+    set->current = next;
+    version_unref(old);
+    return STATUS_OK;
+}
+
+enum status version_set_install(struct version_set *set, struct version_edit *edit,
+                                const struct memtable *flushed, struct error *error) {
+    enum status status;
+
+    mutex_lock(&set->mu);
+    status = install_locked(set, edit, flushed, error);
+    mutex_unlock(&set->mu);
+    return status;
+}
+
+struct build {
+    const struct version_files *files;
+    struct version *version;
+};
+
+static enum status build_cb(void *arg, const struct version_edit *edit) {
+    struct build *build = arg;
+    struct version *next;
+    enum status status = version_apply(build->files, build->version, edit, &next);
+
+    if (status == STATUS_OK) {
+        version_unref(build->version);
+        build->version = next;
+    }
+    return status;
+}
+
+enum status version_from_state(const struct version_files *files,
+                               const struct manifest_state *state, struct version **version_out) {
+    struct build build = {.files = files};
+    enum status status = version_create_empty(&build.version);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = manifest_state_snapshot(state, build_cb, &build);
+    if (status != STATUS_OK) {
+        version_unref(build.version);
+        return status;
+    }
+    *version_out = build.version;
+    return STATUS_OK;
+}

@@ -121,6 +121,7 @@ static enum status add_lost(struct env_node *node, struct lost_range range) {
         node->lost = lost;
         node->lost_capacity = capacity;
     }
+    ASSERT(node->lost);
     node->lost[node->lost_count++] = range;
     return STATUS_OK;
 }

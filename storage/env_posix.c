@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
@@ -189,11 +190,14 @@ static enum status posix_list(struct env *env, const char *dir, env_list_cb list
                               struct error *error) {
     enum status status = STATUS_OK;
     DIR *stream = opendir(dir);
+    int fd;
 
     (void)env;
     if (!stream) {
         return fail(error, dir, ERROR_NO_OFFSET, "opendir");
     }
+    fd = dirfd(stream);
+    ASSERT(fd >= 0);
     while (status == STATUS_OK) {
         struct stat info;
         struct dirent *entry;
@@ -205,7 +209,7 @@ static enum status posix_list(struct env *env, const char *dir, env_list_cb list
             }
             break;
         }
-        if (fstatat(dirfd(stream), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) {
+        if (fstatat(fd, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) {
             if (errno != ENOENT) { /* else removed just now */
                 status = fail(error, dir, ERROR_NO_OFFSET, "fstatat");
             }
@@ -244,16 +248,18 @@ static void format_time(time_t seconds, char *text_out) {
     }
 }
 
-/* Names the owner that the lock file tells of; its bytes are not trusted. */
+/* Names the owner that the lock file tells of ("123 2026-01-31T23:59:59Z"); its bytes are not
+ * trusted. */
 static enum status fail_locked(int fd, const char *path, struct error *error) {
     char text[LOCK_TEXT_MAX] = {0};
-    char since[TIME_TEXT_MAX];
-    long pid;
+    char *since = text;
     ssize_t got = pread(fd, text, sizeof text - 1, 0);
+    long pid = got > 0 ? strtol(text, &since, 10) : 0;
+    size_t since_len = *since == ' ' ? strspn(since + 1, "0123456789TZ:-") : 0;
 
-    if (got > 0 && sscanf(text, "%20ld %20[0-9TZ:-]", &pid, since) == 2) {
+    if (pid > 0 && since_len > 0) {
         return error_set(error, STATUS_LOCKED, 0, path, ERROR_NO_OFFSET,
-                         "in use by pid %ld since %s", pid, since);
+                         "in use by pid %ld since %.*s", pid, (int)since_len, since + 1);
     }
     return error_set(error, STATUS_LOCKED, 0, path, ERROR_NO_OFFSET, "in use by another process");
 }
@@ -575,7 +581,7 @@ static bool leave_direct(const struct posix_file *file) {
 
 /* After an unaligned piece a direct read cannot go on; it must be the file's end then. */
 static enum status check_direct_end(struct posix_file *file, uint64_t end, struct error *error) {
-    uint64_t size_bytes;
+    uint64_t size_bytes = 0;
     enum status status = posix_size(&file->file, &size_bytes, error);
     if (status == STATUS_OK && end < size_bytes) {
         return error_set(error, STATUS_IO, EIO, file->path, end, "direct read cut short");
@@ -586,6 +592,7 @@ static enum status check_direct_end(struct posix_file *file, uint64_t end, struc
 static enum status posix_read(struct env_file *env_file, uint64_t offset, void *ptr, size_t len,
                               size_t *got_out, struct error *error) {
     struct posix_file *file = posix_file_of(env_file);
+    enum status status = STATUS_OK;
     size_t got = 0;
 
     if (file->direct) {
@@ -598,21 +605,22 @@ static enum status posix_read(struct env_file *env_file, uint64_t offset, void *
         if (piece == 0) {
             break;
         }
-        if (piece > 0) {
-            got += (size_t)piece;
-            if (file->direct && got % ENV_DIRECT_ALIGN != 0) {
-                enum status status = check_direct_end(file, offset + got, error);
-                if (status != STATUS_OK) {
-                    return status;
-                }
-                break;
-            }
-        } else if (errno != EINTR && !(errno == EINVAL && file->direct && leave_direct(file))) {
+        if (piece < 0 && (errno == EINTR || (errno == EINVAL && leave_direct(file)))) {
+            continue;
+        }
+        if (piece < 0) {
             return fail_file(error, file, offset + got, "pread");
         }
+        got += (size_t)piece;
+        if (file->direct && got % ENV_DIRECT_ALIGN != 0) {
+            status = check_direct_end(file, offset + got, error);
+            break;
+        }
     }
-    *got_out = got;
-    return STATUS_OK;
+    if (status == STATUS_OK) {
+        *got_out = got;
+    }
+    return status;
 }
 
 static enum status posix_read_nowait(struct env_file *env_file, uint64_t offset, void *ptr,

@@ -1,0 +1,433 @@
+/* kvd.h: the C client of kvd, a networked key-value server.
+ *
+ *     struct kvd *db;
+ *     struct kvd_value value = {0};
+ *
+ *     if (kvd_connect("127.0.0.1:4411", NULL, &db) == KVD_OK &&
+ *         kvd_put(db, kvd_text("name"), kvd_text("Ada"), NULL, NULL) == KVD_OK &&
+ *         kvd_get(db, kvd_text("name"), NULL, &value) == KVD_OK) {
+ *         fwrite(value.data, 1, value.meta.value_len, stdout);
+ *     } else {
+ *         fprintf(stderr, "%s\n", kvd_error(db));
+ *     }
+ *     kvd_value_free(&value);
+ *     kvd_close(db);
+ *
+ * Calls block until the answer is there, the timeout is over, or the connection is lost. There is
+ * no global state: connections are independent of one another; one connection, and the scans opened
+ * on it, are used by one thread at a time. SIGPIPE is never raised.
+ *
+ * DONE, FAILED, UNKNOWN. Each call ends in one of three ways, told by kvd_outcome(status):
+ *   done     it took effect or found its answer (KVD_NOT_FOUND is an answer);
+ *   failed   it had no effect and will have none; correct it or try it again;
+ *   unknown  KVD_UNKNOWN, KVD_INTERNAL: a write was sent and its answer was lost (timeout, broken
+ *            connection, damage). It may have taken effect, or may yet. Read to find out.
+ *
+ * RECONNECTING. A connection that broke or timed out is closed; the next call connects again. A
+ * call that only reads is sent a second time if the connection broke under it. A write is never
+ * sent twice: if its answer is lost, it is KVD_UNKNOWN.
+ *
+ * BYTES. Keys are 1 to key_max bytes, values 0 to value_max bytes of any content (kvd_server_info
+ * tells the limits). What is passed in is borrowed until the call returns. Milliseconds named
+ * ..._at_ms count from 1970 UTC by the server's clock. Options may always be NULL: all zero.
+ *
+ * Format of what goes over the wire: docs/protocol.md. Guide: docs/libkvd.md. */
+#ifndef KVD_KVD_H
+#define KVD_KVD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define KVD_API __attribute__((visibility("default")))
+
+#define KVD_TIMEOUT_MS_DEFAULT 30000u
+#define KVD_NO_ITEM UINT32_MAX
+
+/* --- results --- */
+
+/* The numbers are stable; new ones go to the end. */
+enum kvd_status {
+    KVD_OK = 0,
+    KVD_NOT_FOUND = 1,        /* no such key */
+    KVD_END = 2,              /* no more entries or results */
+    KVD_EXISTS = 3,           /* condition 'absent' not met; kvd_error_detail: present version */
+    KVD_ABSENT = 4,           /* condition 'present' not met */
+    KVD_VERSION_MISMATCH = 5, /* condition 'version' not met; detail: present version or 0 */
+    KVD_INVALID = 6,          /* the call or request is not valid; kvd_error says what */
+    KVD_TOO_LARGE = 7,        /* above a limit; kvd_error_detail: the limit */
+    KVD_UNSUPPORTED = 8,      /* the server cannot do that */
+    KVD_PROTOCOL = 9,         /* the peer does not speak the protocol */
+    KVD_CHECKSUM = 10,        /* the value did not arrive as it was sent */
+    KVD_DEADLINE = 11,        /* deadline_ms passed before the server began the work */
+    KVD_TIMEOUT = 12,         /* no answer to a read in time, or no time to send */
+    KVD_BUSY = 13,            /* a limit on work in flight is reached; try again */
+    KVD_NO_MEMORY = 14,       /* here or in the server; kvd_error says where */
+    KVD_NO_SPACE = 15,        /* the server's disk is full; deletes and reads go on */
+    KVD_IO = 16,              /* the server could not read its disk */
+    KVD_CORRUPT = 17,         /* stored bytes are damaged */
+    KVD_READ_ONLY = 18,       /* the store is read-only */
+    KVD_LOG_FAILED = 19,      /* the server's log failed; no writes until it is restarted */
+    KVD_UNKNOWN = 20,         /* sent, and the answer was lost: may or may not have taken effect */
+    KVD_SHUTTING_DOWN = 21,   /* the server is stopping */
+    KVD_DENIED = 22,          /* not allowed */
+    KVD_CONNECT = 23,         /* no connection could be made; nothing was sent */
+    KVD_CLOSED = 24,          /* the connection broke under a read, or before sending */
+    KVD_CANCELLED = 25,       /* cancelled */
+    KVD_INTERNAL = 26,        /* a fault in kvd itself */
+};
+
+enum kvd_outcome { KVD_OUTCOME_DONE, KVD_OUTCOME_FAILED, KVD_OUTCOME_UNKNOWN };
+
+/* "not_found"; static storage; "invalid_status" outside the enum. */
+KVD_API const char *kvd_status_name(enum kvd_status status);
+
+/* A sentence for people; static storage. */
+KVD_API const char *kvd_status_text(enum kvd_status status);
+
+/* What a status says about the effect of the call that returned it. */
+KVD_API enum kvd_outcome kvd_outcome(enum kvd_status status);
+
+/* --- bytes and records --- */
+
+struct kvd_bytes {
+    const void *ptr; /* may be NULL if len is 0 */
+    size_t len;
+};
+
+static inline struct kvd_bytes kvd_bytes(const void *ptr, size_t len) {
+    struct kvd_bytes bytes;
+    bytes.ptr = ptr;
+    bytes.len = len;
+    return bytes;
+}
+
+/* The bytes of a C string, without its NUL. */
+static inline struct kvd_bytes kvd_text(const char *text) {
+    return kvd_bytes(text, strlen(text));
+}
+
+/* What is known of a stored value besides its bytes. */
+struct kvd_meta {
+    uint64_t version;       /* of the commit that wrote it; rises with every commit */
+    uint64_t expires_at_ms; /* 0 never */
+    uint64_t value_len;     /* bytes */
+    uint32_t user_flags;    /* as given to the put */
+    bool has_checksum;      /* asked for, and sent by the server */
+    uint64_t checksum;      /* XXH3-64 (seed 0) of the value, if has_checksum */
+};
+
+/* A value in memory that is reused: zero it before its first use, pass it to as many calls as
+ * wanted, end with kvd_value_free. The memory only grows, so a warm one allocates no more. */
+struct kvd_value {
+    uint8_t *data;          /* owned by this struct; meta.value_len bytes are valid */
+    size_t capacity;        /* bytes allocated */
+    struct kvd_meta meta;   /* valid if status is KVD_OK */
+    enum kvd_status status; /* of this value: KVD_OK, KVD_NOT_FOUND, KVD_CORRUPT ... */
+};
+
+KVD_API void kvd_value_free(struct kvd_value *value);
+
+/* Frees what kvd_get_alloc returned; NULL is allowed. */
+KVD_API void kvd_free(void *data);
+
+/* --- connections --- */
+
+struct kvd; /* a connection; opaque */
+
+enum kvd_durability {
+    KVD_DURABILITY_DEFAULT = 0, /* the connection's, else the server's default */
+    KVD_DURABILITY_MEMORY = 1,  /* visible to readers; lost when the server process dies */
+    KVD_DURABILITY_LOGGED = 2,  /* given to the operating system; lost when the machine dies */
+    KVD_DURABILITY_SYNCED = 3,  /* on stable storage */
+};
+
+struct kvd_connect_options {
+    uint32_t timeout_ms;            /* for connecting and for each call; 0 = default, 30 s */
+    const char *client_name;        /* shown by the server; NULL = "libkvd" */
+    const char *namespace_name;     /* all keys are in it; NULL or "" = the default one */
+    enum kvd_durability durability; /* of writes that do not say */
+};
+
+/* Connects to "HOST:PORT", "[IPV6]:PORT" or "unix:PATH" and exchanges HELLO. *db_out is set also on
+ * failure, so that kvd_error can tell the reason (NULL only on KVD_NO_MEMORY): call kvd_close in
+ * any case. A connection that failed may be used: its next call tries again.
+ * Errors: KVD_INVALID (address), KVD_CONNECT, KVD_TIMEOUT, KVD_PROTOCOL, KVD_UNSUPPORTED (no common
+ * version, or no namespaces), KVD_NO_MEMORY. */
+KVD_API enum kvd_status kvd_connect(const char *address, const struct kvd_connect_options *options,
+                                    struct kvd **db_out);
+
+/* Closes and frees. Requests queued and not sent are dropped. Scans must be closed before. NULL is
+ * allowed. */
+KVD_API void kvd_close(struct kvd *db);
+
+/* A new timeout for the calls to come, in milliseconds; 0 = default. */
+KVD_API void kvd_set_timeout(struct kvd *db, uint32_t timeout_ms);
+
+/* One line about the last call on `db` that did not return KVD_OK: what was wrong with what. Valid
+ * until the next call on `db`; never NULL; "out of memory" for a NULL db. */
+KVD_API const char *kvd_error(const struct kvd *db);
+
+/* The number that belongs to it: present version, limit that was passed; 0 if there is none. */
+KVD_API uint64_t kvd_error_detail(const struct kvd *db);
+
+/* The index of the batch item or MGET key at fault, or KVD_NO_ITEM. */
+KVD_API uint32_t kvd_error_item(const struct kvd *db);
+
+/* What the server said in HELLO. Limits are bytes or counts; 0 = not told. */
+struct kvd_server_info {
+    uint16_t protocol_version;
+    uint64_t features;
+    char server_name[256];
+    uint64_t frame_max;
+    uint64_t key_max;
+    uint64_t value_max;
+    uint64_t requests_max; /* unanswered on a connection; more wait in the socket */
+    uint64_t mget_keys_max;
+    uint64_t batch_items_max;
+    uint64_t batch_bytes_max; /* of keys and values */
+    uint64_t scan_entries_max;
+    uint64_t scan_page_bytes_max;
+    uint64_t memory_bytes;
+    enum kvd_durability durability; /* the server's default */
+};
+
+/* Fills *info_out; connects if need be. Errors as kvd_connect. */
+KVD_API enum kvd_status kvd_server_info(struct kvd *db, struct kvd_server_info *info_out);
+
+/* --- common errors ---
+ * Every call below can also return what kvd_connect returns (it may have to connect), KVD_TIMEOUT
+ * and KVD_CLOSED (reads; writes only before anything was sent), KVD_UNKNOWN (writes), KVD_BUSY
+ * (also when a pipeline on this connection has unread results), KVD_DEADLINE, KVD_SHUTTING_DOWN,
+ * KVD_DENIED, KVD_NO_MEMORY, KVD_PROTOCOL, KVD_INTERNAL. Errors: lists what is particular. */
+
+/* Sends a ping and waits for its echo. */
+KVD_API enum kvd_status kvd_ping(struct kvd *db);
+
+/* --- reading --- */
+
+struct kvd_read_options {
+    uint32_t deadline_ms; /* the server drops the work if not begun by then; 0 = none */
+    bool verify;          /* fetch the value's checksum and compare it here: else KVD_CHECKSUM */
+};
+
+/* Reads the value of `key` into *value, growing its memory as needed.
+ * Errors: KVD_NOT_FOUND, KVD_INVALID, KVD_TOO_LARGE (key), KVD_CORRUPT, KVD_IO, KVD_CHECKSUM. */
+KVD_API enum kvd_status kvd_get(struct kvd *db, struct kvd_bytes key,
+                                const struct kvd_read_options *options, struct kvd_value *value);
+
+/* Reads into `room` bytes of the caller's. *meta_out (may be NULL) is filled. Never allocates once
+ * the connection is warm. Errors: as kvd_get; KVD_TOO_LARGE also when the value is longer than
+ * `room`: nothing is copied, *meta_out is filled and kvd_error_detail is the length needed. */
+KVD_API enum kvd_status kvd_get_into(struct kvd *db, struct kvd_bytes key,
+                                     const struct kvd_read_options *options, void *data,
+                                     size_t room, struct kvd_meta *meta_out);
+
+/* Reads into memory allocated at the exact size (1 byte for an empty value), owned by the caller
+ * from then on: kvd_free. *meta_out may be NULL. Errors: as kvd_get. */
+KVD_API enum kvd_status kvd_get_alloc(struct kvd *db, struct kvd_bytes key,
+                                      const struct kvd_read_options *options, void **data_out,
+                                      struct kvd_meta *meta_out);
+
+/* Reads `count` keys into values[0..count), each with its own status; KVD_OK if all were answered,
+ * found or not. As many keys as fit one reply are read from one state of the store; a larger set
+ * takes several requests. Errors: as kvd_get, of the whole; values are partly filled then. */
+KVD_API enum kvd_status kvd_mget(struct kvd *db, const struct kvd_bytes *keys, size_t count,
+                                 const struct kvd_read_options *options, struct kvd_value *values);
+
+/* KVD_OK if `key` is there; *version_out may be NULL. Errors: KVD_NOT_FOUND. */
+KVD_API enum kvd_status kvd_exists(struct kvd *db, struct kvd_bytes key,
+                                   const struct kvd_read_options *options, uint64_t *version_out);
+
+/* The record without its value. With `verify`, the server reads the value and adds its checksum.
+ * Errors: KVD_NOT_FOUND. */
+KVD_API enum kvd_status kvd_meta(struct kvd *db, struct kvd_bytes key,
+                                 const struct kvd_read_options *options, struct kvd_meta *meta_out);
+
+/* --- writing --- */
+
+enum kvd_condition {
+    KVD_IF_ANY = 0,     /* no condition */
+    KVD_IF_ABSENT = 1,  /* else KVD_EXISTS */
+    KVD_IF_PRESENT = 2, /* else KVD_ABSENT */
+    KVD_IF_VERSION = 3, /* the key has exactly `version`; else KVD_VERSION_MISMATCH */
+};
+
+struct kvd_write_options {
+    enum kvd_condition condition;
+    uint64_t version;               /* for KVD_IF_VERSION */
+    uint64_t ttl_ms;                /* puts: expires so long after arrival; 0 = no expiry */
+    uint64_t expire_at_ms;          /* puts: or at this time; not both */
+    uint32_t user_flags;            /* puts: stored with the value */
+    enum kvd_durability durability; /* when to acknowledge; ignored for items of a batch */
+    uint32_t deadline_ms;           /* drop the work if not begun by then; ignored for items */
+    bool checksum;                  /* puts: send a checksum; the server verifies the value */
+};
+
+/* Stores `value` under `key`. *version_out (may be NULL) is the version of the commit.
+ * Errors: KVD_EXISTS, KVD_ABSENT, KVD_VERSION_MISMATCH, KVD_TOO_LARGE, KVD_INVALID, KVD_CHECKSUM,
+ * KVD_NO_SPACE, KVD_READ_ONLY, KVD_LOG_FAILED. */
+KVD_API enum kvd_status kvd_put(struct kvd *db, struct kvd_bytes key, struct kvd_bytes value,
+                                const struct kvd_write_options *options, uint64_t *version_out);
+
+/* Deletes `key`. Without a condition, deleting an absent key is done too. Errors: as kvd_put. */
+KVD_API enum kvd_status kvd_delete(struct kvd *db, struct kvd_bytes key,
+                                   const struct kvd_write_options *options, uint64_t *version_out);
+
+/* --- batches: many writes, one commit, all or nothing --- */
+
+struct kvd_batch; /* opaque; belongs to no connection; one thread at a time */
+
+/* Errors: KVD_NO_MEMORY. */
+KVD_API enum kvd_status kvd_batch_create(struct kvd_batch **batch_out);
+KVD_API void kvd_batch_destroy(struct kvd_batch *batch); /* NULL is allowed */
+
+/* Adds a write; key and value are copied. If a key comes twice, the later write wins. Errors:
+ * KVD_INVALID (empty key, both expiries), KVD_TOO_LARGE above 1 GiB in all, KVD_NO_MEMORY; the
+ * batch is as before then. */
+KVD_API enum kvd_status kvd_batch_put(struct kvd_batch *batch, struct kvd_bytes key,
+                                      struct kvd_bytes value,
+                                      const struct kvd_write_options *options);
+KVD_API enum kvd_status kvd_batch_delete(struct kvd_batch *batch, struct kvd_bytes key,
+                                         const struct kvd_write_options *options);
+
+KVD_API uint32_t kvd_batch_count(const struct kvd_batch *batch); /* items */
+KVD_API size_t kvd_batch_bytes(const struct kvd_batch *batch);   /* of keys and values */
+KVD_API void kvd_batch_clear(struct kvd_batch *batch);           /* keeps its memory */
+
+/* Commits; of `options` only durability and deadline_ms count. The batch stays as it is. An empty
+ * batch is KVD_INVALID. Errors: as kvd_put; kvd_error_item tells the item at fault, and no item has
+ * taken effect. */
+KVD_API enum kvd_status kvd_batch_commit(struct kvd *db, const struct kvd_batch *batch,
+                                         const struct kvd_write_options *options,
+                                         uint64_t *version_out);
+
+/* --- scanning --- */
+
+struct kvd_scan_options {
+    struct kvd_bytes prefix; /* keys that begin so; or the range [from, to) instead */
+    struct kvd_bytes from;   /* empty = from the first key */
+    struct kvd_bytes to;     /* empty = to the last key */
+    struct kvd_bytes cursor; /* from kvd_scan_cursor, to go on where a scan with the same options
+                                had a page end; empty = from the start */
+    uint64_t limit;          /* entries in all; 0 = no limit */
+    uint32_t page_entries;   /* entries a request; 0 = server's choice */
+    uint32_t page_bytes;     /* reply bytes a request; 0 = server's choice */
+    uint32_t deadline_ms;    /* of each request; 0 = none */
+    bool reverse;            /* from the greatest key down */
+    bool keys_only;          /* no values */
+    bool verify;             /* check the checksum of each value */
+};
+
+struct kvd_entry {
+    struct kvd_bytes key;   /* borrowed until the next call on the scan */
+    struct kvd_bytes value; /* borrowed likewise; empty when keys_only */
+    struct kvd_meta meta;   /* value_len is the stored length, also when keys_only */
+};
+
+struct kvd_scan; /* opaque; uses its connection only in kvd_scan_next */
+
+/* Begins a scan; what the options point to is copied; nothing is sent yet. Other calls on `db` may
+ * come between those on the scan. Errors: KVD_INVALID (prefix and range), KVD_NO_MEMORY. */
+KVD_API enum kvd_status kvd_scan_open(struct kvd *db, const struct kvd_scan_options *options,
+                                      struct kvd_scan **scan_out);
+
+/* The next entry; fetches a page when the last one is used up. Each page is one state of the store.
+ * Errors: KVD_END after the last; after a failure the same call may be made again and goes on with
+ * the page that failed. */
+KVD_API enum kvd_status kvd_scan_next(struct kvd_scan *scan, struct kvd_entry *entry_out);
+
+/* Where the page behind the present one begins; empty before the first page and at the end.
+ * Borrowed until the next call on the scan. To stop in the middle of a page and go on later, use
+ * the last key and [from, to) instead. */
+KVD_API struct kvd_bytes kvd_scan_cursor(const struct kvd_scan *scan);
+
+KVD_API void kvd_scan_close(struct kvd_scan *scan); /* NULL is allowed */
+
+/* Counts the keys of the range (prefix, from, to; the rest of the options counts only as
+ * deadline_ms). Errors: KVD_INVALID (prefix and range). */
+KVD_API enum kvd_status kvd_count(struct kvd *db, const struct kvd_scan_options *options,
+                                  uint64_t *count_out);
+
+/* --- statistics --- */
+
+/* Called for each line; both strings are NUL-ended and valid during the call. It must not use `db`.
+ */
+typedef void (*kvd_stat_cb)(const char *name, const char *value, void *arg);
+
+/* The server's statistics; `section` NULL or "" for all. Errors: KVD_NOT_FOUND (section). */
+KVD_API enum kvd_status kvd_stats(struct kvd *db, const char *section, kvd_stat_cb stat_cb,
+                                  void *arg);
+
+/* --- pipelines: queue many, send once, read all ---
+ *
+ *     for (i = 0; i < n; i++) kvd_pipeline_get(db, keys[i], NULL);
+ *     while ((status = kvd_pipeline_next(db, &result)) == KVD_OK) use(&result);
+ *
+ * Requests take effect in the order in which they were queued, and results come in that order.
+ * Between the first queued request and the KVD_END that kvd_pipeline_next returns, the other calls
+ * on this connection return KVD_BUSY. Nothing of a pipeline is ever sent twice. */
+
+enum kvd_operation {
+    KVD_OPERATION_PING,
+    KVD_OPERATION_GET,
+    KVD_OPERATION_EXISTS,
+    KVD_OPERATION_META,
+    KVD_OPERATION_PUT,
+    KVD_OPERATION_DELETE,
+    KVD_OPERATION_BATCH,
+};
+
+struct kvd_result {
+    enum kvd_status status;       /* of this operation */
+    enum kvd_operation operation; /* what was asked */
+    uint64_t index;               /* 0 for the first queued since the pipeline was empty */
+    uint64_t version;             /* commit version of a write; the record's for a read */
+    struct kvd_meta meta;         /* get, meta; else zero */
+    struct kvd_bytes value;       /* get; borrowed until the next call on the connection */
+    uint64_t detail;              /* as kvd_error_detail */
+    const char *error;            /* as kvd_error; "" if status is KVD_OK; borrowed likewise */
+};
+
+/* Queue one request; nothing is sent. Key and value are copied. Errors: those found without the
+ * server (KVD_INVALID, KVD_TOO_LARGE; KVD_CONNECT ... on the first), KVD_NO_MEMORY, KVD_BUSY when
+ * 64 MiB or 1,048,576 requests are waiting: read results first. Nothing was queued then. */
+KVD_API enum kvd_status kvd_pipeline_ping(struct kvd *db);
+KVD_API enum kvd_status kvd_pipeline_get(struct kvd *db, struct kvd_bytes key,
+                                         const struct kvd_read_options *options);
+KVD_API enum kvd_status kvd_pipeline_exists(struct kvd *db, struct kvd_bytes key,
+                                            const struct kvd_read_options *options);
+KVD_API enum kvd_status kvd_pipeline_meta(struct kvd *db, struct kvd_bytes key,
+                                          const struct kvd_read_options *options);
+KVD_API enum kvd_status kvd_pipeline_put(struct kvd *db, struct kvd_bytes key,
+                                         struct kvd_bytes value,
+                                         const struct kvd_write_options *options);
+KVD_API enum kvd_status kvd_pipeline_delete(struct kvd *db, struct kvd_bytes key,
+                                            const struct kvd_write_options *options);
+KVD_API enum kvd_status kvd_pipeline_batch(struct kvd *db, const struct kvd_batch *batch,
+                                           const struct kvd_write_options *options);
+
+/* Sends what is queued, in as few system calls as the kernel allows, and does not wait for answers
+ * (it takes those that arrive meanwhile). More may be queued afterwards. When the connection breaks
+ * here, kvd_pipeline_next tells what became of each request. Errors: KVD_TIMEOUT, KVD_CLOSED. */
+KVD_API enum kvd_status kvd_pipeline_flush(struct kvd *db);
+
+/* The result of the oldest unanswered request; sends first what is still queued. KVD_OK means that
+ * there is a result (whose own status may be any); KVD_END that none is unanswered. When the
+ * connection is lost, each request that was left gets its result all the same: KVD_UNKNOWN for
+ * writes that may have been sent, KVD_CLOSED or KVD_TIMEOUT for the others. */
+KVD_API enum kvd_status kvd_pipeline_next(struct kvd *db, struct kvd_result *result_out);
+
+/* Requests queued or sent whose result was not read yet. */
+KVD_API uint64_t kvd_pipeline_pending(const struct kvd *db);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

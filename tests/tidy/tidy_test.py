@@ -271,6 +271,11 @@ class TidyTest(unittest.TestCase):
                                    '    g("open(x)");\n    env_open(1);\n}\n')
         self.assertEqual(self.findings("banned_calls"), [])
 
+    def test_static_function_of_that_name_is_welcome(self):
+        self.add("storage/peek.c", "static int write(int a) {\n    return a;\n}\n\n"
+                                   "int f(void) {\n    return write(1);\n}\n")
+        self.assertEqual(self.findings("banned_calls"), [])
+
     def test_clock_past_the_env(self):
         self.add("storage/peek.c", "void f(void) {\n    clock_gettime(1, x);\n}\n")
         self.assert_found("banned_calls", "storage/peek.c", "clock_gettime()")

@@ -1,7 +1,8 @@
 /* manifest.h: the files MANIFEST-NNNN: the durable record of what the store is made of.
  *
  *      | header, 64 | snapshot part | ... | snapshot end | edit | edit | ...
- *      record: | length u32 | kind u8 | 0 0 0 | sequence u64 | checksum u64 | payload |
+ *      record: | magic u32 | length u32 | kind u32 | 0 u32 | sequence u64 | checksum u64 | payload
+ * |
  *
  * A manifest begins with a complete snapshot. It is synced, then its directory, and only then the
  * older ones are removed; there is no rename. An edit counts when its sync has returned. The record
@@ -44,9 +45,10 @@ struct manifest_options {
 };
 
 /* Begins a new manifest with `state` (taken on success; init it for a new store), makes it durable
- * and removes the older ones. Its number is EDIT_NEXT_FILE_NUMBER of the state (at least 1), which
- * is raised by one. Errors: NO_SPACE, NO_MEMORY, IO; the older manifests are as they were then, or
- * the new one is complete and equal in meaning. */
+ * and removes the older ones. Its number is one more than that of any manifest in the directory:
+ * manifests have numbers of their own. Errors: NO_SPACE, NO_MEMORY, IO; the older manifests are as
+ * they were then, and the new one is removed or, if even that fails, perhaps complete and of the
+ * same meaning. */
 enum status manifest_start(const struct manifest_options *options, struct manifest_state *state,
                            struct manifest **manifest_out, struct error *error) MUST_CHECK;
 

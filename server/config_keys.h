@@ -1,0 +1,126 @@
+/* config_keys.h: the table of all configuration keys.
+ *
+ * One line of CONFIG_KEYS describes a key; from it come the enum, the defaults, what a file or
+ * `--set` may say, and the checks that config.example.toml and docs/configuration.md leave out no
+ * key and name no other. To add a key, add a line here and its paragraphs there; the tests name
+ * what is missing.
+ *
+ * Columns: identifier; name (section.key); type; default, written as in a file; least and greatest
+ * (numbers as given, sizes in bytes, durations in milliseconds); the words of a choice, in the
+ * order of their enum, or ""; whether a reload may change it; help. Keys of one section stand
+ * together, keys without a section first, as TOML wants it. */
+#ifndef KVD_SERVER_CONFIG_KEYS_H
+#define KVD_SERVER_CONFIG_KEYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define CONFIG_KIB 1024.0
+#define CONFIG_MIB (1024.0 * CONFIG_KIB)
+#define CONFIG_GIB (1024.0 * CONFIG_MIB)
+#define CONFIG_TIB (1024.0 * CONFIG_GIB)
+#define CONFIG_SECOND 1000.0
+#define CONFIG_HOUR (3600.0 * CONFIG_SECOND)
+#define CONFIG_DAY (24.0 * CONFIG_HOUR)
+
+#define CONFIG_KEYS(X)                                                                             \
+    X(MEMORY_LIMIT, "memory_limit", SIZE, "\"1GiB\"", 64 * CONFIG_MIB, 64 * CONFIG_TIB, "",        \
+      RESTART,                                                                                     \
+      "Memory that kvd plans with: memtables, caches, cursors and the buffers of connections all " \
+      "come out of it, and larger limits (such as the largest frame) derive from it. Below 64MiB " \
+      "two memtables, a block cache and the largest value would no longer fit beside each other.") \
+    X(SERVER_LISTEN, "server.listen", LIST, "[\"127.0.0.1:7450\"]", 1, 16, "", RESTART,            \
+      "Addresses to accept connections on: \"127.0.0.1:7450\", \"[::1]:7450\", "                   \
+      "\"localhost:7450\"; port 0 takes a free one. For a Unix socket beside TCP write "           \
+      "[\"127.0.0.1:7450\", \"unix:/run/kvd/kvd.sock\"]. An address that is not loopback is "      \
+      "refused, because there is no authentication yet.")                                          \
+    X(SERVER_LOOPS, "server.loops", INTEGER, "0", 0, 64, "", RESTART,                              \
+      "Threads that serve connections. 0 chooses: processors - 1, at least 1 and at most 8, so "   \
+      "that one processor is left to commits and background work.")                                \
+    X(SERVER_CONNECTIONS_MAX, "server.connections_max", INTEGER, "10000", 1, 1000000, "", RESTART, \
+      "Connections at one time; one more is answered with an error and closed.")                   \
+    X(SERVER_REQUESTS_IN_FLIGHT_MAX, "server.requests_in_flight_max", INTEGER, "1024", 1, 65536,   \
+      "", RESTART,                                                                                 \
+      "Requests of one connection that may wait for an answer; more are read only when earlier "   \
+      "ones are answered.")                                                                        \
+    X(SERVER_OUTPUT_LIMIT, "server.output_limit", SIZE, "\"32MiB\"", 2 * CONFIG_MIB, CONFIG_GIB,   \
+      "", RESTART,                                                                                 \
+      "Answers that may be queued for one client that does not read them; beyond it the "          \
+      "connection is closed. At least 2MiB, since reading pauses at 1MiB; at most a quarter of "   \
+      "memory_limit, which is what all clients may use together.")                                 \
+    X(SERVER_IDLE_TIMEOUT, "server.idle_timeout", DURATION, "\"300s\"", 0, 30 * CONFIG_DAY, "",    \
+      RELOAD, "A connection without requests for so long is closed. 0 is never.")                  \
+    X(SERVER_FRAME_TIMEOUT, "server.frame_timeout", DURATION, "\"30s\"", 100, CONFIG_HOUR, "",     \
+      RELOAD,                                                                                      \
+      "A frame that has begun must be complete by then; it frees the memory that a stalled "       \
+      "client holds.")                                                                             \
+    X(SERVER_STOP_TIMEOUT, "server.stop_timeout", DURATION, "\"10s\"", 0, CONFIG_HOUR, "", RELOAD, \
+      "Time for requests in flight when kvd is asked to stop; connections are closed then. 0 "     \
+      "closes them at once. What was acknowledged stays in any case.")                             \
+    X(STORAGE_DIR, "storage.dir", TEXT, "\"./data\"", 1, 4000, "", RESTART,                        \
+      "Directory of the store, made if it is missing. A relative one starts from where kvd was "   \
+      "started.")                                                                                  \
+    X(STORAGE_DURABILITY, "storage.durability", CHOICE, "\"synced\"", 0, 0,                        \
+      "memory|logged|synced", RELOAD,                                                              \
+      "What a write must reach before it is acknowledged, where the request does not say. "        \
+      "synced: on the medium. logged: in the log file, so that a power cut may undo about the "    \
+      "last second. memory: visible to others, and any crash may undo it.")                        \
+    X(STORAGE_VALUE_THRESHOLD, "storage.value_threshold", SIZE, "\"1KiB\"", 0, CONFIG_MIB, "",     \
+      RESTART,                                                                                     \
+      "A value of at least this size lives only in the log, and the tree refers to it. Smaller "   \
+      "means cheaper compaction, larger means fewer reads in scans. Values already written stay "  \
+      "as they are.")                                                                              \
+    X(STORAGE_COMPRESSION, "storage.compression", CHOICE, "\"zstd\"", 0, 0, "none|zstd", RESTART,  \
+      "Compression of tables and of separated values, where it saves at least an eighth. none "    \
+      "suits data that is compressed already.")                                                    \
+    X(STORAGE_MAX_SPACE_RATIO, "storage.max_space_ratio", REAL, "1.5", 1.1, 10, "", RESTART,       \
+      "How many times the size of the live data the files may take. The log cleaning that keeps "  \
+      "this promise is not built yet: the key is read and checked, and has no effect.")            \
+    X(LOG_LEVEL, "log.level", CHOICE, "\"info\"", 0, 0, "debug|info|warn|error", RELOAD,           \
+      "The least important lines that are written.")                                               \
+    X(LOG_FORMAT, "log.format", CHOICE, "\"text\"", 0, 0, "text|json", RELOAD,                     \
+      "text: one line for people, with name=value fields. json: one object a line.")               \
+    X(LOG_FILE, "log.file", TEXT, "\"\"", 0, 4000, "", RELOAD,                                     \
+      "File that lines are appended to; it is opened again on SIGHUP, so that it may be rotated. " \
+      "Empty is standard error.")
+
+enum config_key {
+#define CONFIG_KEY_ENUM(id, ...) CONFIG_##id,
+    CONFIG_KEYS(CONFIG_KEY_ENUM)
+#undef CONFIG_KEY_ENUM
+        CONFIG_KEY_COUNT
+};
+
+/* How a value is written, and by which function of config.h it is read. */
+enum config_type {
+    CONFIG_INTEGER,  /* 12; config_number */
+    CONFIG_SIZE,     /* "64MiB", or a number of bytes; config_number, in bytes */
+    CONFIG_DURATION, /* "500ms", or 0; config_number, in milliseconds */
+    CONFIG_REAL,     /* 1.5; config_real */
+    CONFIG_CHOICE,   /* one of the words; config_number, its place in the list */
+    CONFIG_TEXT,     /* "..."; config_text */
+    CONFIG_LIST      /* ["...", "..."]; config_list_count, config_list_item */
+};
+
+struct config_key_info {
+    const char *name;
+    enum config_type type;
+    const char *default_text; /* as written in a file */
+    double least;             /* of TEXT: bytes; of LIST: items */
+    double greatest;
+    const char *choices; /* "a|b|c", or "" */
+    bool reloadable;     /* may change while kvd runs */
+    const char *help;    /* sentences */
+};
+
+/* The line of a key. Static storage. */
+const struct config_key_info *config_key_info(enum config_key key);
+
+/* Finds a key by its full name. Returns false if there is none. */
+bool config_key_find(const char *name, enum config_key *key_out);
+
+/* The key whose name is nearest to `name`, or NULL if none is near enough to be what was meant. A
+ * name without its section, or in the wrong one, is near. */
+const char *config_key_nearest(const char *name);
+
+#endif

@@ -26,7 +26,7 @@ struct table_handle {
     struct table_cache *cache; /* constant */
     uint64_t number;           /* constant */
     _Atomic uint32_t state;
-    _Atomic bool marked; /* pinned since the clock came by; relaxed, a hint */
+    _Atomic bool marked; /* used again since the clock came by; relaxed, a hint */
     struct table *table; /* owned; set and cleared under mu, read by those who saw OPEN */
     /* guarded by the cache's mu */
     struct table_handle *chain_next;
@@ -293,13 +293,13 @@ static enum status pinned(struct table_handle *handle, uint32_t state,
     ASSERT(handle->number == info->number);
     if (!(state & HANDLE_OPEN)) {
         status = wait == READ_WAIT_NEVER ? STATUS_WOULD_BLOCK : open_pinned(handle, info, error);
+    } else if (!atomic_load_explicit(&handle->marked, memory_order_relaxed)) {
+        /* used again; a table opened for one read only is the first to go */
+        atomic_store_explicit(&handle->marked, true, memory_order_relaxed);
     }
     if (status != STATUS_OK) {
         handle_unpin(handle);
         return status;
-    }
-    if (!atomic_load_explicit(&handle->marked, memory_order_relaxed)) {
-        atomic_store_explicit(&handle->marked, true, memory_order_relaxed);
     }
     *table_out = handle->table;
     return STATUS_OK;

@@ -15,7 +15,7 @@
 #include "storage/table_info.h"
 
 #define TABLE_STAGING_BYTES (512u * 1024) /* one append; large enough for full disk speed */
-#define TABLE_BLOCK_BYTES_MIN 4096u
+#define TABLE_BLOCK_BYTES_MIN 4096u       /* of the option; tests may ask for less */
 #define TABLE_BLOCK_BYTES_MAX 16384u
 #define TABLE_BLOCK_BYTES_DEFAULT 8192u
 

@@ -87,6 +87,10 @@ static enum status check_start(struct replay *replay) {
         return corrupt_at(replay, before->number, before->end_bytes,
                           "groups are missing between here and the next segment; " DAMAGED);
     }
+    if (start_sequence == 0 || start_sequence - 1 > replay->result.last_sequence) {
+        return corrupt_at(replay, replay->reader.number, 0,
+                          "groups are missing before this segment; " DAMAGED);
+    }
     replay->result.last_sequence = start_sequence - 1;
     return STATUS_OK;
 }
@@ -417,6 +421,7 @@ enum status log_replay(const struct log_replay_options *options,
     replay->segment_count = segment_count;
     replay->error = error;
     replay->result.frontier = options->durable;
+    replay->result.last_sequence = options->last_sequence;
     log_reader_init(&replay->reader);
     status = walk(replay);
     if (status == STATUS_OK) {

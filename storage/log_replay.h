@@ -61,7 +61,9 @@ struct log_replay_options {
     struct compression *compression; /* for values of groups that nothing vouches for */
     uint8_t store_id[STORE_ID_BYTES];
     struct log_position durable; /* known by the manifest; zeroed: nothing */
-    uint64_t last_sequence;      /* known by the manifest; the result is not below it */
+    uint64_t last_sequence;      /* known by the manifest: of the last group before the segments
+                                    that it does not know to be sealed, or of a later one; 0: none.
+                                    The first segment with groups starts at most one above it */
     uint64_t version_ceiling;    /* all versions must be below it; 0: not checked */
     log_replay_cb commit_cb;
     void *arg;

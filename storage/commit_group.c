@@ -302,6 +302,7 @@ static void write_group(struct commit_pipeline *pipeline, struct group_build *bu
     watermarks_raise_visible(pipeline->options.marks, last_version);
     memtable_note_log(build->view->active, commit_log_segment(pipeline->options.log),
                       build->log_bytes);
+    commit_log_layout(pipeline->options.log, pipeline->group, build->count);
     status = commit_log_append(pipeline->options.log, pipeline->group, build->count, last_version);
     if (status == STATUS_OK) {
         space_guard_note(pipeline->options.space, build->log_bytes);

@@ -17,7 +17,8 @@ static enum status writer_create(struct commit_log *log, struct segment_writer *
 }
 
 enum status commit_log_open(struct commit_log *log, const struct commit_log_options *options,
-                            struct version_edit *edit, struct error *error) {
+                            struct error *error) {
+    struct version_edit edit = {0};
     struct segment_writer *writer;
     enum status status;
 
@@ -39,8 +40,15 @@ enum status commit_log_open(struct commit_log *log, const struct commit_log_opti
     }
     log->writer = writer;
     log->durable = (struct log_position){segment_writer_number(writer), 0};
-    status = version_edit_add_segment(edit, segment_writer_number(writer), SEGMENT_COMMIT);
-    return status == STATUS_OK ? version_set_install(log->versions, edit, NULL, error) : status;
+    status = version_edit_add_segment(&edit, segment_writer_number(writer), SEGMENT_COMMIT);
+    if (options->nothing_to_replay) {
+        version_edit_set(&edit, EDIT_REPLAY_SEGMENT, segment_writer_number(writer));
+    }
+    if (status == STATUS_OK) {
+        status = version_set_install(log->versions, &edit, NULL, error);
+    }
+    version_edit_deinit(&edit);
+    return status;
 }
 
 void commit_log_close(struct commit_log *log) {

@@ -54,12 +54,13 @@ struct commit_log_options {
     const uint8_t *store_id; /* STORE_ID_BYTES */
     uint64_t preallocate_bytes;
     uint64_t last_sequence;
+    bool nothing_to_replay; /* no memtable needs an older segment */
 };
 
-/* Begins a new active segment, recorded in the manifest together with what `edit` says. Errors:
- * NO_SPACE, NO_MEMORY, IO, LOG_FAILED. */
+/* Begins a new active segment, recorded in the manifest. Errors: NO_SPACE, NO_MEMORY, IO,
+ * LOG_FAILED; commit_log_close is needed after those too. */
 enum status commit_log_open(struct commit_log *log, const struct commit_log_options *options,
-                            struct version_edit *edit, struct error *error) MUST_CHECK;
+                            struct error *error) MUST_CHECK;
 
 /* Closes without a sync. A zeroed struct is allowed. */
 void commit_log_close(struct commit_log *log);

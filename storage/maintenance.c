@@ -13,6 +13,10 @@ static void post_locked(struct maintenance_job *job, uint64_t delay_ms)
     REQUIRES(job->maintenance->mu) {
     struct scheduler *scheduler = job->maintenance->scheduler;
 
+    if (job->running) {
+        job->again = true; /* one at a time: it is posted when it ends */
+        return;
+    }
     if (job->queued) {
         return;
     }
@@ -35,38 +39,45 @@ static void say(const struct maintenance *maintenance, const char *what,
     }
 }
 
-/* Deals with the result of a job; posts it again if there may be more to do, or later. */
-static void job_ended(struct maintenance_job *job, const char *what, enum status status,
-                      struct error *error) {
+static void job_begins(struct maintenance_job *job) {
+    mutex_lock(&job->maintenance->mu);
+    job->queued = false;
+    job->running = true;
+    job->again = false;
+    mutex_unlock(&job->maintenance->mu);
+}
+
+static bool is_retried(enum status status) {
+    return status != STATUS_CORRUPT && status != STATUS_LOG_FAILED;
+}
+
+/* Keeps the result of a job; posts it again if there may be more to do, or later if it failed. */
+static void job_ends(struct maintenance_job *job, enum status status, const struct error *error) {
+    struct maintenance *maintenance = job->maintenance;
+    bool failed = status != STATUS_OK && status != STATUS_END;
+
+    mutex_lock(&maintenance->mu);
+    job->running = false;
+    job->error = *error;
+    job->error.status = failed ? status : STATUS_OK;
+    if (status == STATUS_OK || (job->again && !failed)) {
+        post_locked(job, 0);
+    } else if (failed && is_retried(status) && !maintenance->stopping) {
+        post_locked(job, RETRY_MS);
+    }
+    mutex_unlock(&maintenance->mu);
+}
+
+static void job_failed(struct maintenance_job *job, const char *what, enum status status,
+                       struct error *error) {
     struct maintenance *maintenance = job->maintenance;
 
-    if (status == STATUS_OK || status == STATUS_END) {
-        mutex_lock(&maintenance->mu);
-        maintenance->error.status = STATUS_OK;
-        if (status == STATUS_OK) {
-            post_locked(job, 0);
-        }
-        mutex_unlock(&maintenance->mu);
-        return;
-    }
     error->status = status;
     say(maintenance, what, error);
     atomic_fetch_add_explicit(&maintenance->stats.failures, 1, memory_order_relaxed);
     if (status == STATUS_LOG_FAILED) {
         commit_log_fail(maintenance->context.log, error);
     }
-    mutex_lock(&maintenance->mu);
-    maintenance->error = *error;
-    if (status != STATUS_CORRUPT && status != STATUS_LOG_FAILED && !maintenance->stopping) {
-        post_locked(job, RETRY_MS);
-    }
-    mutex_unlock(&maintenance->mu);
-}
-
-static void job_begins(struct maintenance_job *job) {
-    mutex_lock(&job->maintenance->mu);
-    job->queued = false;
-    mutex_unlock(&job->maintenance->mu);
 }
 
 static void flush_step(struct step *step) {
@@ -81,7 +92,10 @@ static void flush_step(struct step *step) {
         atomic_fetch_add_explicit(&maintenance->stats.flushes, 1, memory_order_relaxed);
         maintenance_want_compaction(maintenance, false);
     }
-    job_ended(&maintenance->flush, "flush", status, &error);
+    if (status != STATUS_OK && status != STATUS_END) {
+        job_failed(&maintenance->flush, "flush", status, &error);
+    }
+    job_ends(&maintenance->flush, status, &error);
 }
 
 static void compaction_step(struct step *step) {
@@ -111,7 +125,10 @@ static void compaction_step(struct step *step) {
         maintenance->compact_all = false;
         mutex_unlock(&maintenance->mu);
     }
-    job_ended(&maintenance->compaction, "compaction", status, &error);
+    if (status != STATUS_OK && status != STATUS_END) {
+        job_failed(&maintenance->compaction, "compaction", status, &error);
+    }
+    job_ends(&maintenance->compaction, status, &error);
 }
 
 void maintenance_init(struct maintenance *maintenance, const struct job_context *context,
@@ -165,7 +182,8 @@ void maintenance_deinit(struct maintenance *maintenance) {
 
 enum status maintenance_error(struct maintenance *maintenance, struct error *error_out) {
     mutex_lock(&maintenance->mu);
-    *error_out = maintenance->error;
+    *error_out = maintenance->flush.error.status != STATUS_OK ? maintenance->flush.error
+                                                              : maintenance->compaction.error;
     mutex_unlock(&maintenance->mu);
     return error_out->status;
 }

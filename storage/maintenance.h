@@ -25,7 +25,11 @@ struct maintenance_stats {
 struct maintenance_job {
     struct maintenance *maintenance;
     struct step step;
-    bool queued; /* guarded by maintenance.mu */
+    /* guarded by maintenance.mu */
+    bool queued;
+    bool running;
+    bool again;         /* wanted while it was running */
+    struct error error; /* of the last run; status OK when it went well */
 };
 
 struct maintenance {

@@ -147,6 +147,8 @@ static enum status state_advance(struct manifest_state *state,
         }
     }
     version_edit_set(&edit, EDIT_VERSION_CEILING, recovery->version_ceiling);
+    version_edit_set(&edit, EDIT_NEXT_FILE_NUMBER,
+                     larger(manifest_state_get(state, EDIT_NEXT_FILE_NUMBER), 1));
     version_edit_set(&edit, EDIT_INCARNATION, manifest_state_get(state, EDIT_INCARNATION) + 1);
     version_edit_set(&edit, EDIT_STORE_TIME_MS, recovery->store_time_ms);
     version_edit_set(

@@ -159,14 +159,14 @@ struct store_value_info {
     uint64_t expiry_ms;   /* absolute store time; 0 is never */
     uint32_t user_flags;  /* as given to put */
     uint32_t value_bytes; /* length of the value */
-    uint64_t checksum;    /* XXH3-64 of the value; see below */
+    uint64_t checksum;    /* XXH3-64 of the value */
 };
 
 /* Looks a key up and appends its value to `destination` (NULL: only the information is wanted, and
- * `checksum` is then set only if the value is separated, else 0). With a destination the value has
- * been verified against its checksum. On any result but OK, `destination` is as it was. An expired
- * key is NOT_FOUND. Errors: NOT_FOUND, WOULD_BLOCK (STORE_WAIT_NEVER only), TOO_LARGE (the
- * destination's cap), CORRUPT, IO, NO_MEMORY. */
+ * a separated value is not read, its checksum is the one stored with it). With a destination the
+ * value has been verified against its checksum. On any result but OK, `destination` is as it was.
+ * An expired key is NOT_FOUND. Errors: NOT_FOUND, WOULD_BLOCK (STORE_WAIT_NEVER only), TOO_LARGE
+ * (the key, or the destination's cap), CORRUPT, IO, NO_MEMORY. */
 enum status store_get(struct store_read *read, uint32_t namespace_id, struct slice key,
                       enum store_wait wait, struct buffer *destination,
                       struct store_value_info *info_out, struct error *error) MUST_CHECK;

@@ -1,0 +1,516 @@
+/* store.c: opening and closing: makes the parts of the store in order, and unmakes them backwards.
+ *
+ * The only file of the engine that knows all its parts; it decides nothing but sizes. */
+#include "storage/store.h"
+
+#include "protocol/base/assert.h"
+#include "protocol/base/memory.h"
+#include "storage/env_posix.h"
+#include "storage/store_state.h"
+
+#include <stdio.h>
+
+#define KIB UINT64_C(1024)
+#define MIB (UINT64_C(1024) * 1024)
+#define LINE_BYTES_MAX 1024
+
+#define MEMORY_LIMIT_MIN (8 * MIB) /* below, two memtables and a cache make no sense */
+#define FILE_SYSTEM_FRACTION 16u   /* a segment or a memtable is at most this part of the disk */
+
+void store_options_init(struct store_options *options, const char *dir) {
+    *options = (struct store_options){.dir = dir,
+                                      .memory_limit_bytes = 1024 * MIB,
+                                      .value_threshold = 1024,
+                                      .compress = true,
+                                      .block_bytes = TABLE_BLOCK_BYTES_DEFAULT,
+                                      .open_files_max = 512,
+                                      .io_threads = 4};
+}
+
+static void say(const struct store *store, enum store_log_level level, const char *line) {
+    if (store->options.log_cb) {
+        store->options.log_cb(store->options.log_arg, level, line);
+    }
+}
+
+/* ---- Sizes ------------------------------------------------------------------------------------
+ */
+
+static uint64_t clamp(uint64_t value, uint64_t low, uint64_t high) {
+    value = value > low ? value : low;
+    return value < high ? value : high;
+}
+
+/* docs/architecture.md, "Sizes", has the reasons. */
+static struct store_sizes sizes_derive(const struct store_options *options, uint64_t disk_bytes) {
+    uint64_t disk_part = disk_bytes / FILE_SYSTEM_FRACTION;
+    struct store_sizes sizes;
+
+    sizes.memtable_bytes = clamp(options->memory_limit_bytes / 16, 1 * MIB, 64 * MIB);
+    if (options->memtable_bytes > 0) {
+        sizes.memtable_bytes = options->memtable_bytes;
+    }
+    sizes.memtable_bytes = clamp(sizes.memtable_bytes, 16 * KIB, disk_part);
+    sizes.segment_bytes_min = clamp(4 * MIB, 64 * KIB, disk_part);
+    sizes.segment_bytes_max = clamp(256 * MIB, 64 * KIB, disk_part);
+    if (options->segment_bytes > 0) {
+        sizes.segment_bytes_min = options->segment_bytes;
+        sizes.segment_bytes_max = options->segment_bytes;
+    }
+    sizes.unflushed_log_bytes = clamp(256 * MIB, 64 * KIB, disk_part);
+    sizes.table_bytes = clamp(sizes.memtable_bytes, 64 * KIB, 32 * MIB);
+    sizes.base_bytes = 4 * sizes.memtable_bytes;
+    sizes.preallocate_bytes = clamp(sizes.segment_bytes_min / 4, 64 * KIB, 4 * MIB);
+    sizes.reserve_bytes = 2 * sizes.memtable_bytes + sizes.segment_bytes_min;
+    sizes.reserve_bytes = clamp(sizes.reserve_bytes, 0, disk_bytes / 5);
+    sizes.block_cache_bytes = options->memory_limit_bytes / 2;
+    return sizes;
+}
+
+static enum status options_check(const struct store_options *options, struct error *error) {
+    const char *wrong = NULL;
+
+    if (!options->dir || !options->dir[0] || strlen(options->dir) > ENV_PATH_MAX - 64) {
+        wrong = "dir is empty or too long";
+    } else if (options->memory_limit_bytes < MEMORY_LIMIT_MIN) {
+        wrong = "memory_limit_bytes is below 8 MiB";
+    } else if (options->block_bytes < TABLE_BLOCK_BYTES_MIN ||
+               options->block_bytes > TABLE_BLOCK_BYTES_MAX) {
+        wrong = "block_bytes is not between 4 KiB and 16 KiB";
+    } else if (options->open_files_max < 16 || options->io_threads < 1 ||
+               options->io_threads > 64) {
+        wrong = "open_files_max is below 16, or io_threads is not between 1 and 64";
+    } else if (options->value_threshold < 64 || options->value_threshold > 64 * KIB) {
+        wrong = "value_threshold is not between 64 and 64 KiB";
+    }
+    return wrong ? error_set(error, STATUS_INVALID, 0, NULL, ERROR_NO_OFFSET, "%s", wrong)
+                 : STATUS_OK;
+}
+
+/* ---- The parts, in order ----------------------------------------------------------------------
+ */
+
+static enum status open_environment(struct store *store, struct error *error) {
+    enum status status = STATUS_OK;
+
+    store->env = store->options.env;
+    if (!store->env) {
+        status = env_posix_create(&store->env);
+        store->env_is_owned = status == STATUS_OK;
+    }
+    return status == STATUS_OK ? status
+                               : error_set(error, status, 0, NULL, ERROR_NO_OFFSET, "environment");
+}
+
+static void close_environment(struct store *store) {
+    if (store->env_is_owned) {
+        env_posix_destroy(store->env);
+    }
+}
+
+static enum status open_scheduler(struct store *store, struct error *error) {
+    struct scheduler_threads_options options = {.io_threads = store->options.io_threads,
+                                                .background_threads = 3};
+    enum status status = STATUS_OK;
+
+    store->scheduler = store->options.scheduler;
+    if (!store->scheduler) {
+        status = scheduler_threads_create(&options, &store->scheduler);
+        store->scheduler_is_owned = status == STATUS_OK;
+    }
+    return status == STATUS_OK
+               ? status
+               : error_set(error, status, 0, NULL, ERROR_NO_OFFSET, "starting threads");
+}
+
+static void close_scheduler(struct store *store) {
+    if (store->scheduler_is_owned) {
+        scheduler_destroy(store->scheduler);
+    }
+}
+
+static enum status open_directory(struct store *store, struct error *error) {
+    char warning[ENV_POSIX_WARNING_MAX] = "";
+    struct env_space space;
+    enum status status = env_make_dir(store->env, store->dir, error);
+
+    if (status == STATUS_OK && store->env_is_owned) {
+        status = env_posix_check_dir(store->env, store->dir, warning, error);
+    }
+    if (status == STATUS_OK && warning[0]) {
+        say(store, STORE_LOG_WARN, warning);
+    }
+    if (status == STATUS_OK) {
+        status = env_lock_dir(store->env, store->dir, &store->lock, error);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = env_space(store->env, store->dir, &space, error);
+    if (status != STATUS_OK) {
+        env_unlock(store->env, store->lock);
+        return status;
+    }
+    store->sizes = sizes_derive(&store->options, space.total_bytes);
+    return STATUS_OK;
+}
+
+static void close_directory(struct store *store) {
+    env_unlock(store->env, store->lock);
+}
+
+static enum status open_caches(struct store *store, struct error *error) {
+    uint32_t files = store->options.open_files_max;
+    enum status status = compression_create(&store->compression);
+
+    if (status == STATUS_OK) {
+        status = block_cache_create(store->sizes.block_cache_bytes, &store->block_cache);
+    }
+    if (status == STATUS_OK) {
+        struct table_source source = {.env = store->env,
+                                      .dir = store->dir,
+                                      .cache = store->block_cache,
+                                      .compression = store->compression};
+        status = table_cache_create(&source, files - files / 4, &store->table_cache);
+    }
+    if (status != STATUS_OK) {
+        block_cache_destroy(store->block_cache);
+        compression_destroy(store->compression);
+        return error_set(error, status, 0, NULL, ERROR_NO_OFFSET, "caches");
+    }
+    store->policy =
+        (struct value_policy){.value_threshold = store->options.value_threshold,
+                              .compression = store->options.compress ? store->compression : NULL};
+    reclaim_init(&store->reclaim, store->env, store->dir, store->scheduler);
+    scratch_pool_init(&store->scratch);
+    namespaces_init(&store->namespaces);
+    return STATUS_OK;
+}
+
+static void close_caches(struct store *store) {
+    namespaces_deinit(&store->namespaces);
+    scratch_pool_deinit(&store->scratch);
+    reclaim_deinit(&store->reclaim);
+    table_cache_destroy(store->table_cache);
+    block_cache_destroy(store->block_cache);
+    compression_destroy(store->compression);
+}
+
+static void say_recovery(const struct store *store) {
+    const struct recovery *recovery = &store->recovery;
+    char line[LINE_BYTES_MAX];
+
+    if (recovery->created) {
+        say(store, STORE_LOG_INFO, "created a new store");
+        return;
+    }
+    snprintf(line, sizeof line,
+             "opened: %llu commits replayed, %llu bytes of an unsynced tail cut, %llu files "
+             "removed that no edit names",
+             (unsigned long long)recovery->replay.commits,
+             (unsigned long long)recovery->replay.cut_bytes,
+             (unsigned long long)recovery->removed_files);
+    say(store, recovery->replay.cut_bytes > 0 ? STORE_LOG_WARN : STORE_LOG_INFO, line);
+}
+
+static enum status make_segment_cache(struct store *store, const struct manifest_state *state) {
+    struct segment_source source = {
+        .env = store->env, .dir = store->dir, .compression = store->compression};
+
+    memcpy(source.store_id, state->store_id, STORE_ID_BYTES);
+    return segment_cache_create(&source, store->options.open_files_max / 4, &store->segment_cache);
+}
+
+/* The first view: what recovery found, the replayed memtable frozen, a fresh one active. */
+static enum status make_first_view(struct store *store, struct version *version,
+                                   struct view **view_out) {
+    struct memtable *active;
+    enum status status = memtable_create(&active);
+
+    if (status == STATUS_OK) {
+        status = view_create(active, &store->recovery.memtable, store->recovery.memtable ? 1 : 0,
+                             version, view_out);
+        memtable_unref(active);
+    }
+    return status;
+}
+
+static enum status make_versions(struct store *store, struct error *error) {
+    const struct manifest_state *state = manifest_state(store->recovery.manifest);
+    struct version *version = NULL;
+    struct view *view = NULL;
+    enum status status = make_segment_cache(store, state);
+
+    store->files = (struct version_files){
+        .tables = store->table_cache, .segments = store->segment_cache, .reclaim = &store->reclaim};
+    if (status == STATUS_OK) {
+        status = version_from_state(&store->files, state, &version);
+    }
+    if (status == STATUS_OK) {
+        status = make_first_view(store, version, &view);
+    }
+    if (status != STATUS_OK) {
+        if (version) {
+            version_unref(version);
+        }
+        segment_cache_destroy(store->segment_cache);
+        return error_set(error, status, 0, NULL, ERROR_NO_OFFSET, "building the first version");
+    }
+    view_holder_init(&store->views, view);
+    version_set_init(&store->versions, &store->files, &store->views, store->recovery.manifest,
+                     version);
+    store_clock_init(&store->clock, store->env, store->recovery.store_time_ms);
+    watermarks_init(&store->marks, store->recovery.next_version - 1);
+    return STATUS_OK;
+}
+
+static enum status open_recovered(struct store *store, struct error *error) {
+    struct recovery_options options = {
+        .env = store->env, .dir = store->dir, .compression = store->compression};
+    enum status status = recovery_run(&options, &store->recovery, error);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = make_versions(store, error);
+    if (status != STATUS_OK) {
+        manifest_close(store->recovery.manifest);
+    } else {
+        say_recovery(store);
+    }
+    if (store->recovery.memtable) {
+        memtable_unref(store->recovery.memtable); /* the view has it */
+    }
+    return status;
+}
+
+static void close_recovered(struct store *store) {
+    watermarks_deinit(&store->marks);
+    version_set_deinit(&store->versions);
+    view_holder_deinit(&store->views);
+    scheduler_drain(store->scheduler); /* files that the last view held are removed */
+    segment_cache_destroy(store->segment_cache);
+}
+
+static enum status open_log(struct store *store, struct error *error) {
+    const struct manifest_state *state = manifest_state(store->recovery.manifest);
+    uint8_t store_id[STORE_ID_BYTES];
+    struct commit_log_options options = {.env = store->env,
+                                         .dir = store->dir,
+                                         .versions = &store->versions,
+                                         .marks = &store->marks,
+                                         .clock = &store->clock,
+                                         .incarnation = manifest_state_get(state, EDIT_INCARNATION),
+                                         .store_id = store_id,
+                                         .preallocate_bytes = store->sizes.preallocate_bytes,
+                                         .last_sequence =
+                                             manifest_state_get(state, EDIT_LOG_SEQUENCE),
+                                         .nothing_to_replay = store->recovery.memtable == NULL};
+    enum status status;
+
+    memcpy(store_id, state->store_id, STORE_ID_BYTES);
+    status = commit_log_open(&store->log, &options, error);
+    if (status != STATUS_OK) {
+        commit_log_close(&store->log);
+        return status;
+    }
+    syncer_init(&store->syncer, &store->log, store->scheduler);
+    space_guard_init(&store->space, store->env, store->dir, store->sizes.reserve_bytes);
+    return STATUS_OK;
+}
+
+static void close_log(struct store *store) {
+    commit_log_close(&store->log);
+}
+
+static void want_flush_cb(void *arg) {
+    struct store *store = arg;
+    maintenance_want_flush(&store->maintenance);
+}
+
+static enum status open_jobs(struct store *store, struct error *error) {
+    struct job_context context = {.env = store->env,
+                                  .dir = store->dir,
+                                  .compression = store->policy.compression,
+                                  .versions = &store->versions,
+                                  .views = &store->views,
+                                  .marks = &store->marks,
+                                  .clock = &store->clock,
+                                  .log = &store->log,
+                                  .block_bytes = store->options.block_bytes,
+                                  .table_bytes = store->sizes.table_bytes,
+                                  .base_bytes = store->sizes.base_bytes};
+    struct commit_options options = {.log = &store->log,
+                                     .marks = &store->marks,
+                                     .views = &store->views,
+                                     .versions = &store->versions,
+                                     .clock = &store->clock,
+                                     .namespaces = &store->namespaces,
+                                     .space = &store->space,
+                                     .syncer = &store->syncer,
+                                     .scheduler = store->scheduler,
+                                     .frozen_cb = want_flush_cb,
+                                     .arg = store,
+                                     .memtable_bytes = store->sizes.memtable_bytes,
+                                     .unflushed_log_bytes = store->sizes.unflushed_log_bytes,
+                                     .segment_bytes_min = store->sizes.segment_bytes_min,
+                                     .segment_bytes_max = store->sizes.segment_bytes_max,
+                                     .next_version = store->recovery.next_version,
+                                     .version_ceiling = store->recovery.version_ceiling};
+    enum status status;
+
+    maintenance_init(&store->maintenance, &context, store->scheduler, store->options.log_cb,
+                     store->options.log_arg);
+    status = commit_pipeline_init(&store->pipeline, &options);
+    if (status != STATUS_OK) {
+        maintenance_deinit(&store->maintenance);
+        return error_set(error, status, 0, NULL, ERROR_NO_OFFSET, "starting the commit pipeline");
+    }
+    return STATUS_OK;
+}
+
+/* Commits end; then what is in memory is flushed, so that the next open has nothing to replay. */
+static void close_jobs(struct store *store) {
+    commit_pipeline_stop(&store->pipeline);
+    scheduler_drain(store->scheduler);
+    maintenance_stop(&store->maintenance);
+    scheduler_drain(store->scheduler);
+    if (!commit_log_failed(&store->log) && commit_log_sync(&store->log) == STATUS_OK) {
+        enum status status = commit_freeze(&store->pipeline); /* posts the flush, if it froze */
+        if (status != STATUS_OK) {
+            say(store, STORE_LOG_WARN, "closing without a flush: the next open replays the log");
+        }
+        maintenance_want_flush(&store->maintenance);
+        scheduler_drain(store->scheduler);
+    }
+    commit_pipeline_deinit(&store->pipeline);
+    maintenance_deinit(&store->maintenance);
+}
+
+/* The catalogue of namespaces, from the system namespace. */
+static enum status load_namespaces(struct store *store, struct error *error) {
+    static const char prefix[] = NAMESPACE_KEY_PREFIX;
+    uint8_t to[sizeof prefix];
+    struct store_range range =
+        store_range_prefix(NAMESPACE_SYSTEM, slice_make(prefix, sizeof prefix - 1), to);
+    struct buffer key = {.cap = KEY_BYTES_MAX};
+    struct buffer value = {.cap = VARINT32_BYTES_MAX};
+    struct store_cursor *cursor = NULL;
+    struct store_read read;
+    enum status status;
+
+    store_read_begin(store, &read);
+    status = store_cursor_open(&read, &range, STORE_WAIT_ALLOWED, &cursor);
+    while (status == STATUS_OK) {
+        struct reader reader;
+        uint32_t id = 0;
+        buffer_clear(&key);
+        buffer_clear(&value);
+        status = store_cursor_next(cursor, &key, NULL, error);
+        if (status == STATUS_OK) {
+            status = store_cursor_value(cursor, &value, error);
+        }
+        reader = reader_make(buffer_slice(&value));
+        if (status == STATUS_OK && !reader_take_varint32(&reader, &id)) {
+            status = error_set(error, STATUS_CORRUPT, 0, NULL, ERROR_NO_OFFSET,
+                               "an entry of the catalogue of namespaces");
+        }
+        if (status == STATUS_OK) {
+            status = namespaces_load(
+                &store->namespaces,
+                slice_make(key.data + sizeof prefix - 1, key.len - (sizeof prefix - 1)), id);
+        }
+    }
+    store_cursor_close(cursor);
+    store_read_end(&read);
+    buffer_deinit(&key);
+    buffer_deinit(&value);
+    return status == STATUS_END ? STATUS_OK : status;
+}
+
+static enum status open_catalogue(struct store *store, struct error *error) {
+    enum status status = load_namespaces(store, error);
+
+    if (status == STATUS_OK) {
+        maintenance_want_flush(&store->maintenance);
+        maintenance_want_compaction(&store->maintenance, false);
+    }
+    return status;
+}
+
+static void close_nothing(struct store *store) {
+    (void)store;
+}
+
+/* ---- Open and close ---------------------------------------------------------------------------
+ */
+
+static const struct part {
+    enum status (*open)(struct store *, struct error *);
+    void (*close)(struct store *);
+} parts[] = {
+    {open_environment, close_environment},
+    {open_scheduler, close_scheduler},
+    {open_directory, close_directory},
+    {open_caches, close_caches},
+    {open_recovered, close_recovered},
+    {open_log, close_log},
+    {open_jobs, close_jobs},
+    {open_catalogue, close_nothing},
+};
+
+#define PART_COUNT (sizeof parts / sizeof parts[0])
+
+static void unmake(struct store *store) {
+    while (store->parts > 0) {
+        parts[--store->parts].close(store);
+    }
+    memory_free(store->dir);
+    memory_free(store);
+}
+
+enum status store_open(const struct store_options *options, struct store **store_out,
+                       struct error *error) {
+    enum status status = options_check(options, error);
+    struct store *store;
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    store = memory_alloc_zeroed(sizeof *store);
+    if (!store) {
+        return error_set(error, STATUS_NO_MEMORY, 0, NULL, ERROR_NO_OFFSET, "opening a store");
+    }
+    store->options = *options;
+    store->dir = memory_alloc(strlen(options->dir) + 1);
+    if (!store->dir) {
+        unmake(store);
+        return error_set(error, STATUS_NO_MEMORY, 0, NULL, ERROR_NO_OFFSET, "opening a store");
+    }
+    memcpy(store->dir, options->dir, strlen(options->dir) + 1);
+    store->options.dir = store->dir;
+    while (store->parts < PART_COUNT && status == STATUS_OK) {
+        status = parts[store->parts].open(store, error);
+        store->parts += status == STATUS_OK;
+    }
+    if (status != STATUS_OK) {
+        unmake(store);
+        return status;
+    }
+    *store_out = store;
+    return STATUS_OK;
+}
+
+enum status store_close(struct store *store, struct error *error) {
+    enum status status;
+
+    commit_pipeline_stop(&store->pipeline);
+    scheduler_drain(store->scheduler);
+    status = store_health(store, error);
+    unmake(store);
+    return status;
+}
+
+uint64_t store_now_ms(struct store *store) {
+    return store_clock_now_ms(&store->clock);
+}

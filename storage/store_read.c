@@ -1,0 +1,246 @@
+/* store_read.c: the reading half of the door: read transactions, lookups, cursors.
+ *
+ * A value travels once: from the memtable, the block cache or the page cache into the destination.
+ * What fails verification is rolled back and named. */
+#include "protocol/base/assert.h"
+#include "protocol/base/memory.h"
+#include "storage/checksum.h"
+#include "storage/ikey.h"
+#include "storage/store_state.h"
+#include "storage/visible_iterator.h"
+
+#define LOOP_ZSTD_BYTES_MAX (64u * 1024) /* more is decompressed on an I/O thread */
+
+/* ---- Read transactions ------------------------------------------------------------------------
+ */
+
+void store_read_begin(struct store *store, struct store_read *read) {
+    read->store = store;
+    read->view = view_holder_take(&store->views, &store->marks, &read->version);
+    read->now_ms = store_clock_now_ms(&store->clock);
+    read->hold = (struct store_hold){0, 0};
+}
+
+void store_read_begin_same(const struct store_read *read, struct store_read *same_out) {
+    *same_out = *read;
+    same_out->hold = (struct store_hold){0, 0};
+    view_ref(same_out->view);
+}
+
+void store_read_end(struct store_read *read) {
+    view_unref(read->view);
+    read->view = NULL;
+}
+
+bool store_hold_passed(const struct store *store, const struct store_hold *hold) {
+    return watermarks_passed(&store->marks, hold);
+}
+
+void store_hold_wait(struct store *store, struct store_waiter *waiter) {
+    watermarks_wait(&store->marks, waiter);
+}
+
+/* ---- Values -----------------------------------------------------------------------------------
+ */
+
+static enum status read_separated(struct store *store, const struct value_ref *ref,
+                                  enum read_wait wait, uint8_t *raw_out, struct error *error) {
+    struct buffer scratch = {0};
+    enum status status;
+
+    if (!ref->compressed) {
+        return segment_cache_read_value(store->segment_cache, ref, wait, raw_out, &scratch, error);
+    }
+    if (wait == READ_WAIT_NEVER && ref->raw_bytes > LOOP_ZSTD_BYTES_MAX) {
+        return STATUS_WOULD_BLOCK;
+    }
+    scratch = scratch_pool_take(&store->scratch, ref->stored_bytes);
+    status = segment_cache_read_value(store->segment_cache, ref, wait, raw_out, &scratch, error);
+    scratch_pool_put(&store->scratch, &scratch);
+    return status;
+}
+
+/* Appends the value of a live entry; rolls back on failure. */
+static enum status append_value(struct store *store, const struct entry *entry, enum read_wait wait,
+                                struct buffer *destination, struct error *error) {
+    size_t mark = buffer_mark(destination);
+    uint8_t *raw;
+    enum status status;
+
+    if (entry->kind == ENTRY_INLINE) {
+        return buffer_append(destination, entry->value.ptr, entry->value.len);
+    }
+    status = buffer_extend(destination, entry->ref.raw_bytes, &raw);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = read_separated(store, &entry->ref, wait, raw, error);
+    if (status != STATUS_OK) {
+        buffer_rollback(destination, mark);
+    }
+    if (status == STATUS_CORRUPT) {
+        atomic_fetch_add_explicit(&store->checksum_failures, 1, memory_order_relaxed);
+    }
+    return status;
+}
+
+static struct store_value_info info_of(const struct entry *entry, uint64_t version) {
+    bool separated = entry->kind == ENTRY_REFERENCE;
+
+    return (struct store_value_info){
+        .version = version,
+        .expiry_ms = entry->expiry_ms,
+        .user_flags = entry->user_flags,
+        .value_bytes = separated ? entry->ref.raw_bytes : (uint32_t)entry->value.len,
+        .checksum = separated ? entry->ref.checksum : checksum_of(entry->value)};
+}
+
+static enum read_wait wait_of(enum store_wait wait) {
+    return wait == STORE_WAIT_ALLOWED ? READ_WAIT_ALLOWED : READ_WAIT_NEVER;
+}
+
+/* ---- Lookup -----------------------------------------------------------------------------------
+ */
+
+static enum status answer(struct store_read *read, const struct view_hit *hit, enum store_wait wait,
+                          struct buffer *destination, struct store_value_info *info_out,
+                          struct error *error) {
+    enum status status = STATUS_OK;
+
+    watermarks_hold_entry(&read->store->marks, (enum store_durability)hit->entry.durability,
+                          hit->version, &read->hold);
+    if (entry_is_dead(&hit->entry, read->now_ms)) {
+        return STATUS_NOT_FOUND;
+    }
+    if (destination) {
+        status = append_value(read->store, &hit->entry, wait_of(wait), destination, error);
+    }
+    if (status == STATUS_OK && info_out) {
+        *info_out = info_of(&hit->entry, hit->version);
+    }
+    return status;
+}
+
+enum status store_get(struct store_read *read, uint32_t namespace_id, struct slice key,
+                      enum store_wait wait, struct buffer *destination,
+                      struct store_value_info *info_out, struct error *error) {
+    uint8_t row[ROW_BYTES_MAX];
+    struct view_hit hit;
+    enum status status;
+
+    if (key.len > KEY_BYTES_MAX) {
+        return error_set(error, STATUS_TOO_LARGE, 0, NULL, ERROR_NO_OFFSET, "key of %zu bytes",
+                         key.len);
+    }
+    atomic_fetch_add_explicit(&read->store->gets, 1, memory_order_relaxed);
+    status = view_find(read->view, slice_make(row, row_store(row, namespace_id, key)),
+                       read->version, wait_of(wait), &hit, error);
+    if (status == STATUS_OK) {
+        status = answer(read, &hit, wait, destination, info_out, error);
+        view_hit_release(&hit);
+    }
+    if (status == STATUS_WOULD_BLOCK) {
+        atomic_fetch_add_explicit(&read->store->gets_blocked, 1, memory_order_relaxed);
+    }
+    return status;
+}
+
+/* ---- Cursors ----------------------------------------------------------------------------------
+ */
+
+struct store_cursor {
+    struct store_read *read; /* borrowed */
+    enum read_wait wait;
+    struct visible_iterator iter;
+};
+
+struct store_range store_range_prefix(uint32_t namespace_id, struct slice prefix,
+                                      uint8_t *to_buffer) {
+    struct store_range range = {.namespace_id = namespace_id, .from = prefix};
+    size_t len = prefix.len;
+
+    while (len > 0 && prefix.ptr[len - 1] == 0xFF) {
+        len--; /* the next key after prefix FF is the one after prefix */
+    }
+    if (len > 0) {
+        memcpy(to_buffer, prefix.ptr, len);
+        to_buffer[len - 1]++;
+        range.to = slice_make(to_buffer, len);
+    }
+    return range;
+}
+
+/* Rows of the range; an open end is the first row of the next namespace. */
+static enum status set_rows(struct store_cursor *cursor, const struct store_range *range) {
+    uint8_t *rows = memory_alloc(2 * (size_t)ROW_BYTES_MAX);
+    struct visible_range visible = {.reverse = range->reverse};
+    uint8_t *to_row = rows + ROW_BYTES_MAX;
+    enum status status;
+
+    if (!rows) {
+        return STATUS_NO_MEMORY;
+    }
+    visible.from = slice_make(rows, row_store(rows, range->namespace_id, range->from));
+    if (range->to.len > 0) {
+        visible.to = slice_make(to_row, row_store(to_row, range->namespace_id, range->to));
+    } else if (range->namespace_id < UINT32_MAX) {
+        visible.to =
+            slice_make(to_row, row_store(to_row, range->namespace_id + 1, slice_make(NULL, 0)));
+    }
+    status = visible_iterator_set_range(&cursor->iter, &visible);
+    memory_free(rows);
+    return status;
+}
+
+enum status store_cursor_open(struct store_read *read, const struct store_range *range,
+                              enum store_wait wait, struct store_cursor **cursor_out) {
+    struct store_cursor *cursor;
+    enum status status;
+
+    if (range->from.len > KEY_BYTES_MAX || range->to.len > KEY_BYTES_MAX) {
+        return STATUS_TOO_LARGE;
+    }
+    cursor = memory_alloc_zeroed(sizeof *cursor);
+    if (!cursor) {
+        return STATUS_NO_MEMORY;
+    }
+    cursor->read = read;
+    cursor->wait = wait_of(wait);
+    status = visible_iterator_init(&cursor->iter, read->view, &read->store->marks, read->version,
+                                   read->now_ms, cursor->wait);
+    if (status == STATUS_OK) {
+        status = set_rows(cursor, range);
+    }
+    if (status != STATUS_OK) {
+        store_cursor_close(cursor);
+        return status;
+    }
+    *cursor_out = cursor;
+    return STATUS_OK;
+}
+
+enum status store_cursor_next(struct store_cursor *cursor, struct buffer *key_out,
+                              struct store_value_info *info_out, struct error *error) {
+    enum status status = visible_iterator_next(&cursor->iter, &cursor->read->hold, error);
+
+    if (status == STATUS_OK && key_out) {
+        struct slice key = row_user_key(buffer_slice(&cursor->iter.row));
+        status = buffer_append(key_out, key.ptr, key.len);
+    }
+    if (status == STATUS_OK && info_out) {
+        *info_out = info_of(&cursor->iter.entry, cursor->iter.entry_version);
+    }
+    return status;
+}
+
+enum status store_cursor_value(struct store_cursor *cursor, struct buffer *destination,
+                               struct error *error) {
+    return append_value(cursor->read->store, &cursor->iter.entry, cursor->wait, destination, error);
+}
+
+void store_cursor_close(struct store_cursor *cursor) {
+    if (cursor) {
+        visible_iterator_deinit(&cursor->iter);
+        memory_free(cursor);
+    }
+}

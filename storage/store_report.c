@@ -1,0 +1,173 @@
+/* store_report.c: what the store says of itself, and maintenance by hand. */
+#include "protocol/base/memory.h"
+#include "storage/store_state.h"
+
+#include <stdio.h>
+
+/* ---- Statistics -------------------------------------------------------------------------------
+ */
+
+struct report {
+    store_stats_cb stats_cb;
+    void *arg;
+};
+
+static void put(const struct report *report, const char *name, uint64_t value) {
+    report->stats_cb(report->arg, name, value);
+}
+
+static uint64_t figure(const _Atomic uint64_t *counter) {
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static void report_memtables(const struct report *report, const struct view *view) {
+    uint64_t frozen_bytes = 0;
+    uint64_t log_bytes = memtable_log_bytes(view->active);
+
+    for (uint32_t i = 0; i < view->frozen_count; i++) {
+        frozen_bytes += memtable_bytes(view->frozen[i]);
+        log_bytes += memtable_log_bytes(view->frozen[i]);
+    }
+    put(report, "memtable_bytes", memtable_bytes(view->active));
+    put(report, "memtable_entries", memtable_entries(view->active));
+    put(report, "memtables_frozen", view->frozen_count);
+    put(report, "memtables_frozen_bytes", frozen_bytes);
+    put(report, "unflushed_log_bytes", log_bytes);
+}
+
+static void report_levels(const struct report *report, const struct version *version) {
+    char name[32];
+    uint64_t entries = 0;
+    uint64_t tombstones = 0;
+
+    for (uint32_t i = 0; i < LEVELS_MAX; i++) {
+        const struct level *level = &version->levels[i];
+        for (uint32_t j = 0; j < level->count; j++) {
+            entries += level->infos[j]->entries;
+            tombstones += level->infos[j]->tombstones;
+        }
+        snprintf(name, sizeof name, "level_%u_tables", i);
+        put(report, name, level->count);
+        snprintf(name, sizeof name, "level_%u_bytes", i);
+        put(report, name, level->file_bytes);
+        snprintf(name, sizeof name, "level_%u_weight", i);
+        put(report, name, level->weight);
+    }
+    put(report, "table_entries", entries);
+    put(report, "table_tombstones", tombstones);
+    put(report, "segments", version->segment_count);
+}
+
+static void report_caches(const struct report *report, const struct store *store) {
+    struct block_cache_stats blocks;
+    struct table_cache_stats tables;
+    struct segment_cache_stats segments;
+
+    block_cache_read_stats(store->block_cache, &blocks);
+    table_cache_read_stats(store->table_cache, &tables);
+    segment_cache_read_stats(store->segment_cache, &segments);
+    put(report, "block_cache_bytes", blocks.bytes);
+    put(report, "block_cache_capacity_bytes", blocks.capacity_bytes);
+    put(report, "block_cache_hits", blocks.hits);
+    put(report, "block_cache_misses", blocks.misses);
+    put(report, "open_tables", tables.open_tables);
+    put(report, "table_memory_bytes", tables.memory_bytes);
+    put(report, "open_segments", segments.open_segments);
+}
+
+static void report_commits(const struct report *report, struct store *store) {
+    const struct commit_stats *commits = &store->pipeline.stats;
+    const struct maintenance_stats *jobs = &store->maintenance.stats;
+
+    put(report, "version_visible", watermarks_visible(&store->marks));
+    put(report, "version_written", watermarks_written(&store->marks));
+    put(report, "version_durable", watermarks_durable(&store->marks));
+    put(report, "commits", figure(&commits->commits));
+    put(report, "commit_groups", figure(&commits->groups));
+    put(report, "log_bytes_written", figure(&commits->log_bytes));
+    put(report, "log_syncs", figure(&store->log.syncs));
+    put(report, "write_delays", figure(&commits->delays));
+    put(report, "write_delay_ms", figure(&commits->delay_ms));
+    put(report, "flushes", figure(&jobs->flushes));
+    put(report, "compactions", figure(&jobs->compactions));
+    put(report, "compaction_input_bytes", figure(&jobs->compaction_input_bytes));
+    put(report, "compaction_output_bytes", figure(&jobs->compaction_output_bytes));
+    put(report, "job_failures", figure(&jobs->failures));
+    put(report, "gets", figure(&store->gets));
+    put(report, "gets_blocked", figure(&store->gets_blocked));
+    put(report, "checksum_failures", figure(&store->checksum_failures));
+    put(report, "namespaces", namespaces_count(&store->namespaces));
+    put(report, "disk_free_bytes", figure(&store->space.free_bytes));
+    put(report, "disk_reserve_bytes", store->space.reserve_bytes);
+    put(report, "replayed_commits", store->recovery.replay.commits);
+    put(report, "replay_cut_bytes", store->recovery.replay.cut_bytes);
+}
+
+void store_stats(struct store *store, store_stats_cb stats_cb, void *arg) {
+    struct report report = {stats_cb, arg};
+    uint64_t visible;
+    struct view *view = view_holder_take(&store->views, &store->marks, &visible);
+
+    report_commits(&report, store);
+    report_memtables(&report, view);
+    report_levels(&report, view->version);
+    report_caches(&report, store);
+    put(&report, "allocations", memory_allocation_count());
+    view_unref(view);
+}
+
+enum status store_health(struct store *store, struct error *error) {
+    struct error found = {0};
+    enum status status;
+
+    if (commit_log_failed(&store->log)) {
+        mutex_lock(&store->log.mu);
+        found = store->log.error;
+        mutex_unlock(&store->log.mu);
+        status = STATUS_LOG_FAILED;
+    } else {
+        status = maintenance_error(&store->maintenance, &found);
+    }
+    if (status != STATUS_OK && error) {
+        *error = found;
+    }
+    return status;
+}
+
+/* ---- By hand ----------------------------------------------------------------------------------
+ */
+
+/* Freezes on the commit lane, where nothing is inserted meanwhile. */
+struct freeze_step {
+    struct step step;
+    struct commit_pipeline *pipeline;
+    enum status status;
+};
+
+static void freeze_step_run(struct step *step) {
+    struct freeze_step *freeze = (struct freeze_step *)step;
+    freeze->status = commit_freeze(freeze->pipeline);
+}
+
+enum status store_flush(struct store *store, struct error *error) {
+    struct freeze_step freeze = {.pipeline = &store->pipeline};
+
+    step_init(&freeze.step, freeze_step_run);
+    scheduler_post(store->scheduler, LANE_COMMIT, &freeze.step);
+    scheduler_drain(store->scheduler);
+    if (freeze.status != STATUS_OK) {
+        return error_set(error, freeze.status, 0, NULL, ERROR_NO_OFFSET, "freezing the memtable");
+    }
+    return store_health(store, error);
+}
+
+enum status store_compact(struct store *store, struct error *error) {
+    enum status status = store_flush(store, error);
+
+    if (status == STATUS_OK) {
+        maintenance_want_compaction(&store->maintenance, true);
+        scheduler_drain(store->scheduler);
+        status = store_health(store, error);
+    }
+    return status;
+}

@@ -1,0 +1,76 @@
+/* store_state.h: the store's parts, for the files that implement the door (store.c, store_read.c,
+ * store_write.c, store_report.c) and nobody else. They only delegate. */
+#ifndef KVD_STORAGE_STORE_STATE_H
+#define KVD_STORAGE_STORE_STATE_H
+
+#include "storage/block_cache.h"
+#include "storage/commit.h"
+#include "storage/commit_log.h"
+#include "storage/compression.h"
+#include "storage/maintenance.h"
+#include "storage/namespaces.h"
+#include "storage/reclaim.h"
+#include "storage/recovery.h"
+#include "storage/scratch_pool.h"
+#include "storage/segment_cache.h"
+#include "storage/space_guard.h"
+#include "storage/store.h"
+#include "storage/store_clock.h"
+#include "storage/syncer.h"
+#include "storage/table_cache.h"
+#include "storage/version_set.h"
+#include "storage/view.h"
+#include "storage/watermarks.h"
+
+/* Sizes that follow from the options and the file system. Constant after open. */
+struct store_sizes {
+    uint64_t memtable_bytes;
+    uint64_t unflushed_log_bytes; /* U of docs/architecture.md */
+    uint64_t segment_bytes_min;
+    uint64_t segment_bytes_max;
+    uint64_t table_bytes;
+    uint64_t base_bytes;
+    uint64_t preallocate_bytes;
+    uint64_t reserve_bytes;
+    uint64_t block_cache_bytes;
+};
+
+struct store {
+    /* constant after open */
+    struct store_options options;
+    char *dir; /* owned copy */
+    struct store_sizes sizes;
+    struct env *env; /* borrowed, or owned */
+    bool env_is_owned;
+    struct scheduler *scheduler; /* borrowed, or owned */
+    bool scheduler_is_owned;
+    struct env_lock *lock; /* owned; NULL until taken */
+    struct value_policy policy;
+    struct version_files files;
+    /* parts, each with its own rules for threads; in the order in which they are made */
+    struct compression *compression;
+    struct block_cache *block_cache;
+    struct table_cache *table_cache;
+    struct segment_cache *segment_cache;
+    struct reclaim reclaim;
+    struct scratch_pool scratch;
+    struct namespaces namespaces;
+    struct store_clock clock;
+    struct watermarks marks;
+    struct view_holder views;
+    struct version_set versions;
+    struct commit_log log;
+    struct syncer syncer;
+    struct space_guard space;
+    struct maintenance maintenance;
+    struct commit_pipeline pipeline;
+    struct recovery recovery; /* what the open found, for statistics */
+    uint32_t parts;           /* how many of the above are made, for store_open's way back */
+    /* atomic; relaxed figures */
+    _Atomic uint64_t gets;
+    _Atomic uint64_t gets_blocked;
+    _Atomic uint64_t values_read;
+    _Atomic uint64_t checksum_failures;
+};
+
+#endif

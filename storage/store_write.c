@@ -1,0 +1,116 @@
+/* store_write.c: the writing half of the door: commits, and work for I/O threads. */
+#include "protocol/base/assert.h"
+#include "storage/checksum.h"
+#include "storage/store_state.h"
+
+#include <stddef.h>
+
+/* ---- Filling a commit -------------------------------------------------------------------------
+ */
+
+enum status store_commit_create(struct store *store, struct store_commit **commit_out) {
+    return commit_request_create(store, &store->policy, commit_out);
+}
+
+void store_commit_destroy(struct store_commit *commit) {
+    commit_request_destroy(commit);
+}
+
+void store_commit_reset(struct store_commit *commit) {
+    commit_request_reset(commit);
+}
+
+void store_commit_set_arg(struct store_commit *commit, void *arg) {
+    commit->arg = arg;
+}
+
+void *store_commit_arg(const struct store_commit *commit) {
+    return commit->arg;
+}
+
+/* If the namespace is new, its catalogue entry goes along (namespaces.h). */
+static enum status add_namespace_name(struct store_commit *commit, uint32_t namespace_id) {
+    uint8_t key[NAMESPACE_KEY_BYTES_MAX];
+    uint8_t value[VARINT32_BYTES_MAX];
+    size_t key_len = namespaces_pending_key(&commit->store->namespaces, namespace_id, key);
+    struct batch_op op = {.namespace_id = NAMESPACE_SYSTEM, .kind = ENTRY_INLINE};
+    enum status status;
+
+    if (key_len == 0) {
+        return STATUS_OK;
+    }
+    op.key = slice_make(key, key_len);
+    op.value = slice_make(value, varint_store(value, namespace_id));
+    status = batch_append(&commit->batch, &op, slice_make(NULL, 0));
+    commit->names_namespace = commit->names_namespace || status == STATUS_OK;
+    return status;
+}
+
+enum status store_commit_put(struct store_commit *commit, const struct store_put *put) {
+    enum status status = add_namespace_name(commit, put->namespace_id);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    return commit_request_put(commit, put, store_clock_now_ms(&commit->store->clock));
+}
+
+enum status store_commit_delete(struct store_commit *commit, uint32_t namespace_id,
+                                struct slice key, const struct store_condition *condition) {
+    return commit_request_delete(commit, namespace_id, key, condition);
+}
+
+enum status store_namespace(struct store *store, struct slice name, bool create,
+                            uint32_t *namespace_id_out) {
+    return namespaces_find(&store->namespaces, name, create, namespace_id_out);
+}
+
+/* ---- Submitting -------------------------------------------------------------------------------
+ */
+
+/* A commit that cannot be made ready is completed at once; the others keep their order. */
+static bool make_ready(struct store_commit *commit, enum store_durability durability,
+                       store_commit_cb done_cb) {
+    enum status status = batch_finish(&commit->batch);
+
+    commit->durability = durability;
+    commit->done_cb = done_cb;
+    commit->judged = false;
+    if (status != STATUS_OK) {
+        commit->outcome = (struct store_outcome){.status = status};
+        done_cb(commit, &commit->outcome);
+    }
+    return status == STATUS_OK;
+}
+
+void store_submit(struct store *store, struct store_commit *const *commits, uint32_t count,
+                  enum store_durability durability, store_commit_cb done_cb) {
+    uint32_t first = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (!make_ready(commits[i], durability, done_cb)) {
+            commit_submit(&store->pipeline, commits + first, i - first);
+            first = i + 1;
+        }
+    }
+    commit_submit(&store->pipeline, commits + first, count - first);
+}
+
+/* ---- I/O threads ------------------------------------------------------------------------------
+ */
+
+_Static_assert(sizeof(struct step) <= sizeof((struct store_task *)0)->reserved,
+               "a step fits a task");
+
+static void task_step(struct step *step) {
+    struct store_task *task =
+        (struct store_task *)((char *)step - offsetof(struct store_task, reserved));
+    task->run_cb(task);
+}
+
+void store_task_post(struct store *store, struct store_task *task) {
+    struct step *step = (struct step *)(void *)task->reserved;
+
+    step_init(step, task_step);
+    scheduler_post(store->scheduler, LANE_IO, step);
+}

@@ -88,7 +88,10 @@ ALL_SRC      := $(PRODUCT_SRC) $(SUPPORT_SRC) $(UNIT_SRC) $(SLOW_SRC) $(FUZZ_SRC
 obj        = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 KVD_OBJ    := $(call obj,$(BASE_SRC) $(PROTOCOL_SRC) $(STORAGE_SRC) $(SERVER_SRC))
 KVCLI_OBJ  := $(call obj,$(BASE_SRC) $(PROTOCOL_SRC) $(CLIENT_SRC) $(KVCLI_SRC))
-ROOMS_OBJ  := $(call obj,$(filter-out $(MAINS),$(PRODUCT_SRC)) $(SUPPORT_SRC))
+SERVER_OBJ := $(call obj,$(filter-out $(MAINS),$(BASE_SRC) $(PROTOCOL_SRC) $(STORAGE_SRC) $(SERVER_SRC)) \
+                         $(SUPPORT_SRC))
+CLIENT_OBJ := $(call obj,$(filter-out $(MAINS),$(BASE_SRC) $(PROTOCOL_SRC) $(CLIENT_SRC) $(KVCLI_SRC)) \
+                         $(SUPPORT_SRC))
 LIBKVD_OBJ := $(patsubst %.c,$(BUILD)/pic/%.o,$(LIBKVD_SRC))
 
 UNIT_BIN    := $(patsubst %.c,$(BUILD)/%,$(UNIT_SRC))
@@ -223,26 +226,34 @@ $(BUILD)/examples/%: docs/%.c $(BUILD)/libkvd.a
 	    $< $(BUILD)/libkvd.a -pthread -Wl,--as-needed $(CLIENT_LIBS) -o $@
 
 # ----------------------------------------------------------------------------------------- tests
-$(BUILD)/rooms.a: $(ROOMS_OBJ)
+# Two archives, since server/ and client/ both have a connection: a test that includes a header of
+# client/ is linked with the client's rooms, any other with those of the server and its engine.
+$(BUILD)/server-rooms.a: $(SERVER_OBJ)
+$(BUILD)/client-rooms.a: $(CLIENT_OBJ)
+$(BUILD)/server-rooms.a $(BUILD)/client-rooms.a:
 	$(Q)rm -f $@
-	$(Q)$(AR) rcs $@ $^
+	$(Q)$(AR) rcsP $@ $^
 
-$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(BUILD)/rooms.a
+side_of = $(if $(shell grep -l '^\#include "client/' $(1)),client,server)
+
+$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(BUILD)/server-rooms.a $(BUILD)/client-rooms.a
 	@mkdir -p $(@D)
 	$(call say,LD $@)
-	$(Q)$(CC) $(LDFLAGS_KVD) $^ $(CHECK_LIBS) $(UV_LIBS) $(STORAGE_LIBS) -o $@
+	$(Q)$(CC) $(LDFLAGS_KVD) $< $(BUILD)/$(call side_of,tests/$*.c)-rooms.a \
+	    $(CHECK_LIBS) $(UV_LIBS) $(STORAGE_LIBS) -o $@
 
 .PHONY: fuzz-run
 fuzz-run: $(FUZZ_BIN)
 	$(Q)$(PYTHON) tests/run --build build --seconds $(FUZZ_SECONDS) fuzz
 
-build/fuzz/%: %.c $(filter-out $(MAINS),$(PRODUCT_SRC)) $(SUPPORT_SRC) Makefile
+FUZZED_SRC := $(filter-out $(MAINS),$(BASE_SRC) $(PROTOCOL_SRC) $(STORAGE_SRC) $(SERVER_SRC)) $(SUPPORT_SRC)
+
+build/fuzz/%: %.c $(FUZZED_SRC) Makefile
 	@mkdir -p $(@D)
 	$(call say,LD $@)
 	$(Q)$(CLANG) -std=c11 -g -O1 -pthread $(CPPFLAGS_KVD) -DKVD_DEBUG=1 \
 	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $< \
-	    $(filter-out $(MAINS),$(BASE_SRC) $(PROTOCOL_SRC) $(STORAGE_SRC) $(SERVER_SRC) $(CLIENT_SRC)) \
-	    $(SUPPORT_SRC) $(UV_LIBS) $(STORAGE_LIBS) -o $@
+	    $(FUZZED_SRC) $(UV_LIBS) $(STORAGE_LIBS) -o $@
 
 # --------------------------------------------------------------------------------------- install
 DOCS := $(wildcard docs/*.md)

@@ -216,6 +216,14 @@ class TidyTest(unittest.TestCase):
         self.compile()
         self.assert_found("calls", "protocol/peek.c", "store_open")
 
+    def test_name_shared_by_client_and_server_is_no_call_between_them(self):
+        for folder in ("server", "client"):
+            self.add(folder + "/near.c", "int near_size(void) {\n    return 1;\n}\n")
+            self.add(folder + "/far.c", "int near_size(void);\nint far_size(void) {\n"
+                                        "    return near_size();\n}\n")
+        self.compile()
+        self.assertEqual(self.findings("calls"), [])
+
     # ------------------------------------------------------------------------------ sizes
 
     def test_file_of_701_lines(self):
@@ -237,6 +245,9 @@ class TidyTest(unittest.TestCase):
 
     def test_seven_parameters(self):
         self.add("server/wide.c", "int f(int a, int b, int c, int d, int e, int g, ...) {\n}\n")
+        self.assertEqual(self.findings("parameters"), [])
+        self.add("server/wide.c", "int f(int a, int b, int c, int d, int e, int g, "
+                                  "struct error *error) {\n}\n")
         self.assertEqual(self.findings("parameters"), [])
         self.add("server/wide.c", "int f(int a, int b, int c, int d, int e, int g, void (*h)(int)) {\n}\n")
         self.assert_found("parameters", "server/wide.c", "f has 7")

@@ -71,14 +71,16 @@ def function_from(code, head, start, end, deepest):
 
 
 def parameter_count(text):
-    """Of "(int a, void (*b)(int, int)) ...": 2."""
+    """Of "(int a, void (*b)(int, int)) ...": 2. Neither the dots of printf nor the error detail that
+    whatever touches a file has at its end makes a function harder to call: they are not counted."""
     depth = commas = 0
     for at, char in enumerate(text):
         depth += (char == "(") - (char == ")")
         commas += char == "," and depth == 1
         if depth == 0:
             inside = text[1:at].strip()
-            return 0 if inside in ("", "void") else commas + 1 - inside.endswith("...")
+            return 0 if inside in ("", "void") else commas + 1 - bool(
+                re.search(r"(\.\.\.|struct error \*error)$", inside))
     return commas + 1
 
 

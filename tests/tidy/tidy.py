@@ -180,7 +180,10 @@ def check_levels_named(tree):
     for source in leveled(tree):
         names.update((source.path, source.stem))
         if level_of(levels, source.path) is None:
-            found.append((source.path, 0, "has no level in tests/tidy/levels.txt"))
+            below = [level_of(levels, name[1:-1]) for _, name in source.includes()
+                     if name[1:].startswith(source.folder + "/") and name != '"%s.h"' % source.stem]
+            found.append((source.path, 0, "has no level in tests/tidy/levels.txt; what it includes is "
+                          "at most of level " + level_text(max(filter(None, below), default=[0]))))
     return found + [("tests/tidy/levels.txt", 0, room + " is no file") for room in levels
                     if room not in names]
 

@@ -203,7 +203,3 @@ void commit_pipeline_deinit(struct commit_pipeline *pipeline) {
     mutex_deinit(&pipeline->mu);
     *pipeline = (struct commit_pipeline){0};
 }
-
-enum status commit_freeze(struct commit_pipeline *pipeline) {
-    return commit_group_freeze(pipeline);
-}

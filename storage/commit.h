@@ -92,8 +92,4 @@ void commit_pipeline_deinit(struct commit_pipeline *pipeline);
 void commit_submit(struct commit_pipeline *pipeline, struct store_commit *const *commits,
                    uint32_t count);
 
-/* Freezes the active memtable if it holds anything. Only while the commit lane is idle and nothing
- * is submitted (closing, recovery), or from the commit lane. Errors: BUSY, NO_MEMORY. */
-enum status commit_freeze(struct commit_pipeline *pipeline) MUST_CHECK;
-
 #endif

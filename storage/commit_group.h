@@ -14,7 +14,9 @@ enum status commit_group_run(struct commit_pipeline *pipeline) MUST_CHECK;
 bool commit_group_judge(struct commit_pipeline *pipeline, struct store_commit *commit,
                         enum read_wait wait);
 
-/* See commit_freeze. */
+/* Freezes the active memtable if it holds anything. On the commit lane, or while that is idle and
+ * nothing is submitted (closing). Errors: BUSY (VIEW_FROZEN_MAX wait for their flush), NO_MEMORY.
+ */
 enum status commit_group_freeze(struct commit_pipeline *pipeline) MUST_CHECK;
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "protocol/base/assert.h"
 #include "protocol/base/memory.h"
+#include "storage/commit_group.h"
 #include "storage/env_posix.h"
 #include "storage/store_state.h"
 
@@ -376,7 +377,8 @@ static void close_jobs(struct store *store) {
     maintenance_stop(&store->maintenance);
     scheduler_drain(store->scheduler);
     if (!commit_log_failed(&store->log) && commit_log_sync(&store->log) == STATUS_OK) {
-        enum status status = commit_freeze(&store->pipeline); /* posts the flush, if it froze */
+        enum status status =
+            commit_group_freeze(&store->pipeline); /* posts the flush, if it froze */
         if (status != STATUS_OK) {
             say(store, STORE_LOG_WARN, "closing without a flush: the next open replays the log");
         }

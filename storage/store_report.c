@@ -1,5 +1,6 @@
 /* store_report.c: what the store says of itself, and maintenance by hand. */
 #include "protocol/base/memory.h"
+#include "storage/commit_group.h"
 #include "storage/store_state.h"
 
 #include <stdio.h>
@@ -146,7 +147,7 @@ struct freeze_step {
 
 static void freeze_step_run(struct step *step) {
     struct freeze_step *freeze = (struct freeze_step *)step;
-    freeze->status = commit_freeze(freeze->pipeline);
+    freeze->status = commit_group_freeze(freeze->pipeline);
 }
 
 enum status store_flush(struct store *store, struct error *error) {

@@ -157,7 +157,7 @@ enum status segment_writer_reserve(struct segment_writer *writer, uint64_t bytes
     }
     wanted = wanted > needed ? wanted : needed;
     status = env_preallocate(writer->file, wanted, error);
-    if (status == STATUS_NO_SPACE && wanted > needed) {
+    if (status == STATUS_NO_SPACE && wanted > needed && needed > 0) {
         wanted = needed; /* no room for a whole step; perhaps for this group */
         status = env_preallocate(writer->file, wanted, error);
     }

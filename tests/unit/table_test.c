@@ -6,6 +6,19 @@
 
 #define ROWS 2000
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#define POISON_IS_SEEN 1
+static bool is_readable(const uint8_t *ptr) {
+    return !__asan_address_is_poisoned(ptr);
+}
+#else
+#define POISON_IS_SEEN 0
+static bool is_readable(const uint8_t *ptr) {
+    return ptr != NULL;
+}
+#endif
+
 static struct open_table fixture;
 static struct table_trace trace;
 static struct error error;
@@ -111,6 +124,25 @@ START_TEST(an_entry_larger_than_a_block_has_one_of_its_own) {
 }
 END_TEST
 
+START_TEST(a_large_compressed_block_is_not_unpacked_where_waiting_is_not_allowed) {
+    struct table_writer *writer;
+    struct table_hit hit;
+    char *value = memory_alloc(200001);
+    open_table_begin(&fixture);
+    writer = open_table_writer(&fixture, true);
+    memset(value, 'v', 200000);
+    value[200000] = '\0';
+    add_value(writer, "b", 1, value);
+    open_table_finish(&fixture, writer);
+    ck_assert_int_eq(get("b", 1, READ_WAIT_NEVER, &hit), STATUS_WOULD_BLOCK);
+    expect_value("b", 1, 1, value);
+    ck_assert_int_eq(get("b", 1, READ_WAIT_NEVER, &hit), STATUS_OK);
+    table_hit_release(&hit);
+    memory_free(value);
+    open_table_end(&fixture);
+}
+END_TEST
+
 START_TEST(the_trace_tells_what_was_done) {
     struct table_hit hit;
     unsigned negatives = 0;
@@ -174,6 +206,21 @@ START_TEST(a_hit_outlives_eviction_and_the_table) {
     fixture.table = NULL;
     expect_text(entry_value(hit.entry), "value of 100");
     table_hit_release(&hit);
+    open_table_end(&fixture);
+}
+END_TEST
+
+/* Under AddressSanitizer what a hit borrowed is unreadable as soon as nobody holds it. */
+START_TEST(a_late_read_of_a_released_hit_is_caught) {
+    struct table_hit hit;
+    const uint8_t *late;
+    open_table_numbered(&fixture, ROWS, false);
+    block_cache_set_capacity(fixture.cache, 0);
+    ck_assert_int_eq(get("key-000100", 7, READ_WAIT_NEVER, &hit), STATUS_OK);
+    late = hit.entry.ptr;
+    ck_assert(is_readable(late));
+    table_hit_release(&hit);
+    ck_assert_int_eq(is_readable(late), !POISON_IS_SEEN);
     open_table_end(&fixture);
 }
 END_TEST
@@ -293,11 +340,12 @@ END_TEST
 
 UNIT_MAIN("table", every_row_is_found_and_no_other, every_row_is_found_in_compressed_blocks,
           compression_makes_the_file_smaller, the_versions_of_a_row_may_span_many_blocks,
-          an_entry_larger_than_a_block_has_one_of_its_own, the_trace_tells_what_was_done,
-          a_cached_block_is_read_without_an_allocation,
+          an_entry_larger_than_a_block_has_one_of_its_own,
+          a_large_compressed_block_is_not_unpacked_where_waiting_is_not_allowed,
+          the_trace_tells_what_was_done, a_cached_block_is_read_without_an_allocation,
           what_is_not_in_memory_would_block_and_is_read_when_waiting_is_allowed,
-          a_hit_outlives_eviction_and_the_table, a_table_without_a_cache_reads_all_the_same,
-          trace_and_error_may_be_missing, a_file_of_another_size_is_corrupt,
-          a_missing_file_is_not_found, each_failing_call_fails_the_opening,
-          each_failing_allocation_fails_the_opening,
+          a_hit_outlives_eviction_and_the_table, a_late_read_of_a_released_hit_is_caught,
+          a_table_without_a_cache_reads_all_the_same, trace_and_error_may_be_missing,
+          a_file_of_another_size_is_corrupt, a_missing_file_is_not_found,
+          each_failing_call_fails_the_opening, each_failing_allocation_fails_the_opening,
           a_read_that_fails_fails_the_get_and_the_next_one_succeeds)

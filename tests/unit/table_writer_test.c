@@ -184,6 +184,37 @@ START_TEST(the_size_so_far_foretells_the_size) {
 }
 END_TEST
 
+START_TEST(a_finished_table_survives_a_power_cut) {
+    const struct power_cut how_cut = {
+        .mode = POWER_CUT_DROP_ALL, .entries = POWER_CUT_ENTRIES_KEEP, .block_bytes = 512};
+    struct fixture_table how;
+    struct table_writer *writer;
+    struct table_info info;
+    struct env *after;
+    uint8_t *bytes;
+    uint8_t *bytes_after;
+    size_t size;
+    size_t size_after;
+
+    env = memory_env();
+    how = plain();
+    writer = begin_table(&how);
+    add_numbered(writer, 0, 1000);
+    info = finish_table(writer);
+    bytes = file_content("d/0000000005.table", &size);
+    ck_assert_int_eq(env_memory_clone(env, &how_cut, &after), STATUS_OK);
+    env_memory_destroy(env);
+    env = after;
+    bytes_after = file_content("d/0000000005.table", &size_after);
+    ck_assert_uint_eq(size_after, size);
+    ck_assert(memcmp(bytes_after, bytes, size) == 0);
+    memory_free(bytes);
+    memory_free(bytes_after);
+    table_info_deinit(&info);
+    env_memory_destroy(env);
+}
+END_TEST
+
 static int count_files(void) {
     struct env_file *file;
     enum status status = env_open(env, "d/0000000005.table", ENV_READ_CACHED, &file, &error);
@@ -316,6 +347,7 @@ END_TEST
 UNIT_MAIN("table_writer", a_small_table_has_the_documented_bytes, the_books_are_right,
           if_all_entries_expire_the_latest_expiry_is_known,
           references_into_many_segments_are_all_counted, the_size_so_far_foretells_the_size,
-          an_abandoned_table_leaves_no_file, a_malformed_entry_is_corrupt,
-          an_existing_file_is_not_touched, each_failing_call_fails_the_table_and_leaves_no_file,
+          a_finished_table_survives_a_power_cut, an_abandoned_table_leaves_no_file,
+          a_malformed_entry_is_corrupt, an_existing_file_is_not_touched,
+          each_failing_call_fails_the_table_and_leaves_no_file,
           each_failing_allocation_fails_the_table_and_leaves_no_file)

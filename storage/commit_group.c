@@ -102,9 +102,14 @@ static uint64_t segment_bytes(struct commit_pipeline *pipeline) {
     uint64_t visible;
     struct view *view =
         view_holder_take(pipeline->options.views, pipeline->options.marks, &visible);
-    uint64_t bytes = version_weight(view->version) / COMMIT_SEGMENT_FRACTION;
+    uint64_t weight = version_weight(view->version) + memtable_log_bytes(view->active);
+    uint64_t bytes;
 
+    for (uint32_t i = 0; i < view->frozen_count; i++) {
+        weight += memtable_log_bytes(view->frozen[i]);
+    }
     view_unref(view);
+    bytes = weight / COMMIT_SEGMENT_FRACTION;
     bytes =
         bytes > pipeline->options.segment_bytes_min ? bytes : pipeline->options.segment_bytes_min;
     return bytes < pipeline->options.segment_bytes_max ? bytes

@@ -1,0 +1,333 @@
+/* connection.c: see connection.h. */
+#include "client/connection.h"
+
+#include "client/clock.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum status connection_fail(struct kvd *db, enum status status, uint64_t detail, const char *format,
+                            ...) {
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(db->error, sizeof db->error, format, args);
+    va_end(args);
+    db->error_detail = detail;
+    db->error_item = KVD_NO_ITEM;
+    return status;
+}
+
+enum status connection_begin(struct kvd *db) {
+    db->error[0] = '\0';
+    db->error_detail = 0;
+    db->error_item = KVD_NO_ITEM;
+    if (db->pipeline.head != db->pipeline.tail) {
+        return connection_fail(db, STATUS_BUSY, 0, "results of a pipeline are not read yet");
+    }
+    return STATUS_OK;
+}
+
+void connection_drop(struct kvd *db) {
+    transport_close(&db->transport);
+}
+
+int64_t connection_deadline(const struct kvd *db) {
+    return clock_now_ms() + db->timeout_ms;
+}
+
+bool connection_is_write(uint16_t opcode) {
+    return opcode == WIRE_PUT || opcode == WIRE_DELETE || opcode == WIRE_BATCH;
+}
+
+/* --- HELLO --- */
+
+static enum kvd_durability public_durability(uint8_t durability) {
+    return durability <= WIRE_DURABILITY_SYNCED ? (enum kvd_durability)durability
+                                                : KVD_DURABILITY_DEFAULT;
+}
+
+static void keep_hello(struct kvd *db, const struct wire_hello *hello) {
+    const struct wire_limits *limits = &hello->limits;
+
+    db->agreed = (uint32_t)(hello->features & WIRE_FLAGS_REQUEST);
+    db->info = (struct kvd_server_info){
+        .protocol_version = hello->version,
+        .features = hello->features,
+        .frame_max = limits->frame_max,
+        .key_max = limits->key_max,
+        .value_max = limits->value_max,
+        .requests_max = limits->requests_max,
+        .mget_keys_max = limits->mget_keys_max,
+        .batch_items_max = limits->batch_items_max,
+        .batch_bytes_max = limits->batch_bytes_max,
+        .scan_entries_max = limits->scan_entries_max,
+        .scan_page_bytes_max = limits->scan_page_bytes_max,
+        .memory_bytes = limits->memory_bytes,
+        .durability = public_durability(limits->durability),
+    };
+    if (hello->server_name.len > 0) { /* at most 255 bytes, checked by the codec */
+        memcpy(db->info.server_name, hello->server_name.ptr, hello->server_name.len);
+    }
+}
+
+static enum status judge_hello(struct kvd *db, const struct wire_response *response) {
+    char text[CONNECTION_ERROR_BYTES / 2];
+
+    if (response->status != STATUS_OK) {
+        connection_describe(response, text, sizeof text);
+        return connection_fail(db, response->status, response->error.detail, "%s refused HELLO: %s",
+                               db->address, text);
+    }
+    if (response->hello.version != WIRE_VERSION) {
+        return connection_fail(db, STATUS_PROTOCOL, 0, "%s chose protocol version %u", db->address,
+                               response->hello.version);
+    }
+    keep_hello(db, &response->hello);
+    if (db->namespace_name[0] && !(db->agreed & WIRE_FLAG_NAMESPACE)) {
+        return connection_fail(db, STATUS_UNSUPPORTED, 0, "%s has no namespaces", db->address);
+    }
+    return STATUS_OK;
+}
+
+static enum status say_hello(struct kvd *db, int64_t deadline_ms) {
+    struct wire_request request = {
+        .opcode = WIRE_HELLO,
+        .id = db->next_id++,
+        .version_min = WIRE_VERSION,
+        .version_max = WIRE_VERSION,
+        .features = WIRE_FLAGS_REQUEST,
+        .payload = slice_from_text(db->client_name),
+    };
+    struct wire_response response;
+    enum status status;
+
+    db->info.frame_max = WIRE_HELLO_BODY_MAX;
+    status = wire_request_encode(&db->transport.out, &request);
+    if (status != STATUS_OK) {
+        return connection_fail(db, status, 0, "out of memory here");
+    }
+    status = transport_flush(&db->transport, deadline_ms);
+    if (status != STATUS_OK) {
+        return connection_fail(db, status, 0, "%s: %s", db->address, db->transport.error);
+    }
+    status = connection_receive(db, request.id, WIRE_HELLO, false, deadline_ms, &response);
+    return status == STATUS_OK ? judge_hello(db, &response) : status;
+}
+
+enum status connection_ready(struct kvd *db, int64_t deadline_ms, bool fresh) {
+    enum status status;
+
+    if (db->transport.fd >= 0 && fresh && transport_is_stale(&db->transport)) {
+        connection_drop(db);
+    }
+    if (db->transport.fd >= 0) {
+        return STATUS_OK;
+    }
+    status = transport_open(&db->transport, db->address, deadline_ms);
+    if (status != STATUS_OK) {
+        return connection_fail(db, status, 0, "%s: %s", db->address, db->transport.error);
+    }
+    status = say_hello(db, deadline_ms);
+    if (status != STATUS_OK) {
+        connection_drop(db);
+    }
+    return status == STATUS_CLOSED ? STATUS_CONNECT : status;
+}
+
+/* --- requests --- */
+
+static void set_namespace(const struct kvd *db, struct wire_options *wire) {
+    if (db->namespace_name[0]) {
+        wire->flags |= WIRE_FLAG_NAMESPACE;
+        wire->namespace_name = slice_from_text(db->namespace_name);
+    }
+}
+
+static void set_deadline(uint32_t deadline_ms, struct wire_options *wire) {
+    if (deadline_ms != 0) {
+        wire->flags |= WIRE_FLAG_DEADLINE;
+        wire->deadline_ms = deadline_ms;
+    }
+}
+
+struct wire_request connection_read_request(const struct kvd *db, uint16_t opcode,
+                                            const struct kvd_read_options *options) {
+    struct wire_request request = {.opcode = opcode};
+
+    set_namespace(db, &request.options);
+    if (options) {
+        set_deadline(options->deadline_ms, &request.options);
+        if (options->verify && opcode != WIRE_EXISTS) {
+            request.options.flags |= WIRE_FLAG_WANT_CHECKSUM;
+        }
+    }
+    return request;
+}
+
+struct wire_request connection_write_request(const struct kvd *db, uint16_t opcode,
+                                             const struct kvd_write_options *options) {
+    static const struct kvd_write_options none;
+    const struct kvd_write_options *from = options ? options : &none;
+    enum kvd_durability durability = from->durability ? from->durability : db->durability;
+    struct wire_request request = {.opcode = opcode};
+    struct wire_options *wire = &request.options;
+
+    set_namespace(db, wire);
+    set_deadline(from->deadline_ms, wire);
+    if (durability != KVD_DURABILITY_DEFAULT) {
+        wire->flags |= WIRE_FLAG_DURABILITY;
+        wire->durability = (uint8_t)durability;
+    }
+    if (opcode == WIRE_BATCH) {
+        return request;
+    }
+    if (from->condition != KVD_IF_ANY) {
+        wire->flags |= WIRE_FLAG_CONDITION;
+        wire->condition = (uint8_t)from->condition;
+        wire->version = from->version;
+    }
+    if (opcode == WIRE_PUT && from->ttl_ms != 0) {
+        wire->flags |= WIRE_FLAG_TTL;
+        wire->ttl_ms = from->ttl_ms;
+    }
+    if (opcode == WIRE_PUT && from->expire_at_ms != 0) {
+        wire->flags |= WIRE_FLAG_EXPIRE_AT;
+        wire->expire_at_ms = from->expire_at_ms;
+    }
+    request.user_flags = from->user_flags;
+    return request;
+}
+
+enum status connection_encode(struct kvd *db, struct wire_request *request) {
+    struct buffer *out = &db->transport.out;
+    uint32_t strange = request->options.flags & ~db->agreed;
+    size_t mark = buffer_mark(out);
+    size_t body_len;
+    enum status status;
+
+    if (strange != 0) {
+        return connection_fail(db, STATUS_UNSUPPORTED, strange,
+                               "the server has not agreed to the options asked for (flags %#x)",
+                               strange);
+    }
+    request->id = db->next_id++;
+    status = wire_request_encode(out, request);
+    if (status == STATUS_NO_MEMORY) {
+        return connection_fail(db, status, 0, "out of memory here");
+    }
+    if (status == STATUS_OK) {
+        body_len = out->len - mark - WIRE_FRAME_HEADER_BYTES;
+        if (body_len <= db->info.frame_max) {
+            return STATUS_OK;
+        }
+        buffer_rollback(out, mark);
+    }
+    return connection_fail(db, STATUS_TOO_LARGE, db->info.frame_max,
+                           "the request is longer than the server's frame_max of %llu bytes",
+                           (unsigned long long)db->info.frame_max);
+}
+
+/* --- responses --- */
+
+void connection_describe(const struct wire_response *response, char *text_out, size_t room) {
+    struct slice text = response->error.text;
+
+    if (text.len == 0) {
+        text = slice_from_text(status_text(response->status));
+    }
+    snprintf(text_out, room, "%.*s", (int)(text.len < room ? text.len : room),
+             (const char *)text.ptr);
+}
+
+enum status connection_receive(struct kvd *db, uint32_t id, uint16_t opcode, bool keys_only,
+                               int64_t deadline_ms, struct wire_response *response_out) {
+    struct wire_frame frame;
+    const char *reason = "";
+    enum status status =
+        transport_next_frame(&db->transport, (uint32_t)db->info.frame_max, deadline_ms, &frame);
+
+    if (status != STATUS_OK) {
+        status = status == STATUS_TOO_LARGE ? STATUS_PROTOCOL : status;
+        return connection_fail(db, status, 0, "%s: %s", db->address, db->transport.error);
+    }
+    status = wire_response_decode(&frame, opcode, keys_only, response_out, &reason);
+    if (status != STATUS_OK) {
+        return connection_fail(db, status, 0, "%s: answer to %s: %s", db->address,
+                               wire_opcode_name(opcode), reason);
+    }
+    if (frame.id != id) {
+        return connection_fail(db, STATUS_PROTOCOL, 0, "%s answered request %u instead of %u",
+                               db->address, frame.id, id);
+    }
+    return STATUS_OK;
+}
+
+/* Sends and waits. *whole_out tells whether the whole request may have reached the server. */
+static enum status exchange(struct kvd *db, struct wire_request *request, int64_t deadline_ms,
+                            bool *whole_out, struct wire_response *response) {
+    struct transport *transport = &db->transport;
+    bool keys_only = (request->range.flags & WIRE_RANGE_KEYS_ONLY) != 0;
+    enum status status = connection_encode(db, request);
+    uint64_t end = transport_queued(transport);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = transport_flush(transport, deadline_ms);
+    *whole_out = transport_sent(transport) >= end;
+    if (status != STATUS_OK && transport->in.len == transport->in_taken) {
+        connection_fail(db, status, 0, "%s: %s", db->address, transport->error);
+    } else {
+        status =
+            connection_receive(db, request->id, request->opcode, keys_only, deadline_ms, response);
+    }
+    if (status != STATUS_OK) {
+        connection_drop(db);
+    }
+    return status;
+}
+
+/* A write whose answer was lost is unknown; the text keeps the reason. */
+static enum status judge_loss(struct kvd *db, enum status status) {
+    char reason[CONNECTION_ERROR_BYTES / 2];
+
+    snprintf(reason, sizeof reason, "%.*s", (int)sizeof reason - 1, db->error);
+    return connection_fail(db, STATUS_UNKNOWN, 0, "the answer was lost (%s): %s",
+                           status_name(status), reason);
+}
+
+static enum status keep_refusal(struct kvd *db, const struct wire_response *response) {
+    if (response->status != STATUS_OK) {
+        connection_describe(response, db->error, sizeof db->error);
+        db->error_detail = response->error.detail;
+        db->error_item = response->error.item;
+    }
+    return response->status;
+}
+
+enum status connection_call(struct kvd *db, struct wire_request *request,
+                            struct wire_response *response_out) {
+    bool is_write = connection_is_write(request->opcode);
+    int64_t deadline_ms = connection_deadline(db);
+    enum status status = STATUS_CLOSED;
+
+    for (int attempt = 0; attempt < 2; attempt++) {
+        bool whole = false;
+        status = connection_ready(db, deadline_ms, is_write);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        status = exchange(db, request, deadline_ms, &whole, response_out);
+        if (status == STATUS_OK) {
+            return keep_refusal(db, response_out);
+        }
+        if (is_write && whole) {
+            return judge_loss(db, status);
+        }
+        if (is_write || status != STATUS_CLOSED) {
+            return status;
+        }
+    }
+    return status;
+}

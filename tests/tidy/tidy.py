@@ -417,6 +417,20 @@ def check_exported_symbols(tree):
     return found
 
 
+def check_links(tree):
+    """Links in README.md and docs/ lead to files that are there."""
+    found = []
+    for path in [name for name in ("README.md",) if os.path.exists(os.path.join(tree.root, name))] + \
+            [name for name in tree.files(".md") if name.startswith("docs/")]:
+        text = tree.text(path)
+        for match in re.finditer(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", text):
+            target = os.path.normpath(os.path.join(os.path.dirname(path), match[1]))
+            if not os.path.exists(os.path.join(tree.root, target)):
+                line = text.count("\n", 0, match.start()) + 1
+                found.append((path, line, "links to %s, which is not there" % target))
+    return found
+
+
 def check_layout(tree):
     """clang-format 19 would not change a line. Other versions differ, and are not asked."""
     tool = "clang-format-19"

@@ -398,6 +398,13 @@ class TidyTest(unittest.TestCase):
     def test_library_that_is_not_built(self):
         self.assert_found("exported_symbols", "libkvd.a", "not built")
 
+    def test_link_that_leads_nowhere(self):
+        self.write("docs/a.md", "[a](a.md) [top](../README.md#x) [web](https://a.b/c) [in](#here)\n")
+        self.write("README.md", "[a](docs/a.md)\n")
+        self.assertEqual(self.findings("links"), [])
+        self.write("README.md", "\n[b](docs/b.md)\n")
+        self.assert_found("links", "README.md", "docs/b.md")
+
     @unittest.skipUnless(shutil.which("clang-format-19"), "clang-format-19 is not there")
     def test_layout_of_another_taste(self):
         self.add("server/taste.c", "int   f ( void )\n{ return 1; }\n")

@@ -8,7 +8,6 @@
 
 #define SHARD_ALIGNMENT 64 /* a cache line: shards do not share one */
 #define FIRST_BUCKETS 64u
-#define POISON 0xDB
 
 struct shard {
     _Alignas(SHARD_ALIGNMENT) struct mutex mu;
@@ -95,7 +94,7 @@ struct cached_block *cached_block_create(size_t bytes) {
 
 static void block_free(struct cached_block *block) {
 #ifdef KVD_DEBUG
-    memset(block->data, POISON, block->capacity); /* so that a late read is seen */
+    memset(block->data, 0xDB, block->capacity); /* so that a late read is seen */
 #endif
     memory_free(block);
 }
@@ -144,19 +143,18 @@ struct cached_block *block_cache_find(struct block_cache *cache, uint64_t file_n
     return block;
 }
 
-/* Takes a block out of chain and queue; the cache's reference is then the caller's. */
+/* Takes a victim, which the hand has passed, out of chain and queue; the cache's reference is then
+ * the caller's. */
 static void unlink_locked(struct shard *shard, struct cached_block *block) REQUIRES(shard->mu) {
     struct cached_block **link = bucket_of(shard, place_hash(block->file_number, block->offset));
 
+    ASSERT(shard->hand != block);
     while (*link != block) {
         link = &(*link)->chain_next;
     }
     *link = block->chain_next;
     *(block->newer ? &block->newer->older : &shard->newest) = block->older;
     *(block->older ? &block->older->newer : &shard->oldest) = block->newer;
-    if (shard->hand == block) {
-        shard->hand = block->newer;
-    }
     shard->bytes -= charge(block);
     shard->blocks--;
 }

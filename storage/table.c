@@ -12,7 +12,7 @@
 static enum status open_file(struct table *table, const struct table_info *info,
                              struct error *error) {
     char path[ENV_PATH_MAX];
-    uint64_t file_bytes;
+    uint64_t file_bytes = 0;
     enum status status = file_path_make(table->source.dir, FILE_TABLE, table->number, path);
 
     if (status != STATUS_OK) {
@@ -63,7 +63,7 @@ static enum status unpack_tail(const struct table *table, const struct tail *tai
                                struct slice *raw_out, struct error *error) {
     const struct block_place place = {table->number, at->offset, type};
     struct slice stored = slice_make(tail->bytes + (at->offset - tail->offset), at->stored_bytes);
-    struct block_payload payload;
+    struct block_payload payload = {0};
     uint8_t *raw;
     enum status status = table_frame_open(table, &place, stored, &payload, error);
 
@@ -89,7 +89,7 @@ static void raw_free(struct slice raw) {
 
 static enum status load_filter(struct table *table, const struct tail *tail,
                                const struct table_footer *footer, struct error *error) {
-    struct slice raw;
+    struct slice raw = {0};
     enum status status = unpack_tail(table, tail, &footer->filter, BLOCK_FILTER, &raw, error);
 
     if (status != STATUS_OK) {
@@ -106,7 +106,7 @@ static enum status load_filter(struct table *table, const struct tail *tail,
 
 static enum status load_index(struct table *table, const struct tail *tail,
                               const struct table_footer *footer, struct error *error) {
-    struct slice raw;
+    struct slice raw = {0};
     enum status status = unpack_tail(table, tail, &footer->index, BLOCK_INDEX, &raw, error);
 
     if (status != STATUS_OK) {
@@ -123,8 +123,8 @@ static enum status load_index(struct table *table, const struct tail *tail,
 static enum status check_properties(struct table *table, const struct tail *tail,
                                     const struct table_footer *footer,
                                     const struct table_info *info, struct error *error) {
-    struct table_info own;
-    struct slice raw;
+    struct table_info own = {0};
+    struct slice raw = {0};
     enum status status =
         unpack_tail(table, tail, &footer->properties, BLOCK_PROPERTIES, &raw, error);
 
@@ -172,7 +172,7 @@ static enum status load_tail(struct table *table, const struct table_footer *foo
 enum status table_open(const struct table_source *source, const struct table_info *info,
                        struct table **table_out, struct error *error) {
     struct table *table = memory_alloc_zeroed(sizeof *table);
-    struct table_footer footer;
+    struct table_footer footer = {0};
     enum status status;
 
     ASSERT(source->compression);
@@ -267,10 +267,13 @@ static enum status get_in_blocks(const struct table *table, enum read_wait wait,
 enum status table_get(const struct table *table, enum read_wait wait,
                       const struct table_target *target, struct table_hit *hit_out,
                       struct table_trace *trace, struct error *error) {
-    struct table_trace unwanted;
+    struct table_trace unwanted = {0};
 
-    trace = trace ? trace : &unwanted;
-    *trace = (struct table_trace){0};
+    if (trace) {
+        *trace = unwanted;
+    } else {
+        trace = &unwanted;
+    }
     if (!filter_may_contain(table->filter, target->row_hash)) {
         trace->filter_negative = true;
         return STATUS_NOT_FOUND;

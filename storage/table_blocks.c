@@ -100,7 +100,7 @@ static enum status make_raw(const struct table *table, const struct block_place 
 
 static enum status read_block(const struct table *table, const struct block_request *request,
                               struct cached_block **block_out, struct error *error) {
-    const uint64_t *offsets = &table->index.offsets[request->block];
+    const uint64_t *offsets = table->index.offsets + request->block;
     const struct block_place place = {table->number, offsets[0], BLOCK_DATA};
     struct cached_block *block = cached_block_create((size_t)(offsets[1] - offsets[0]));
     enum status status;

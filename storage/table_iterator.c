@@ -67,7 +67,7 @@ static enum status fill_window(struct table_iterator *self, uint32_t block) {
 /* The raw bytes of a block that the window holds. */
 static enum status unpack_from_window(struct table_iterator *self, uint32_t block,
                                       struct slice *raw_out) {
-    const uint64_t *offsets = &self->table->index.offsets[block];
+    const uint64_t *offsets = self->table->index.offsets + block;
     const struct block_place place = {self->table->number, offsets[0], BLOCK_DATA};
     struct slice stored = slice_make(self->window.data + (offsets[0] - self->window_offset),
                                      (size_t)(offsets[1] - offsets[0]));

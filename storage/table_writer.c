@@ -47,7 +47,7 @@ static uint64_t staged_end(const struct table_writer *writer) {
 
 static enum status writer_begin(struct table_writer *writer, struct error *error) {
     enum status status = buffer_append_u32(&writer->index, 0); /* the count, known at the end */
-    uint8_t *header;
+    uint8_t *header = NULL;
 
     if (status == STATUS_OK) {
         status = buffer_reserve(&writer->staging, TABLE_STAGING_BYTES + TABLE_BLOCK_BYTES_MAX);
@@ -280,7 +280,7 @@ static enum status stage_properties(struct table_writer *writer, struct table_pl
 static enum status stage_tail(struct table_writer *writer, struct table_info *info) {
     struct table_footer footer = {.number = writer->number};
     enum status status = stage_filter(writer, &footer.filter);
-    uint8_t *bytes;
+    uint8_t *bytes = NULL;
 
     if (status == STATUS_OK) {
         status = stage_index(writer, &footer.index);

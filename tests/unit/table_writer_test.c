@@ -184,6 +184,27 @@ START_TEST(the_size_so_far_foretells_the_size) {
 }
 END_TEST
 
+START_TEST(a_row_is_in_the_filter_once_however_many_versions_it_has) {
+    struct fixture_table how;
+    struct table_writer *writer;
+    struct table_info info;
+    uint8_t *bytes;
+    size_t size;
+    env = memory_env();
+    how = plain();
+    writer = begin_table(&how);
+    for (uint64_t version = 500; version > 0; version--) {
+        add_value(writer, "row", version, "value");
+    }
+    info = finish_table(writer);
+    bytes = file_content("d/0000000005.table", &size);
+    ck_assert_uint_eq(load_u32(bytes + size - 72 + 8), 64 + 13);
+    memory_free(bytes);
+    table_info_deinit(&info);
+    env_memory_destroy(env);
+}
+END_TEST
+
 START_TEST(a_finished_table_survives_a_power_cut) {
     const struct power_cut how_cut = {
         .mode = POWER_CUT_DROP_ALL, .entries = POWER_CUT_ENTRIES_KEEP, .block_bytes = 512};
@@ -347,6 +368,7 @@ END_TEST
 UNIT_MAIN("table_writer", a_small_table_has_the_documented_bytes, the_books_are_right,
           if_all_entries_expire_the_latest_expiry_is_known,
           references_into_many_segments_are_all_counted, the_size_so_far_foretells_the_size,
+          a_row_is_in_the_filter_once_however_many_versions_it_has,
           a_finished_table_survives_a_power_cut, an_abandoned_table_leaves_no_file,
           a_malformed_entry_is_corrupt, an_existing_file_is_not_touched,
           each_failing_call_fails_the_table_and_leaves_no_file,

@@ -86,6 +86,9 @@ static inline void state_describe(const struct manifest_state *state, char *text
                                 (unsigned long long)segment->length_bytes);
     }
     for (unsigned i = 0; i < EDIT_SCALARS; i++) {
+        if (i == EDIT_NEXT_FILE_NUMBER) {
+            continue; /* raised by a load, above the files of the directory */
+        }
         len += (size_t)snprintf(text + len, text_bytes - len, "%llu,",
                                 (unsigned long long)state->scalars[i]);
     }

@@ -128,6 +128,18 @@ enum status table_output_finish(struct table_output *output, struct error *error
     return status;
 }
 
+void table_output_warm(const struct table_output *output) {
+    struct table_cache *cache = output->options.versions->files->tables;
+
+    for (uint32_t i = 0; i < output->edit->tables_added_count; i++) {
+        struct table *table;
+        if (table_cache_pin(cache, &output->edit->tables_added[i].info, READ_WAIT_ALLOWED, &table,
+                            NULL) == STATUS_OK) {
+            table_unpin(table);
+        }
+    }
+}
+
 void table_output_abandon(struct table_output *output) {
     char path[ENV_PATH_MAX];
 

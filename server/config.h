@@ -22,7 +22,6 @@
 
 /* The largest configuration with all its comments has 10 KiB; a larger file is another file. */
 #define CONFIG_FILE_BYTES_MAX (1024 * 1024)
-#define CONFIG_ORIGIN_MAX 256
 
 /* The values of the keys of type CHOICE, in the order of config_keys.h. */
 enum config_durability {
@@ -82,9 +81,13 @@ size_t config_write_value(const struct config *config, enum config_key key, char
 /* server.loops, or what 0 means on a machine with so many processors. */
 unsigned config_loop_count(const struct config *config, unsigned processor_count);
 
+/* server.output_limit, or a quarter of memory_limit where that is less: what all clients together
+ * may use bounds what one may. */
+uint64_t config_output_limit_bytes(const struct config *config);
+
 /* What makes no sense together: an address that does not parse or is not loopback (there is no
- * authentication yet), an address twice, limits that exceed one another. config_load and
- * config_reload have called it. Errors: INVALID. */
+ * authentication yet), an address twice. config_load and config_reload have called it. Errors:
+ * INVALID. */
 enum status config_validate(const struct config *config, struct error *error) MUST_CHECK;
 
 /* What a reload found, by key. */

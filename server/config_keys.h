@@ -46,8 +46,9 @@
     X(SERVER_OUTPUT_LIMIT, "server.output_limit", SIZE, "\"32MiB\"", 2 * CONFIG_MIB, CONFIG_GIB,   \
       "", RESTART,                                                                                 \
       "Answers that may be queued for one client that does not read them; beyond it the "          \
-      "connection is closed. At least 2MiB, since reading pauses at 1MiB; at most a quarter of "   \
-      "memory_limit, which is what all clients may use together.")                                 \
+      "connection is closed. At least 2MiB, since its requests are no longer read from 1MiB on. "  \
+      "Where memory_limit is small, a quarter of it counts instead, which is what all clients "    \
+      "may use together.")                                                                         \
     X(SERVER_IDLE_TIMEOUT, "server.idle_timeout", DURATION, "\"300s\"", 0, 30 * CONFIG_DAY, "",    \
       RELOAD, "A connection without requests for so long is closed. 0 is never.")                  \
     X(SERVER_FRAME_TIMEOUT, "server.frame_timeout", DURATION, "\"30s\"", 100, CONFIG_HOUR, "",     \

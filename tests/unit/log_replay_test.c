@@ -1,6 +1,7 @@
 /* log_replay_test.c: what a restart makes of every kind of tail and damage. */
 #include "storage/log_replay.h"
 
+#include "storage/direct_file.h"
 #include "storage/env_fault.h"
 #include "storage/segment.h"
 #include "tests/unit/log_fixture.h"
@@ -398,6 +399,71 @@ START_TEST(segment_missing_in_the_middle_is_refused) {
 }
 END_TEST
 
+START_TEST(segment_that_repeats_sequences_is_refused) {
+    log_init(&it);
+    log_segment(&it, 1);
+    log_group(&it, 1, 0);
+    log_group(&it, 1, 0);
+    log_segment(&it, 2);
+    it.sequence = 1;
+    log_group(&it, 1, 0);
+    ck_assert_int_eq(log_replay_all(&it, 2, &got), STATUS_CORRUPT);
+    log_deinit(&it);
+}
+END_TEST
+
+START_TEST(missing_segment_is_refused_only_if_the_manifest_names_it) {
+    struct log_replay_segment segment = {.number = 1};
+    struct log_replay_options options;
+    log_init(&it);
+    options = replay_options(&it, &got);
+    ck_assert_int_eq(log_replay(&options, &segment, 1, &got.result, &it.error), STATUS_OK);
+    segment.known = true;
+    ck_assert_int_eq(log_replay(&options, &segment, 1, &got.result, &it.error), STATUS_CORRUPT);
+    log_deinit(&it);
+}
+END_TEST
+
+START_TEST(header_of_a_later_segment_vouches_even_if_its_group_is_torn) {
+    write_two_segments();
+    file_put(it.env, 2, changed, file_get(it.env, 2, changed) - 1);
+    original[original_bytes - 3] ^= 1; /* in the last meta of the first segment */
+    file_put(it.env, 1, original, original_bytes);
+    ck_assert_int_eq(log_replay_all(&it, 2, &got), STATUS_CORRUPT);
+    log_deinit(&it);
+}
+END_TEST
+
+/* Writes a small group, one with a value of `value_bytes`, a sync, and an empty group; returns
+ * where the last begins. */
+static uint64_t write_group_far_behind(size_t value_bytes) {
+    log_init(&it);
+    log_segment(&it, 1);
+    log_group(&it, 1, 0);
+    log_group(&it, 1, value_bytes);
+    log_sync(&it);
+    log_group(&it, 0, 0);
+    original_bytes = file_get(it.env, 1, original);
+    return it.synced.offset;
+}
+
+START_TEST(group_behind_is_found_wherever_the_search_is_cut_into_pieces) {
+    const uint64_t piece_end = SEGMENT_HEADER_BYTES + DIRECT_WINDOW_BYTES / 2;
+    uint64_t reached = write_group_far_behind(100000);
+    log_deinit(&it);
+    for (uint64_t before = 0; before <= GROUP_HEADER_BYTES + 1; before++) {
+        uint64_t at = write_group_far_behind(100000 + piece_end - before - reached);
+        ck_assert_uint_eq(at, piece_end - before);
+        original[SEGMENT_HEADER_BYTES] ^= 1;   /* the first bad record */
+        memset(original + 2000, 0, at - 2000); /* and nothing but the last group behind it */
+        memset(original + it.written[0].end.offset, 0, GROUP_HEADER_BYTES);
+        file_put(it.env, 1, original, original_bytes);
+        ck_assert_int_eq(log_replay_all(&it, 1, &got), STATUS_CORRUPT);
+        log_deinit(&it);
+    }
+}
+END_TEST
+
 START_TEST(torn_segment_of_unknown_kind_does_not_hide_the_log_behind_it) {
     log_init(&it);
     log_segment(&it, 1);
@@ -517,7 +583,10 @@ UNIT_MAIN("log_replay", whole_log_is_handed_out_in_order,
           stale_group_of_another_store_does_not_replay,
           group_copied_to_another_offset_does_not_replay,
           segment_under_another_name_or_of_another_store_is_refused,
-          segment_missing_in_the_middle_is_refused,
+          segment_missing_in_the_middle_is_refused, segment_that_repeats_sequences_is_refused,
+          missing_segment_is_refused_only_if_the_manifest_names_it,
+          header_of_a_later_segment_vouches_even_if_its_group_is_torn,
+          group_behind_is_found_wherever_the_search_is_cut_into_pieces,
           torn_segment_of_unknown_kind_does_not_hide_the_log_behind_it,
           segment_of_another_kind_is_left_out, version_beyond_the_ceiling_is_refused,
           replay_with_the_nth_io_failing_never_passes_for_a_shorter_log,

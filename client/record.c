@@ -36,7 +36,7 @@ static bool grow(struct kvd_value *value, size_t needed) {
     size_t capacity = value->capacity * 2;
     uint8_t *data;
 
-    if (needed <= value->capacity) {
+    if (needed <= value->capacity && value->data) { /* an empty value has a pointer too */
         return true;
     }
     capacity = capacity < VALUE_BYTES_MIN ? VALUE_BYTES_MIN : capacity;

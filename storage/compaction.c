@@ -139,9 +139,7 @@ static enum status rewrite(const struct job *job, uint64_t visible, struct compa
     if (status == STATUS_OK) {
         status = version_set_install(context->versions, &edit, NULL, error);
     }
-    if (status == STATUS_OK) {
-        table_output_warm(&output);
-    } else if (status != STATUS_LOG_FAILED) {
+    if (status != STATUS_OK && status != STATUS_LOG_FAILED) {
         table_output_abandon(&output); /* else the edit may be durable, and needs its files */
     }
     stats->output_bytes = output.bytes;

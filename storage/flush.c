@@ -71,9 +71,7 @@ static enum status flush_view(const struct job_context *context, const struct vi
     if (status == STATUS_OK) {
         status = install(context, view, active_segment, &edit, error);
     }
-    if (status == STATUS_OK) {
-        table_output_warm(&output);
-    } else if (status != STATUS_LOG_FAILED) {
+    if (status != STATUS_OK && status != STATUS_LOG_FAILED) {
         table_output_abandon(&output); /* else the edit may be durable, and needs its files */
     }
     table_output_deinit(&output);

@@ -119,25 +119,29 @@ enum status table_output_add(struct table_output *output, struct slice ikey, str
     return STATUS_OK;
 }
 
+/* Reads index and filter back; what cannot be read now would be an error of its first reader. */
+static enum status open_tables(const struct table_output *output, struct error *error) {
+    enum status status = STATUS_OK;
+
+    for (uint32_t i = 0; i < output->edit->tables_added_count && status == STATUS_OK; i++) {
+        struct table *table;
+        status =
+            table_cache_pin(output->options.versions->files->tables,
+                            &output->edit->tables_added[i].info, READ_WAIT_ALLOWED, &table, error);
+        if (status == STATUS_OK) {
+            table_unpin(table);
+        }
+    }
+    return status;
+}
+
 enum status table_output_finish(struct table_output *output, struct error *error) {
     enum status status = output->writer ? writer_finish(output, error) : STATUS_OK;
 
     if (status == STATUS_OK && output->edit->tables_added_count > 0) {
         status = env_sync_dir(output->options.env, output->options.dir, error);
     }
-    return status;
-}
-
-void table_output_warm(const struct table_output *output) {
-    struct table_cache *cache = output->options.versions->files->tables;
-
-    for (uint32_t i = 0; i < output->edit->tables_added_count; i++) {
-        struct table *table;
-        if (table_cache_pin(cache, &output->edit->tables_added[i].info, READ_WAIT_ALLOWED, &table,
-                            NULL) == STATUS_OK) {
-            table_unpin(table);
-        }
-    }
+    return status == STATUS_OK ? open_tables(output, error) : status;
 }
 
 void table_output_abandon(struct table_output *output) {

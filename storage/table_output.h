@@ -39,12 +39,9 @@ void table_output_init(struct table_output *output, const struct table_output_op
 enum status table_output_add(struct table_output *output, struct slice ikey, struct slice entry,
                              struct error *error) MUST_CHECK;
 
-/* Ends the last table and syncs the directory. Errors as above. */
+/* Ends the last table, syncs the directory, and opens the tables, so that no reader has to wait for
+ * that. Errors as above. */
 enum status table_output_finish(struct table_output *output, struct error *error) MUST_CHECK;
-
-/* Opens the tables of the edit, once it is installed, so that no reader has to wait for that. What
- * cannot be opened now is tried again by its first reader, who gets the error. */
-void table_output_warm(const struct table_output *output);
 
 /* Removes what an unsuccessful job left: the open table, and those that the edit names. */
 void table_output_abandon(struct table_output *output);

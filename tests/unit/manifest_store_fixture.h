@@ -19,7 +19,6 @@ static struct error error;
 static char descriptions[EDITS_MAX + 1][DESCRIPTION_MAX]; /* after so many edits */
 static unsigned edits;                                    /* attempted */
 static uint8_t original[FILE_MAX];
-static uint8_t changed[FILE_MAX];
 static size_t original_bytes;
 static uint64_t rotate_bytes;
 

@@ -6,6 +6,8 @@
 #include "storage/manifest_format.h"
 #include "tests/unit/manifest_store_fixture.h"
 
+static uint8_t changed[FILE_MAX];
+
 /* ---- restarts ---- */
 
 START_TEST(directory_without_files_is_a_new_store) {

@@ -227,14 +227,16 @@ $(BUILD)/examples/%: docs/%.c $(BUILD)/libkvd.a
 
 # ----------------------------------------------------------------------------------------- tests
 # Two archives, since server/ and client/ both have a connection: a test that includes a header of
-# client/ is linked with the client's rooms, any other with those of the server and its engine.
+# client/, kvd.h or a fixture of theirs is linked with the client's rooms, any other with those of
+# the server and its engine.
 $(BUILD)/server-rooms.a: $(SERVER_OBJ)
 $(BUILD)/client-rooms.a: $(CLIENT_OBJ)
 $(BUILD)/server-rooms.a $(BUILD)/client-rooms.a:
 	$(Q)rm -f $@
 	$(Q)$(AR) rcsP $@ $^
 
-side_of = $(if $(shell grep -l '^\#include "client/' $(1)),client,server)
+CLIENT_SIDE := ^\#include ["<](client/|kvd/|tests/(unit|support)/(client|kvcli|libkvd)_)
+side_of = $(if $(shell grep -lE '$(CLIENT_SIDE)' $(1)),client,server)
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(BUILD)/server-rooms.a $(BUILD)/client-rooms.a
 	@mkdir -p $(@D)

@@ -78,7 +78,7 @@ UNIT_SRC     := $(sort $(wildcard tests/unit/*_test.c))
 SLOW_SRC     := $(sort $(wildcard tests/simulation/*_test.c tests/crash/*_test.c))
 FUZZ_SRC     := $(sort $(wildcard tests/fuzz/*_fuzz.c))
 BENCH_SRC    := $(sort $(wildcard tests/bench/*.c))
-EXAMPLE_SRC  := $(sort $(wildcard docs/*.c docs/*/*.c))
+EXAMPLE_SRC  := $(sort $(wildcard docs/examples/*.c))
 
 MAINS        := server/main.c client/kvcli/main.c
 LIBKVD_SRC   := $(CLIENT_SRC) $(PROTOCOL_SRC) $(BASE_SRC)
@@ -98,7 +98,7 @@ UNIT_BIN    := $(patsubst %.c,$(BUILD)/%,$(UNIT_SRC))
 SLOW_BIN    := $(patsubst %.c,$(BUILD)/%,$(SLOW_SRC))
 BENCH_BIN   := $(patsubst %.c,$(BUILD)/%,$(BENCH_SRC))
 FUZZ_BIN    := $(patsubst %.c,build/fuzz/%,$(FUZZ_SRC))
-EXAMPLE_BIN := $(patsubst docs/%.c,$(BUILD)/examples/%,$(EXAMPLE_SRC))
+EXAMPLE_BIN := $(patsubst docs/examples/%.c,$(BUILD)/examples/%,$(EXAMPLE_SRC))
 
 # A product is built as soon as its sources exist.
 PRODUCTS := $(if $(wildcard server/main.c),$(BUILD)/kvd) \
@@ -148,7 +148,7 @@ setup: ## install the packages that are missing (as root), or print the one line
 	@sh tests/setup.sh build
 
 demo: all ## the full demonstration on real files of this machine
-	sh tests/demo.sh
+	sh tests/demo.sh $(BUILD)
 
 bench: all $(BENCH_BIN) ## throughput and latency figures
 	sh tests/bench/run.sh $(BUILD)
@@ -219,7 +219,7 @@ $(BUILD)/kvd.pc: Makefile
 	    'Libs.private: -pthread -lxxhash' 'Cflags: -I$${includedir}' > $@
 
 # A program that a user would write: the public header and the library, nothing else.
-$(BUILD)/examples/%: docs/%.c $(BUILD)/libkvd.a
+$(BUILD)/examples/%: docs/examples/%.c $(BUILD)/libkvd.a
 	@mkdir -p $(@D)
 	$(call say,LD $@)
 	$(Q)$(CC) -std=c11 -g -Wall -Wextra $(MODE_CFLAGS) $(MODE_LDFLAGS) -D_GNU_SOURCE -Iclient/include \

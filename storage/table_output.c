@@ -150,8 +150,9 @@ void table_output_abandon(struct table_output *output) {
     table_writer_abandon(output->writer);
     output->writer = NULL;
     for (uint32_t i = 0; i < output->edit->tables_added_count; i++) {
-        enum status status = file_path_make(output->options.dir, FILE_TABLE,
-                                            output->edit->tables_added[i].info.number, path);
+        uint64_t number = output->edit->tables_added[i].info.number;
+        enum status status = file_path_make(output->options.dir, FILE_TABLE, number, path);
+        table_cache_evict(output->options.versions->files->tables, number);
         if (status == STATUS_OK) {
             status = env_remove(output->options.env, path, NULL);
         }

@@ -107,6 +107,21 @@ struct loading {
     uint64_t ambiguous_offset;
 };
 
+/* The last edit may have been read although its sync never returned: whoever acts on it, such as by
+ * removing the files that it drops, must find it again after a power cut. */
+static enum status make_durable(struct loading *loading, struct manifest_state *state,
+                                struct error *error) {
+    enum status status = env_sync(loading->direct.file, error);
+
+    if (status == STATUS_OK) {
+        status = env_sync_dir(loading->env, loading->dir, error);
+    }
+    if (status != STATUS_OK) {
+        manifest_state_deinit(state);
+    }
+    return status;
+}
+
 static enum status load_one(struct loading *loading, uint64_t number,
                             struct manifest_state *state_out, struct error *error) {
     char path[ENV_PATH_MAX];
@@ -117,6 +132,9 @@ static enum status load_one(struct loading *loading, uint64_t number,
     }
     if (status == STATUS_OK) {
         status = manifest_read(&loading->direct, number, state_out, &loading->result, error);
+        if (status == STATUS_OK && loading->result.verdict == MANIFEST_COMPLETE) {
+            status = make_durable(loading, state_out, error);
+        }
         direct_file_close(&loading->direct);
     }
     if (status == STATUS_OK && loading->result.verdict == MANIFEST_AMBIGUOUS &&

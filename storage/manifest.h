@@ -11,7 +11,7 @@
  * After a restart: manifest_load reads the highest-numbered manifest with a complete snapshot. A
  * newer one without is what a crash left of its creation: it is ignored. A bad record with nothing
  * valid behind it is the edit that the crash interrupted: it is cut. With valid records behind it,
- * it is damage: CORRUPT, naming file and offset. manifest_load changes nothing on disk;
+ * it is damage: CORRUPT, naming file and offset. manifest_load writes nothing;
  * manifest_start then begins a new manifest (no file is ever appended to by two incarnations).
  *
  * Failures: a failed write or sync is final (R1): later calls answer LOG_FAILED. NO_SPACE comes
@@ -32,7 +32,8 @@ struct manifest_load_report {
     uint64_t manifests_ignored; /* newer ones without a complete snapshot */
 };
 
-/* Reads the state of the store in `dir`. EDIT_NEXT_FILE_NUMBER is raised above every file number
+/* Reads the state of the store in `dir`, and syncs the file that it was read from, so that what was
+ * read stays. EDIT_NEXT_FILE_NUMBER is raised above every file number
  * found in the directory. Errors: NOT_FOUND (no manifest, and no table or segment either: a new
  * store), CORRUPT, NEWER_FORMAT, READ_ONLY (a feature that allows reading only), IO, NO_MEMORY. */
 enum status manifest_load(struct env *env, const char *dir, struct manifest_state *state_out,

@@ -104,6 +104,30 @@ START_TEST(power_cut_with_random_blocks_missing_keeps_acknowledged_edits) {
 }
 END_TEST
 
+START_TEST(what_a_load_has_shown_stays_after_a_power_cut) {
+    const struct power_cut killed = {.mode = POWER_CUT_NONE, .entries = POWER_CUT_ENTRIES_KEEP};
+    const struct power_cut cut = {
+        .mode = POWER_CUT_DROP_ALL, .entries = POWER_CUT_ENTRIES_DROP, .block_bytes = 4096};
+    struct env *before;
+    struct env *after_kill;
+    store_init();
+    create();
+    append(2);
+    env_memory_set_crash_point(env, 2); /* of an append and its sync: killed in between */
+    ck_assert_int_eq(try_append(), STATUS_IO);
+    before = env;
+    ck_assert_int_eq(env_memory_clone(before, &killed, &after_kill), STATUS_OK);
+    env = after_kill;
+    expect_state_after(3);
+    ck_assert_int_eq(env_memory_clone(after_kill, &cut, &env), STATUS_OK);
+    expect_state_after(3);
+    env_memory_destroy(env);
+    env_memory_destroy(after_kill);
+    env = before;
+    store_deinit();
+}
+END_TEST
+
 START_TEST(version_ceiling_is_durable_before_it_is_reached) {
     const struct power_cut cut = {
         .mode = POWER_CUT_DROP_ALL, .entries = POWER_CUT_ENTRIES_DROP, .block_bytes = 4096};
@@ -293,6 +317,7 @@ END_TEST
 
 UNIT_MAIN("manifest_cut", power_cut_at_every_change_keeps_acknowledged_edits,
           power_cut_with_random_blocks_missing_keeps_acknowledged_edits,
+          what_a_load_has_shown_stays_after_a_power_cut,
           version_ceiling_is_durable_before_it_is_reached, failed_write_or_sync_of_an_edit_is_final,
           full_disk_is_told_before_an_edit_is_written_and_is_not_final,
           rotation_that_fails_anywhere_leaves_the_old_manifest_or_ends_writing,

@@ -1,0 +1,118 @@
+/* command_admin.c: HELLO, PING and STATS. See command.h. */
+#include "server/command.h"
+
+#include "protocol/base/memory.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#ifndef KVD_VERSION
+#define KVD_VERSION "unknown"
+#endif
+
+_Static_assert((int)WIRE_DURABILITY_LOGGED - (int)WIRE_DURABILITY_MEMORY ==
+                   (int)STORE_LOGGED - (int)STORE_MEMORY,
+               "classes of durability are ordered alike");
+
+enum status command_hello(const struct service *service, struct session *session,
+                          const struct wire_request *request, struct buffer *answer,
+                          struct wire_refusal *refusal_out) {
+    struct wire_hello hello = {
+        .version = WIRE_VERSION,
+        .features = request->features & SERVICE_FLAGS,
+        .limits = service->limits.wire,
+        .server_name = slice_from_text("kvd " KVD_VERSION),
+    };
+    enum status status;
+
+    hello.limits.durability = (uint8_t)(service_durability(service) + WIRE_DURABILITY_MEMORY);
+    if (request->version_min > WIRE_VERSION || request->version_max < WIRE_VERSION) {
+        refusal_out->text = "this server speaks protocol version 1 only";
+        refusal_out->detail = WIRE_VERSION;
+        return STATUS_UNSUPPORTED;
+    }
+    if (session->greeted) {
+        refusal_out->text = "HELLO was answered already";
+        return STATUS_INVALID;
+    }
+    status = wire_response_hello(answer, request->id, &hello);
+    if (status == STATUS_OK) {
+        session->greeted = true;
+        session->agreed = (uint32_t)hello.features;
+    }
+    return status;
+}
+
+enum status command_ping(const struct service *service, struct session *session,
+                         const struct wire_request *request, struct buffer *answer,
+                         struct wire_refusal *refusal_out) {
+    (void)service;
+    (void)session;
+    (void)refusal_out;
+    return wire_response_ping(answer, request->id, request->payload);
+}
+
+/* ---- STATS: lines "server.NAME" and "storage.NAME" */
+
+struct report {
+    struct buffer *answer;
+    const char *group;    /* of the lines that follow */
+    struct slice section; /* only names that begin with it; empty for all */
+    uint32_t lines;
+    enum status status; /* the first failure */
+};
+
+static void report_line(void *arg, const char *name, uint64_t value) {
+    struct report *report = arg;
+    char full[WIRE_NAME_BYTES_MAX + 1];
+    char number[24];
+
+    snprintf(full, sizeof full, "%s.%s", report->group, name);
+    snprintf(number, sizeof number, "%" PRIu64, value);
+    if (report->status != STATUS_OK || !slice_has_prefix(slice_from_text(full), report->section)) {
+        return;
+    }
+    report->status =
+        wire_stats_entry(report->answer, slice_from_text(full), slice_from_text(number));
+    report->lines += report->status == STATUS_OK;
+}
+
+static void report_server(struct report *report, const struct service *service) {
+    uint32_t connections = atomic_load_explicit(&service->connections, memory_order_relaxed);
+
+    report->group = "server";
+    report_line(report, "started_at_ms", service->started_at_ms);
+    report_line(report, "loops", service->metrics_count - 1);
+    report_line(report, "connections", connections);
+    report_line(report, "client_memory_bytes", client_memory_charged(&service->client_memory));
+    report_line(report, "client_memory_limit_bytes", service->client_memory.limit_bytes);
+    report_line(report, "allocations", memory_allocation_count());
+    for (enum metric metric = 0; metric < METRIC_COUNT; metric++) {
+        report_line(report, metrics_name(metric),
+                    metrics_sum(service->metrics, service->metrics_count, metric));
+    }
+}
+
+enum status command_stats(struct read_context *context, const struct wire_request *request,
+                          struct buffer *answer, struct error *error) {
+    struct report report = {.answer = answer, .section = request->payload, .status = STATUS_OK};
+    size_t mark;
+    size_t list_mark;
+    enum status status = wire_response_begin(answer, request->id, STATUS_OK, 0, &mark);
+
+    (void)error;
+    if (status == STATUS_OK) {
+        status = wire_list_begin(answer, &list_mark);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    report_server(&report, context->service);
+    report.group = "storage";
+    store_stats(context->service->store, report_line, &report);
+    if (report.status != STATUS_OK) {
+        return report.status;
+    }
+    wire_list_finish(answer, list_mark, report.lines);
+    return wire_response_finish(answer, mark);
+}

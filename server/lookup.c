@@ -1,0 +1,55 @@
+/* lookup.c: see lookup.h. */
+#include "server/lookup.h"
+
+enum status lookup_namespace(struct read_context *context, const struct wire_request *request,
+                             uint32_t *namespace_id_out) {
+    if (!(request->options.flags & WIRE_FLAG_NAMESPACE)) {
+        *namespace_id_out = STORE_NAMESPACE_DEFAULT;
+        return STATUS_OK;
+    }
+    return store_namespace(context->service->store, request->options.namespace_name, false,
+                           namespace_id_out);
+}
+
+uint32_t lookup_flags(const struct wire_request *request) {
+    return request->options.flags & WIRE_FLAG_WANT_CHECKSUM ? WIRE_FLAG_CHECKSUM : 0;
+}
+
+struct wire_record lookup_record(const struct store_value_info *info, uint32_t flags) {
+    return (struct wire_record){
+        .version = info->version,
+        .expires_at_ms = info->expiry_ms,
+        .value_len = info->value_bytes,
+        .user_flags = info->user_flags,
+        .has_checksum = flags != 0,
+        .checksum = info->checksum,
+    };
+}
+
+/* Appends record and value. A checksum is known of values that were read: one that is wanted
+ * without its value is read behind the record and taken back. */
+enum status lookup_append(struct read_context *context, const struct lookup *lookup,
+                          struct buffer *answer, struct error *error) {
+    bool read_value = lookup->with_value || lookup->flags != 0;
+    struct store_value_info info;
+    struct wire_record record;
+    size_t record_mark;
+    size_t value_mark;
+    enum status status = wire_record_begin(answer, lookup->flags, &record_mark);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    value_mark = buffer_mark(answer);
+    status = store_get(context->read, lookup->namespace_id, lookup->key, context->wait,
+                       read_value ? answer : NULL, &info, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (!lookup->with_value) {
+        buffer_rollback(answer, value_mark);
+    }
+    record = lookup_record(&info, lookup->flags);
+    wire_record_finish(answer, record_mark, lookup->flags, &record);
+    return STATUS_OK;
+}

@@ -1,0 +1,150 @@
+/* loop.c: see loop.h. */
+#include "server/loop.h"
+
+#include "protocol/base/assert.h"
+#include "protocol/base/memory.h"
+
+#define SCRATCH_BYTES_MAX (256u * 1024) /* two keys and a prefix */
+
+static void give_turns(struct loop *loop) {
+    struct loop_turn *turn = loop->first_turn;
+
+    loop->first_turn = NULL;
+    loop->last_turn = NULL;
+    while (turn) {
+        struct loop_turn *next = turn->next;
+        turn->scheduled = false;
+        loop->hooks.turn_cb(turn);
+        turn = next;
+    }
+}
+
+static void after_poll_cb(uv_check_t *check) {
+    struct loop *loop = check->data;
+
+    give_turns(loop);
+    commit_batch_submit(&loop->commits);
+    if (!loop->first_turn) {
+        uv_idle_stop(&loop->busy);
+    }
+}
+
+/* That it is active is enough: the poll does not wait then. */
+static void busy_cb(uv_idle_t *busy) {
+    (void)busy;
+}
+
+static void sweep_cb(uv_timer_t *timer) {
+    struct loop *loop = timer->data;
+
+    loop->hooks.sweep_cb(loop->hooks.arg);
+}
+
+/* Handles that cannot fail to start. */
+static void start_handles(struct loop *loop, uint32_t sweep_ms) {
+    ASSERT(uv_check_init(&loop->uv, &loop->after_poll) == 0);
+    ASSERT(uv_idle_init(&loop->uv, &loop->busy) == 0);
+    ASSERT(uv_timer_init(&loop->uv, &loop->sweep) == 0);
+    loop->after_poll.data = loop;
+    loop->busy.data = loop;
+    loop->sweep.data = loop;
+    ASSERT(uv_check_start(&loop->after_poll, after_poll_cb) == 0);
+    ASSERT(uv_timer_start(&loop->sweep, sweep_cb, sweep_ms, sweep_ms) == 0);
+}
+
+enum status loop_create(const struct loop_options *options, struct loop **loop_out) {
+    struct loop *loop = memory_alloc_zeroed(sizeof *loop);
+    enum status status;
+
+    if (!loop) {
+        return STATUS_NO_MEMORY;
+    }
+    loop->index = options->index;
+    loop->service = options->service;
+    loop->metrics = &options->service->metrics[1 + options->index];
+    loop->hooks = options->hooks;
+    loop->commits.store = options->service->store;
+    loop->commits.metrics = loop->metrics;
+    loop->commits.done_cb = options->commit_done_cb;
+    buffer_init(&loop->scratch, SCRATCH_BYTES_MAX);
+    loop->area = memory_alloc_aligned(4096, LOOP_HEADROOM_BYTES + LOOP_RECEIVE_BYTES);
+    if (!loop->area || uv_loop_init(&loop->uv) != 0) {
+        memory_free(loop->area);
+        memory_free(loop);
+        return STATUS_NO_MEMORY;
+    }
+    status = mailbox_open(&loop->mailbox, &loop->uv);
+    if (status != STATUS_OK) {
+        ASSERT(uv_loop_close(&loop->uv) == 0);
+        memory_free(loop->area);
+        memory_free(loop);
+        return status;
+    }
+    start_handles(loop, options->sweep_ms);
+    *loop_out = loop;
+    return STATUS_OK;
+}
+
+static void thread_main(void *arg) {
+    struct loop *loop = arg;
+
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+}
+
+enum status loop_start(struct loop *loop) {
+    return uv_thread_create(&loop->thread, thread_main, loop) == 0 ? STATUS_OK : STATUS_IO;
+}
+
+void loop_end(struct loop *loop) {
+    uv_stop(&loop->uv);
+}
+
+void loop_join(struct loop *loop) {
+    ASSERT(uv_thread_join(&loop->thread) == 0);
+    commit_batch_deinit(&loop->commits);
+}
+
+void loop_destroy(struct loop *loop) {
+    uv_run(&loop->uv, UV_RUN_NOWAIT); /* delivers what came when the thread had ended */
+    mailbox_close(&loop->mailbox);
+    uv_close((uv_handle_t *)&loop->after_poll, NULL);
+    uv_close((uv_handle_t *)&loop->busy, NULL);
+    uv_close((uv_handle_t *)&loop->sweep, NULL);
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+    ASSERT(uv_loop_close(&loop->uv) == 0);
+    buffer_pool_deinit(&loop->buffers);
+    reply_pool_deinit(&loop->replies);
+    buffer_deinit(&loop->scratch);
+    memory_free(loop->area);
+    memory_free(loop);
+}
+
+void loop_schedule(struct loop *loop, struct loop_turn *turn) {
+    if (turn->scheduled) {
+        return;
+    }
+    turn->scheduled = true;
+    turn->next = NULL;
+    if (loop->last_turn) {
+        loop->last_turn->next = turn;
+    } else {
+        loop->first_turn = turn;
+    }
+    loop->last_turn = turn;
+    ASSERT(uv_idle_start(&loop->busy, busy_cb) == 0);
+}
+
+struct store_read *loop_read(struct loop *loop) {
+    if (!loop->reading) {
+        store_read_begin(loop->service->store, &loop->read);
+        loop->reading = true;
+    }
+    return &loop->read;
+}
+
+void loop_read_end(struct loop *loop) {
+    if (loop->reading) {
+        store_read_end(&loop->read);
+        loop->reading = false;
+    }
+}

@@ -1,0 +1,407 @@
+/* requests.c: see requests.h. */
+#include "server/requests.h"
+
+#include "protocol/base/assert.h"
+#include "server/read_task.h"
+
+/* Where an answer is appended to that comes next in order. */
+struct answer {
+    struct buffer *buffer;
+    size_t mark;
+    struct reply *reply; /* the buffer is this one's; NULL: it is the output's */
+};
+
+/* One request at hand. */
+struct pending {
+    struct connection *connection;
+    const struct command *command;
+    const struct wire_request *request;
+    struct slice frame; /* all its bytes */
+};
+
+enum step { STEP_DONE, STEP_NOT_NOW };
+
+static struct reply *add_reply(struct connection *connection, enum reply_phase phase) {
+    struct loop *loop = connection->loop;
+    struct reply *reply = reply_pool_take(&loop->replies);
+
+    if (!reply) {
+        connection->broken = true;
+        return NULL;
+    }
+    reply->owner = connection;
+    reply->mailbox = &loop->mailbox;
+    reply->service = loop->service;
+    reply->message.deliver_cb = connection->reply_back_cb;
+    reply->phase = phase;
+    reply_queue_push(&connection->replies, reply);
+    return reply;
+}
+
+static void give_bytes(struct connection *connection, struct reply *reply) {
+    if (!reply->bytes.data) {
+        buffer_pool_take(&connection->loop->buffers, connection->output.bytes_cap, &reply->bytes);
+    }
+}
+
+/* Returns whether there is a place; if not, the connection is broken. */
+static bool answer_begin(struct connection *connection, struct answer *answer_out) {
+    struct reply *newest = connection->replies.newest;
+
+    if (connection->replies.count == 0) {
+        answer_out->reply = NULL;
+        answer_out->buffer = output_buffer(&connection->output);
+    } else {
+        bool fits = newest->phase == REPLY_DONE && !newest->is_write;
+        struct reply *reply = fits ? newest : add_reply(connection, REPLY_DONE);
+        if (!reply) {
+            return false;
+        }
+        give_bytes(connection, reply);
+        answer_out->reply = reply;
+        answer_out->buffer = &reply->bytes;
+    }
+    answer_out->mark = buffer_mark(answer_out->buffer);
+    return true;
+}
+
+static void answer_end(struct connection *connection, const struct answer *answer,
+                       enum status status) {
+    if (status != STATUS_OK) {
+        connection->broken = true;
+    }
+    if (answer->reply) {
+        connection->replies.bytes += answer->buffer->len - answer->mark;
+    }
+}
+
+static void answer_error(struct connection *connection, uint32_t id, enum status status,
+                         const struct wire_refusal *refusal) {
+    struct answer answer;
+    enum status appended;
+
+    metrics_add(connection->loop->metrics, METRIC_REQUESTS_REFUSED, 1);
+    if (!answer_begin(connection, &answer)) {
+        return;
+    }
+    if (refusal && refusal->text) {
+        appended = wire_response_error(answer.buffer, id, status, refusal);
+    } else if (refusal && refusal->item != WIRE_NO_ITEM) {
+        struct wire_refusal named = {status_text(status), refusal->item, refusal->detail};
+        appended = wire_response_error(answer.buffer, id, status, &named);
+    } else {
+        appended = reply_append_error(answer.buffer, id, status, NULL);
+    }
+    answer_end(connection, &answer, appended);
+}
+
+void requests_refuse(struct connection *connection, enum status status, const char *text) {
+    struct wire_refusal refusal = {text, WIRE_NO_ITEM, 0};
+
+    answer_error(connection, 0, status, &refusal);
+    connection->fault = text;
+    connection->phase = CONNECTION_FINISHING;
+}
+
+/* ---- Local commands */
+
+static void run_local(const struct pending *pending) {
+    struct connection *connection = pending->connection;
+    struct wire_refusal refusal = {NULL, WIRE_NO_ITEM, 0};
+    struct answer answer;
+    enum status status;
+
+    if (!answer_begin(connection, &answer)) {
+        return;
+    }
+    status = pending->command->local(connection->loop->service, &connection->session,
+                                     pending->request, answer.buffer, &refusal);
+    answer_end(connection, &answer, STATUS_OK);
+    if (status != STATUS_OK) {
+        answer_error(connection, pending->request->id, status, &refusal);
+    }
+}
+
+/* ---- Reads */
+
+/* Takes the answer away from where it was appended and keeps it until the hold is passed. */
+static void hold_answer(struct connection *connection, const struct answer *answer,
+                        const struct pending *pending, const struct store_hold *hold) {
+    struct reply *reply = answer->mark == 0 ? answer->reply : NULL;
+
+    metrics_add(connection->loop->metrics, METRIC_REPLIES_HELD, 1);
+    if (!reply) {
+        size_t len = answer->buffer->len - answer->mark;
+        reply = add_reply(connection, REPLY_HELD);
+        if (!reply) {
+            return;
+        }
+        give_bytes(connection, reply);
+        if (buffer_append(&reply->bytes, answer->buffer->data + answer->mark, len) != STATUS_OK) {
+            reply->lost = true; /* found when it comes back */
+        }
+        buffer_rollback(answer->buffer, answer->mark);
+    }
+    reply->phase = REPLY_HELD;
+    reply->id = pending->request->id;
+    reply->opcode = pending->request->opcode;
+    connection->replies.bytes += reply->bytes.len;
+    reply->waiter = (struct store_waiter){.hold = *hold, .done_cb = reply_held_cb, .arg = reply};
+    store_hold_wait(connection->loop->service->store, &reply->waiter);
+}
+
+static enum step run_task(const struct pending *pending) {
+    struct connection *connection = pending->connection;
+    struct loop *loop = connection->loop;
+    const struct wire_options *options = &pending->request->options;
+    struct reply *reply;
+
+    if (connection->replies.tasks >= loop->service->limits.tasks_max) {
+        return STEP_NOT_NOW;
+    }
+    reply = add_reply(connection, REPLY_IN_TASK);
+    if (!reply) {
+        return STEP_DONE;
+    }
+    reply->id = pending->request->id;
+    reply->opcode = pending->request->opcode;
+    reply->agreed = connection->session.agreed;
+    if (options->flags & WIRE_FLAG_DEADLINE) {
+        reply->deadline_at_ms = connection->last_read_ms + options->deadline_ms;
+    }
+    buffer_pool_take(&loop->buffers, SIZE_MAX, &reply->frame);
+    give_bytes(connection, reply);
+    if (buffer_append(&reply->frame, pending->frame.ptr, pending->frame.len) != STATUS_OK) {
+        reply->phase = REPLY_DONE;
+        connection->broken = true;
+        return STEP_DONE;
+    }
+    metrics_add(loop->metrics, METRIC_READS_ON_IO_THREADS, 1);
+    connection->replies.tasks++;
+    store_read_begin_same(loop_read(loop), &reply->read);
+    read_task_post(reply);
+    return STEP_DONE;
+}
+
+static enum step run_read(const struct pending *pending) {
+    struct connection *connection = pending->connection;
+    struct loop *loop = connection->loop;
+    const struct command *command = pending->command;
+    struct read_context context = {
+        .service = loop->service, .wait = STORE_WAIT_NEVER, .scratch = &loop->scratch};
+    struct answer answer;
+    struct store_hold hold;
+    enum status status;
+    bool failed;
+
+    if (connection->replies.writes > 0) {
+        return STEP_NOT_NOW; /* it must see them */
+    }
+    context.read = loop_read(loop);
+    if (command->always_task || (command->is_long && command->is_long(pending->request))) {
+        return run_task(pending);
+    }
+    if (!answer_begin(connection, &answer)) {
+        return STEP_DONE;
+    }
+    status = read_run(&context, command, pending->request, answer.buffer, &failed);
+    hold = store_read_hold_take(context.read);
+    if (status == STATUS_WOULD_BLOCK) {
+        return run_task(pending);
+    }
+    metrics_add(loop->metrics, METRIC_REQUESTS_FAILED, failed);
+    if (status == STATUS_OK && !store_hold_passed(loop->service->store, &hold)) {
+        hold_answer(connection, &answer, pending, &hold);
+        return STEP_DONE;
+    }
+    answer_end(connection, &answer, status);
+    return STEP_DONE;
+}
+
+/* ---- Writes */
+
+static enum store_durability durability_of(const struct service *service,
+                                           const struct wire_request *request) {
+    return request->options.flags & WIRE_FLAG_DURABILITY
+               ? (enum store_durability)(request->options.durability - WIRE_DURABILITY_MEMORY)
+               : service_durability(service);
+}
+
+static void submit(const struct pending *pending, struct store_commit *commit) {
+    struct connection *connection = pending->connection;
+    struct loop *loop = connection->loop;
+    struct reply *reply = add_reply(connection, REPLY_IN_COMMIT);
+
+    if (!reply) {
+        commit_batch_give(&loop->commits, commit);
+        return;
+    }
+    reply->is_write = true;
+    reply->id = pending->request->id;
+    reply->opcode = pending->request->opcode;
+    reply->commit = commit;
+    reply->write_bytes = pending->frame.len;
+    connection->replies.writes++;
+    connection->replies.write_bytes += reply->write_bytes;
+    store_commit_set_arg(commit, reply);
+    commit_batch_add(&loop->commits, commit, durability_of(loop->service, pending->request));
+}
+
+static enum step run_write(const struct pending *pending) {
+    struct connection *connection = pending->connection;
+    struct loop *loop = connection->loop;
+    struct wire_refusal refusal = {NULL, WIRE_NO_ITEM, 0};
+    struct store_commit *commit;
+    enum status status = STATUS_NO_MEMORY;
+
+    if (connection->replies.writes > 0 && connection->replies.write_bytes + pending->frame.len >
+                                              loop->service->limits.write_bytes_max) {
+        return STEP_NOT_NOW;
+    }
+    commit = commit_batch_take(&loop->commits);
+    if (commit) {
+        status = pending->command->write(loop->service, pending->request, commit, &refusal);
+    }
+    if (status == STATUS_OK) {
+        submit(pending, commit);
+        return STEP_DONE;
+    }
+    if (commit) {
+        commit_batch_give(&loop->commits, commit);
+    }
+    answer_error(connection, pending->request->id, status, &refusal);
+    return STEP_DONE;
+}
+
+/* ---- Frames */
+
+static bool deadline_passed(const struct connection *connection,
+                            const struct wire_options *options) {
+    return (options->flags & WIRE_FLAG_DEADLINE) &&
+           loop_now_ms(connection->loop) - connection->last_read_ms >= options->deadline_ms;
+}
+
+static enum step run_command(const struct pending *pending) {
+    switch (pending->command->kind) {
+    case COMMAND_LOCAL:
+        run_local(pending);
+        return STEP_DONE;
+    case COMMAND_READ:
+        return run_read(pending);
+    case COMMAND_WRITE:
+        return run_write(pending);
+    }
+    ASSERT(false);
+    return STEP_DONE;
+}
+
+/* Before HELLO only a few frames are allowed, and only few commands. Returns whether it may run. */
+static bool pass_greeting(struct connection *connection, const struct wire_frame *frame,
+                          const struct command *command) {
+    static const struct wire_refusal not_greeted = {"HELLO must come first", WIRE_NO_ITEM, 0};
+
+    if (connection->session.greeted) {
+        return true;
+    }
+    if (++connection->session.early_frames > connection->loop->service->limits.hello_frames_max) {
+        requests_refuse(connection, STATUS_PROTOCOL, "too many frames before HELLO");
+        return false;
+    }
+    if (!command || !command->before_hello) {
+        answer_error(connection, frame->id, STATUS_PROTOCOL, &not_greeted);
+        return false;
+    }
+    return true;
+}
+
+static enum step run_frame(struct connection *connection, const struct wire_frame *frame,
+                           struct slice bytes) {
+    const struct command *command = dispatch_find(frame->code);
+    const struct limits *limits = &connection->loop->service->limits;
+    struct wire_request request;
+    struct wire_refusal refusal = {NULL, WIRE_NO_ITEM, 0};
+    struct pending pending = {connection, command, &request, bytes};
+    enum status status;
+    enum step step;
+
+    if (!pass_greeting(connection, frame, command)) {
+        return STEP_DONE;
+    }
+    if (command && command->kind == COMMAND_READ && connection->replies.writes > 0) {
+        return STEP_NOT_NOW; /* seen again when they are done: decode it then */
+    }
+    status =
+        wire_request_decode(frame, &limits->wire, connection->session.agreed, &request, &refusal);
+    if (status == STATUS_OK && (!command || (request.options.flags & ~command->flags))) {
+        status = STATUS_UNSUPPORTED;
+    }
+    if (status == STATUS_OK && deadline_passed(connection, &request.options)) {
+        status = STATUS_DEADLINE;
+    }
+    if (status != STATUS_OK) {
+        answer_error(connection, frame->id, status, &refusal);
+        return STEP_DONE;
+    }
+    step = run_command(&pending);
+    metrics_add(connection->loop->metrics, command->metric, step == STEP_DONE);
+    return step;
+}
+
+/* A request starts only while the answers before it are not too many. */
+static bool has_room(const struct connection *connection) {
+    const struct limits *limits = &connection->loop->service->limits;
+
+    return connection->replies.count < limits->wire.requests_max &&
+           connection->replies.bytes + output_queued(&connection->output) <
+               limits->output_pause_bytes;
+}
+
+/* The next frame of `bytes`. Returns whether it is there whole; a fault ends the connection. */
+static bool next_frame(struct connection *connection, struct slice bytes,
+                       struct wire_frame *frame_out) {
+    const struct limits *limits = &connection->loop->service->limits;
+    uint32_t body_max =
+        connection->session.greeted ? limits->wire.frame_max : limits->hello_body_max;
+    struct wire_refusal refusal = {NULL, WIRE_NO_ITEM, body_max};
+    enum status status = wire_frame_decode(bytes, WIRE_KIND_REQUEST, body_max, frame_out,
+                                           &connection->frame_bytes, &refusal.text);
+
+    if (status == STATUS_OK) {
+        return true;
+    }
+    connection->waits = WAITS_FOR_BYTES;
+    if (status == STATUS_TOO_LARGE) {
+        answer_error(connection, frame_out->id, status, &refusal);
+        connection->fault = refusal.text;
+        connection->phase = CONNECTION_FINISHING;
+    } else if (status != STATUS_NEED_MORE) {
+        requests_refuse(connection, status, refusal.text);
+    }
+    return false;
+}
+
+size_t requests_execute(struct connection *connection, struct slice bytes) {
+    uint32_t left = connection->loop->service->limits.turn_requests_max;
+    size_t executed = 0;
+
+    connection->waits = WAITS_FOR_BYTES;
+    while (connection->phase == CONNECTION_OPEN && !connection->broken && executed < bytes.len) {
+        struct slice rest = slice_make(bytes.ptr + executed, bytes.len - executed);
+        struct wire_frame frame;
+        if (!next_frame(connection, rest, &frame)) {
+            break;
+        }
+        rest.len = WIRE_FRAME_HEADER_BYTES + frame.body_len;
+        if (left-- == 0) {
+            connection->waits = WAITS_FOR_TURN;
+            break;
+        }
+        if (!has_room(connection) || run_frame(connection, &frame, rest) == STEP_NOT_NOW) {
+            connection->waits = WAITS_FOR_REPLY;
+            break;
+        }
+        executed += rest.len;
+    }
+    loop_read_end(connection->loop);
+    return executed;
+}

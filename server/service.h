@@ -1,0 +1,45 @@
+/* service.h: what all loops of a server share, constant after start but for what is atomic. */
+#ifndef KVD_SERVER_SERVICE_H
+#define KVD_SERVER_SERVICE_H
+
+#include "server/client_memory.h"
+#include "server/limits.h"
+#include "server/log.h"
+#include "server/metrics.h"
+#include "storage/store.h"
+
+#define SERVICE_LOOPS_MAX CLIENT_MEMORY_LOOPS_MAX
+#define SERVICE_METRICS_MAX (SERVICE_LOOPS_MAX + 1u) /* and the listener's */
+
+/* What this server agrees to; the rest of the protocol's flags has its room but not its rules. */
+#define SERVICE_FLAGS                                                                              \
+    ((uint32_t)(WIRE_FLAG_DEADLINE | WIRE_FLAG_DURABILITY | WIRE_FLAG_TTL | WIRE_FLAG_EXPIRE_AT |  \
+                WIRE_FLAG_CONDITION | WIRE_FLAG_NAMESPACE | WIRE_FLAG_CHECKSUM |                   \
+                WIRE_FLAG_EXTENSIONS | WIRE_FLAG_WANT_CHECKSUM))
+
+struct service {
+    struct store *store; /* borrowed */
+    struct log *log;     /* borrowed */
+    struct limits limits;
+    uint64_t started_at_ms; /* since 1970 */
+    /* a reload changes these; relaxed */
+    _Atomic uint32_t idle_timeout_ms;  /* a connection without requests is closed; 0 is never */
+    _Atomic uint32_t frame_timeout_ms; /* a started frame must have ended by then */
+    _Atomic uint32_t durability;       /* enum store_durability of a write that does not say */
+    /* what is counted */
+    uint32_t metrics_count;
+    struct metrics metrics[SERVICE_METRICS_MAX]; /* [0] the listener's, then one a loop */
+    struct client_memory client_memory;
+    struct log_limit fault_limit;  /* lines about what clients sent */
+    struct log_limit close_limit;  /* lines about connections closed for time or memory */
+    struct log_limit accept_limit; /* lines about connections not accepted */
+    void (*shed_cb)(void *arg, uint32_t loop); /* the memory of clients is over its limit */
+    void *shed_arg;
+    _Atomic uint32_t connections; /* open or handed over; the listener adds, loops subtract */
+};
+
+static inline enum store_durability service_durability(const struct service *service) {
+    return (enum store_durability)atomic_load_explicit(&service->durability, memory_order_relaxed);
+}
+
+#endif

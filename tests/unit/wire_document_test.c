@@ -1,0 +1,329 @@
+/* wire_document_test.c: the hex examples and tables of docs/protocol.md against the codec, both
+ * ways: the bytes decode, and what was decoded encodes to the same bytes. */
+#include "protocol/wire.h"
+
+#include "tests/unit/unit.h"
+
+#include <ctype.h>
+#include <stdio.h>
+
+#define DOCUMENT "docs/protocol.md"
+#define EXAMPLE_BYTES_MAX 512
+
+static const struct wire_limits limits = {.frame_max = 4096,
+                                          .key_max = 1024,
+                                          .value_max = 4096,
+                                          .mget_keys_max = 10,
+                                          .batch_items_max = 10,
+                                          .batch_bytes_max = 4096};
+
+struct example {
+    char kind[16];
+    char name[32];
+    char opcode[32]; /* of the request that a response answers */
+    uint8_t bytes[EXAMPLE_BYTES_MAX];
+    size_t len;
+};
+
+static FILE *open_document(void) {
+    FILE *document = fopen(DOCUMENT, "r");
+    if (!document) { /* run from a build folder inside the repository */
+        document = fopen("../" DOCUMENT, "r");
+    }
+    ck_assert_msg(document != NULL, DOCUMENT " is not found from here");
+    return document;
+}
+
+static void add_hex(struct example *example, const char *line) {
+    unsigned byte;
+    int taken;
+
+    while (*line != ';' && *line != '\0' && sscanf(line, " %2x%n", &byte, &taken) == 1) {
+        ck_assert_uint_lt(example->len, EXAMPLE_BYTES_MAX);
+        example->bytes[example->len++] = (uint8_t)byte;
+        line += taken;
+        while (*line == ' ') {
+            line++;
+        }
+    }
+}
+
+/* The next example of the document; false at its end. */
+static bool next_example(FILE *document, struct example *example) {
+    char line[1024];
+
+    *example = (struct example){0};
+    while (fgets(line, sizeof line, document)) {
+        if (sscanf(line, "```hex %15s %31s %31s", example->kind, example->name, example->opcode) >=
+            2) {
+            break;
+        }
+    }
+    while (fgets(line, sizeof line, document) && strncmp(line, "```", 3) != 0) {
+        add_hex(example, line);
+    }
+    return example->len > 0;
+}
+
+static bool find_example(const char *kind, const char *name, struct example *example) {
+    FILE *document = open_document();
+    bool found = false;
+
+    while (!found && next_example(document, example)) {
+        found = strcmp(example->kind, kind) == 0 && strcmp(example->name, name) == 0;
+    }
+    fclose(document);
+    return found;
+}
+
+static uint16_t opcode_named(const char *name) {
+    for (uint16_t opcode = 0; opcode < 0x100; opcode++) {
+        if (strcmp(wire_opcode_name(opcode), name) == 0) {
+            return opcode;
+        }
+    }
+    ck_abort_msg("no opcode %s", name);
+    return 0;
+}
+
+static struct wire_frame frame_of(const struct example *example, enum wire_kind kind) {
+    struct wire_frame frame = {0};
+    const char *reason = "";
+    size_t wanted;
+
+    ck_assert_msg(wire_frame_decode(slice_make(example->bytes, example->len), kind, 4096, &frame,
+                                    &wanted, &reason) == STATUS_OK,
+                  "%s %s: no whole frame %s", example->kind, example->name, reason);
+    ck_assert_uint_eq(frame.body_len + WIRE_FRAME_HEADER_BYTES, example->len);
+    return frame;
+}
+
+static struct wire_request request_of(const struct example *example) {
+    struct wire_frame frame = frame_of(example, WIRE_KIND_REQUEST);
+    struct wire_request request = {0};
+    struct wire_refusal refusal;
+
+    ck_assert_msg(wire_request_decode(&frame, &limits, WIRE_FLAGS_REQUEST, &request, &refusal) ==
+                      STATUS_OK,
+                  "request %s: %s", example->name, refusal.text);
+    return request;
+}
+
+static struct wire_response response_of(const struct example *example) {
+    struct wire_frame frame = frame_of(example, WIRE_KIND_RESPONSE);
+    struct wire_response response = {0};
+    const char *reason = "";
+
+    ck_assert_msg(wire_response_decode(&frame, opcode_named(example->opcode), false, &response,
+                                       &reason) == STATUS_OK,
+                  "response %s: %s", example->name, reason);
+    return response;
+}
+
+static void must(enum status status) {
+    ck_assert_int_eq(status, STATUS_OK);
+}
+
+/* --- decoded responses to bytes again --- */
+
+static void append_record(struct buffer *out, uint32_t flags, const struct wire_record *record,
+                          struct slice value) {
+    size_t mark;
+
+    must(wire_record_begin(out, flags, &mark));
+    must(buffer_append(out, value.ptr ? value.ptr : (const uint8_t *)"", value.len));
+    wire_record_finish(out, mark, flags, record);
+}
+
+static void append_entries(struct buffer *out, struct wire_response *response) {
+    struct wire_entry entry;
+
+    while (wire_response_next_entry(response, &entry) == STATUS_OK) {
+        if (response->opcode == WIRE_SCAN) {
+            must(wire_scan_entry_begin(out, entry.key));
+        } else if (entry.status == STATUS_OK) {
+            must(wire_mget_entry_begin(out));
+        } else {
+            must(wire_mget_entry_error(out, entry.status, entry.text));
+            continue;
+        }
+        append_record(out, response->flags, &entry.record, entry.value);
+    }
+}
+
+static void append_lines(struct buffer *out, struct wire_response *response) {
+    struct slice name;
+    struct slice value;
+
+    while (wire_response_next_stat(response, &name, &value) == STATUS_OK) {
+        must(wire_stats_entry(out, name, value));
+    }
+}
+
+/* GET, MGET, SCAN and STATS are made piece by piece. */
+static void encode_pieces(struct buffer *out, struct wire_response *response) {
+    uint32_t count = response->list.count;
+    uint64_t page_count = response->page.count;
+    size_t mark;
+    size_t list = 0;
+
+    must(wire_response_begin(out, response->id, STATUS_OK, response->flags, &mark));
+    if (response->opcode == WIRE_GET) {
+        append_record(out, response->flags, &response->record, response->payload);
+    } else if (response->opcode == WIRE_SCAN) {
+        must(wire_page_begin(out, &list));
+        append_entries(out, response);
+        must(wire_page_finish(out, list, (uint32_t)page_count, response->page.cursor,
+                              response->page.at_end));
+    } else {
+        must(wire_list_begin(out, &list));
+        if (response->opcode == WIRE_STATS) {
+            append_lines(out, response);
+        } else {
+            append_entries(out, response);
+        }
+        wire_list_finish(out, list, count);
+    }
+    must(wire_response_finish(out, mark));
+}
+
+static void encode_error(struct buffer *out, const struct wire_response *response) {
+    char text[128] = "";
+    const struct wire_refusal refusal = {text, response->error.item, response->error.detail};
+
+    ck_assert_uint_lt(response->error.text.len, sizeof text);
+    if (response->error.text.len > 0) {
+        memcpy(text, response->error.text.ptr, response->error.text.len);
+    }
+    must(wire_response_error(out, response->id, response->status,
+                             response->status == STATUS_NOT_FOUND ? NULL : &refusal));
+}
+
+static void encode_response(struct buffer *out, struct wire_response *response) {
+    if (response->status != STATUS_OK) {
+        encode_error(out, response);
+        return;
+    }
+    switch (response->opcode) {
+    case WIRE_HELLO:
+        must(wire_response_hello(out, response->id, &response->hello));
+        break;
+    case WIRE_COUNT:
+        must(wire_response_count(out, response->id, response->page.count, response->page.cursor,
+                                 response->page.at_end));
+        break;
+    case WIRE_PUT:
+        must(wire_response_version(out, response->id, response->version));
+        break;
+    default:
+        encode_pieces(out, response);
+    }
+}
+
+START_TEST(every_example_decodes_and_encodes_to_the_same_bytes) {
+    FILE *document = open_document();
+    struct example example;
+    struct buffer out;
+    int seen = 0;
+
+    buffer_init(&out, 4096);
+    while (next_example(document, &example)) {
+        buffer_clear(&out);
+        if (strcmp(example.kind, "request") == 0) {
+            struct wire_request request = request_of(&example);
+            must(wire_request_encode(&out, &request));
+        } else {
+            struct wire_response response = response_of(&example);
+            encode_response(&out, &response);
+        }
+        ck_assert_msg(slice_equal(buffer_slice(&out), slice_make(example.bytes, example.len)),
+                      "%s %s encodes to other bytes", example.kind, example.name);
+        seen++;
+    }
+    ck_assert_int_ge(seen, 20);
+    fclose(document);
+    buffer_deinit(&out);
+}
+END_TEST
+
+START_TEST(the_put_of_the_document_means_what_its_comments_say) {
+    struct example example;
+    struct wire_request put;
+
+    ck_assert(find_example("request", "put", &example));
+    put = request_of(&example);
+    ck_assert_uint_eq(put.opcode, WIRE_PUT);
+    ck_assert_uint_eq(put.options.durability, WIRE_DURABILITY_LOGGED);
+    ck_assert_uint_eq(put.options.ttl_ms, 60000);
+    ck_assert_uint_eq(put.options.condition, WIRE_CONDITION_VERSION);
+    ck_assert_uint_eq(put.options.version, 42);
+    ck_assert_uint_eq(put.user_flags, 7);
+    ck_assert(slice_equal(put.key, slice_from_text("name")));
+    ck_assert(slice_equal(put.value, slice_from_text("Grace")));
+}
+END_TEST
+
+START_TEST(the_answers_of_the_document_mean_what_their_comments_say) {
+    struct example example;
+    struct wire_response response;
+
+    ck_assert(find_example("response", "get_checksum", &example));
+    response = response_of(&example);
+    ck_assert_uint_eq(response.record.version, 42);
+    ck_assert_uint_eq(response.record.user_flags, 7);
+    ck_assert_uint_eq(response.record.checksum, 0x1122334455667788);
+    ck_assert(slice_equal(response.payload, slice_from_text("Ada")));
+    ck_assert(find_example("response", "mismatch", &example));
+    response = response_of(&example);
+    ck_assert_int_eq(response.status, STATUS_VERSION_MISMATCH);
+    ck_assert_uint_eq(response.error.detail, 43);
+    ck_assert(find_example("response", "hello", &example));
+    response = response_of(&example);
+    ck_assert_uint_eq(response.hello.limits.key_max, 65536);
+    ck_assert_uint_eq(response.hello.limits.durability, WIRE_DURABILITY_SYNCED);
+}
+END_TEST
+
+/* Counts the rows "| 0xNNNN | NAME |" of the document, after checking each. */
+START_TEST(the_tables_of_opcodes_and_statuses_are_those_of_the_codec) {
+    FILE *document = open_document();
+    char line[1024];
+    char name[64];
+    char number_text[16];
+    int opcodes = 0;
+    int statuses = 0;
+
+    while (fgets(line, sizeof line, document)) {
+        enum status status;
+        unsigned number;
+        if (sscanf(line, "| %15s | %63s |", number_text, name) != 2 ||
+            sscanf(number_text, "0x%x", &number) != 1 || strlen(number_text) < 5) {
+            continue;
+        }
+        if (isupper((unsigned char)name[0])) {
+            ck_assert_str_eq(wire_opcode_name((uint16_t)number), name);
+            opcodes++;
+        } else {
+            must(wire_status_from_number((uint16_t)number, &status));
+            ck_assert_str_eq(status_name(status), name);
+            statuses++;
+        }
+    }
+    fclose(document);
+    for (uint16_t opcode = 0; opcode < 0x100; opcode++) {
+        opcodes -= strcmp(wire_opcode_name(opcode), "opcode") != 0;
+    }
+    ck_assert_int_eq(opcodes, 0);
+    for (int i = 0; i < STATUS_COUNT; i++) {
+        enum status back;
+        must(wire_status_from_number(wire_status_number((enum status)i), &back));
+        statuses -= back == (enum status)i;
+    }
+    ck_assert_int_eq(statuses, 0);
+}
+END_TEST
+
+UNIT_MAIN("wire_document", every_example_decodes_and_encodes_to_the_same_bytes,
+          the_put_of_the_document_means_what_its_comments_say,
+          the_answers_of_the_document_mean_what_their_comments_say,
+          the_tables_of_opcodes_and_statuses_are_those_of_the_codec)

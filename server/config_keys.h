@@ -66,8 +66,8 @@
       "What a write must reach before it is acknowledged, where the request does not say. "        \
       "synced: on the medium. logged: in the log file, so that a power cut may undo about the "    \
       "last second. memory: visible to others, and any crash may undo it.")                        \
-    X(STORAGE_VALUE_THRESHOLD, "storage.value_threshold", SIZE, "\"1KiB\"", 0, CONFIG_MIB, "",     \
-      RESTART,                                                                                     \
+    X(STORAGE_VALUE_THRESHOLD, "storage.value_threshold", SIZE, "\"1KiB\"", 64, 64 * CONFIG_KIB,   \
+      "", RESTART,                                                                                 \
       "A value of at least this size lives only in the log, and the tree refers to it. Smaller "   \
       "means cheaper compaction, larger means fewer reads in scans. Values already written stay "  \
       "as they are.")                                                                              \

@@ -1,0 +1,117 @@
+/* store_simulation_test.c: random lives of a store, each from a seed: commits, reads, flushes,
+ * compactions, reopenings, power cuts at any call of the file system, and crashes inside the
+ * recovery, up to three deep. After each the store must show what the model allows.
+ *
+ * SIM_SEEDS: how many (600); SIM_SEED: only this one; SIM_FIRST: where to begin (1). */
+#include "tests/support/store_sim.h"
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+
+#define LIVES_PER_SEED 4u
+#define ACTS_PER_LIFE 250u
+#define RECOVERY_DEPTH 3u
+
+static void act(struct sim *sim) {
+    switch (random_below(&sim->random, 32)) {
+    case 0:
+        sim_flush(sim);
+        break;
+    case 1:
+        if (random_below(&sim->random, 4) == 0) {
+            sim_compact(sim);
+        }
+        break;
+    case 2:
+        sim_wait(sim);
+        break;
+    case 3:
+        sim_run(sim, 1 + (uint32_t)random_below(&sim->random, 40), true);
+        break;
+    case 4:
+        env_memory_advance_clock(sim->memory, random_below(&sim->random, 2000) * 1000000);
+        break;
+    case 5:
+    case 6:
+        sim_random_scan(sim);
+        break;
+    case 7:
+    case 8:
+    case 9:
+    case 10:
+    case 11:
+        sim_get(sim, (uint32_t)random_below(&sim->random, MODEL_KEYS));
+        break;
+    default:
+        sim_random_commit(sim);
+        break;
+    }
+    sim_run(sim, (uint32_t)random_below(&sim->random, sim->steps_max), false);
+}
+
+/* The power goes now, or at one of the next calls that change something. */
+static void crash(struct sim *sim) {
+    struct power_cut cut = sim_random_cut(sim);
+
+    if (random_below(&sim->random, 2)) {
+        env_memory_set_crash_point(sim->memory, 1 + random_below(&sim->random, 25));
+        sim->faulty = true;
+        for (uint32_t i = 0; i < 20 && !env_memory_crashed(sim->memory); i++) {
+            act(sim);
+        }
+    }
+    sim_cut(sim, &cut);
+}
+
+/* Opens what the crash left; perhaps the power goes again meanwhile. */
+static void recover(struct sim *sim) {
+    for (uint32_t i = 0; i < RECOVERY_DEPTH && random_below(&sim->random, 2); i++) {
+        struct power_cut cut = sim_random_cut(sim);
+        env_memory_set_crash_point(sim->memory, 1 + random_below(&sim->random, 20));
+        sim->faulty = true;
+        if (sim_try_open(sim) == STATUS_OK) {
+            act(sim);
+        }
+        sim_cut(sim, &cut);
+    }
+    sim_open(sim);
+}
+
+static void run_seed(uint64_t seed) {
+    struct sim sim;
+
+    sim_init(&sim, seed);
+    sim.steps_max = 2u + (uint32_t)(seed % 7); /* from a machine that lags to one that keeps up */
+    sim_open(&sim);
+    for (uint32_t life = 0; life < LIVES_PER_SEED; life++) {
+        uint64_t acts = random_below(&sim.random, ACTS_PER_LIFE);
+        for (uint64_t i = 0; i < acts; i++) {
+            act(&sim);
+        }
+        if (random_below(&sim.random, 4) == 0) {
+            sim_close(&sim);
+            sim_open(&sim);
+        } else {
+            crash(&sim);
+            recover(&sim);
+        }
+    }
+    sim_deinit(&sim);
+}
+
+START_TEST(any_life_of_a_store_keeps_its_promises) {
+    uint64_t first = sim_number("SIM_FIRST", 1);
+    uint64_t count = sim_number("SIM_SEEDS", 600);
+    uint64_t only = sim_number("SIM_SEED", 0);
+
+    if (only > 0) {
+        first = only;
+        count = 1;
+    }
+    for (uint64_t seed = first; seed < first + count; seed++) {
+        run_seed(seed);
+    }
+}
+END_TEST
+
+UNIT_MAIN("store simulation", any_life_of_a_store_keeps_its_promises)

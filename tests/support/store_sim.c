@@ -1,0 +1,672 @@
+/* store_sim.c: see store_sim.h. */
+#include "tests/support/store_sim.h"
+
+#include "protocol/base/memory.h"
+#include "storage/checksum.h"
+
+#include <check.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WAIT_STEPS_MAX 2000000u
+#define OTHER_SPACE "other"
+
+/* A submitted commit. */
+struct sim_commit {
+    struct sim *sim;
+    struct store_commit *commit; /* owned */
+    size_t index;                /* in the model; MODEL_NONE: its condition is not met */
+    size_t decided_by;           /* then: the commit that decided it, or MODEL_NONE */
+    bool condition;
+    bool done;
+    struct sim_commit *next;
+};
+
+/* A reply that must be held back. */
+struct sim_waiter {
+    struct store_waiter waiter;
+    struct sim *sim;
+    size_t decided_by;
+    bool done;
+    struct sim_waiter *next;
+};
+
+uint64_t sim_number(const char *name, uint64_t otherwise) {
+    const char *text = getenv(name);
+    return text && text[0] ? strtoull(text, NULL, 10) : otherwise;
+}
+
+void sim_fail(const struct sim *sim, const char *what, enum status status) {
+    char line[640];
+
+    error_format(&sim->error, line, sizeof line);
+    ck_abort_msg("SIM_SEED=%llu: %s: %s: %s", (unsigned long long)sim->seed, what,
+                 status_name(status), line);
+}
+
+/* A line for who follows a seed with SIM_LOG=1. */
+__attribute__((format(printf, 2, 3))) static void sim_note(const struct sim *sim,
+                                                           const char *format, ...) {
+    va_list args;
+
+    if (getenv("SIM_LOG")) {
+        fprintf(stderr, "seed %llu, %zu commits: ", (unsigned long long)sim->seed,
+                sim->model.count);
+        va_start(args, format);
+        vfprintf(stderr, format, args);
+        va_end(args);
+        fputc('\n', stderr);
+    }
+}
+
+static void say_cb(void *arg, enum store_log_level level, const char *line) {
+    const struct sim *sim = arg;
+
+    sim_note(sim, "level %d: %s", (int)level, line);
+}
+
+/* ---- Life -------------------------------------------------------------------------------------
+ */
+
+static uint64_t now_ns_cb(void *arg) {
+    return scheduler_sim_now_ns(arg);
+}
+
+void sim_init(struct sim *sim, uint64_t seed) {
+    struct env_memory_options env_options = {.monotonic_ns_cb = now_ns_cb};
+    enum status status;
+
+    *sim = (struct sim){.seed = seed,
+                        .random = random_make(seed),
+                        .ttl_percent = 15,
+                        .value_bytes_max = MODEL_VALUE_BYTES_MAX,
+                        .buffer = {.cap = 1u << 30}};
+    status = scheduler_sim_create(seed, &sim->scheduler);
+    ck_assert_int_eq(status, STATUS_OK);
+    env_options.monotonic_arg = sim->scheduler;
+    status = env_memory_create(&env_options, &sim->memory);
+    ck_assert_int_eq(status, STATUS_OK);
+    sim->env = sim->memory;
+    store_options_init(&sim->options, "store");
+    sim->options.memory_limit_bytes = 8u << 20;
+    sim->options.memtable_bytes = (16u << 10) << seed % 3;
+    sim->options.segment_bytes = (8u << 10) << 2 * (seed / 3 % 3);
+    sim->options.block_bytes = 4096;
+    sim->options.compress = seed % 2;
+    sim->options.value_threshold = seed % 5 ? 1024 : 64;
+    sim->options.log_cb = say_cb;
+    sim->options.log_arg = sim;
+    sim->room = memory_alloc(MODEL_VALUE_BYTES_MAX);
+    ck_assert_ptr_nonnull(sim->room);
+    model_init(&sim->model);
+}
+
+static void collect(struct sim *sim) {
+    struct sim_commit **link = &sim->pending;
+    struct sim_waiter **waiter_link = &sim->waiters;
+
+    while (*link) {
+        struct sim_commit *commit = *link;
+        if (commit->done) {
+            *link = commit->next;
+            store_commit_destroy(commit->commit);
+            memory_free(commit);
+        } else {
+            link = &commit->next;
+        }
+    }
+    while (*waiter_link) {
+        struct sim_waiter *waiter = *waiter_link;
+        if (waiter->done) {
+            *waiter_link = waiter->next;
+            memory_free(waiter);
+        } else {
+            waiter_link = &waiter->next;
+        }
+    }
+}
+
+static void close_store(struct sim *sim, bool must_be_ok) {
+    enum status status = store_close(sim->store, &sim->error);
+
+    sim->store = NULL;
+    collect(sim);
+    if (status != STATUS_OK && must_be_ok) {
+        sim_fail(sim, "close", status);
+    }
+    if (sim->pending || sim->waiters) {
+        sim_fail(sim, "closed, and a commit or a held reply was not answered", status);
+    }
+}
+
+void sim_close(struct sim *sim) {
+    close_store(sim, !sim->faulty);
+    sim->model.must_prefix = sim->faulty ? sim->model.logged_prefix : sim->model.count;
+}
+
+void sim_deinit(struct sim *sim) {
+    if (sim->store) {
+        sim->abandoned = true;
+        close_store(sim, false);
+    }
+    scheduler_destroy(sim->scheduler);
+    env_memory_destroy(sim->memory);
+    buffer_deinit(&sim->buffer);
+    memory_free(sim->room);
+    model_deinit(&sim->model);
+}
+
+enum status sim_try_open(struct sim *sim) {
+    enum status status;
+
+    sim->options.env = sim->env;
+    sim->options.scheduler = sim->scheduler;
+    sim->error = (struct error){0};
+    sim->abandoned = false;
+    status = store_open(&sim->options, &sim->store, &sim->error);
+    if (status != STATUS_OK) {
+        sim_note(sim, "open: %s", status_name(status));
+        sim->store = NULL;
+        return status;
+    }
+    sim->spaces[0] = STORE_NAMESPACE_DEFAULT;
+    status = store_namespace(sim->store, slice_from_text(OTHER_SPACE), true, &sim->spaces[1]);
+    if (status != STATUS_OK) {
+        sim_fail(sim, "namespace", status);
+    }
+    sim_check_all(sim);
+    return STATUS_OK;
+}
+
+void sim_open(struct sim *sim) {
+    enum status status = sim_try_open(sim);
+
+    if (status != STATUS_OK) {
+        sim_fail(sim, "open", status);
+    }
+}
+
+void sim_cut(struct sim *sim, const struct power_cut *cut) {
+    struct env *after;
+    enum status status = env_memory_clone(sim->memory, cut, &after);
+
+    ck_assert_int_eq(status, STATUS_OK);
+    sim_note(sim, "cut: mode %d, entries %d, blocks of %u, %s; crashed before: %d", (int)cut->mode,
+             (int)cut->entries, cut->block_bytes, cut->garbage ? "garbage" : "zeros",
+             env_memory_crashed(sim->memory));
+    if (cut->mode != POWER_CUT_NONE) { /* a killed process loses nothing that was written */
+        sim->model.logged_prefix = sim->model.synced_prefix;
+    }
+    sim->model.must_prefix = sim->model.logged_prefix;
+    sim->abandoned = true; /* what the old store says from here on counts no more */
+    if (sim->store) {
+        close_store(sim, false);
+    }
+    env_memory_destroy(sim->memory);
+    sim->memory = after;
+    sim->env = after;
+    sim->faulty = false;
+}
+
+struct power_cut sim_random_cut(struct sim *sim) {
+    return (struct power_cut){.seed = random_next(&sim->random),
+                              .mode = (enum power_cut_mode)random_below(&sim->random, 4),
+                              .entries = (enum power_cut_entries)random_below(&sim->random, 3),
+                              .block_bytes = random_below(&sim->random, 2) ? 512 : 4096,
+                              .garbage = random_below(&sim->random, 2)};
+}
+
+void sim_run(struct sim *sim, uint32_t steps, bool may_wait) {
+    while (steps-- > 0 && scheduler_sim_run_one(sim->scheduler, may_wait)) {
+    }
+    collect(sim);
+}
+
+void sim_wait(struct sim *sim) {
+    for (uint32_t i = 0; sim->pending; i++) {
+        if (i > WAIT_STEPS_MAX) {
+            sim_fail(sim, "a commit waits for ever", STATUS_INTERNAL);
+        }
+        sim_run(sim, 1, true);
+    }
+}
+
+/* ---- Commits ----------------------------------------------------------------------------------
+ */
+
+static uint32_t space_of(const struct sim *sim, uint32_t key) {
+    return sim->spaces[key % 8 == 7];
+}
+
+static void answered(struct sim *sim, size_t decided_by) {
+    if (!sim->abandoned && decided_by != MODEL_NONE) {
+        model_answered(&sim->model, decided_by);
+    }
+}
+
+static bool is_refused(enum status status) {
+    return status == STATUS_EXISTS || status == STATUS_ABSENT || status == STATUS_VERSION_MISMATCH;
+}
+
+static void judge_outcome(struct sim *sim, const struct sim_commit *commit,
+                          const struct store_outcome *outcome) {
+    struct model_commit *expected =
+        commit->index == MODEL_NONE ? NULL : &sim->model.commits[commit->index];
+
+    if (outcome->status == STATUS_OK && expected) {
+        expected->fate = MODEL_DONE;
+        expected->version = outcome->version;
+        sim_note(sim, "commit %zu of class %d has version %llu", commit->index,
+                 (int)expected->durability, (unsigned long long)outcome->version);
+        answered(sim, commit->index);
+    } else if (is_refused(outcome->status) && !expected) {
+        answered(sim, commit->decided_by);
+    } else if (!sim->faulty || (outcome->status == STATUS_OK) || is_refused(outcome->status)) {
+        sim->error = (struct error){0};
+        sim_fail(sim, expected ? "a commit" : "a commit that was to be refused", outcome->status);
+    } else {
+        sim->failures++;
+        if (expected && outcome->status != STATUS_UNKNOWN) {
+            expected->fate = MODEL_FAILED;
+        }
+    }
+}
+
+static void done_cb(struct store_commit *store_commit, const struct store_outcome *outcome) {
+    struct sim_commit *commit = store_commit_arg(store_commit);
+
+    ck_assert(!commit->done);
+    commit->done = true;
+    if (!commit->sim->abandoned) {
+        judge_outcome(commit->sim, commit, outcome);
+    }
+}
+
+static bool is_alive(const struct model_op *op) {
+    return op && !op->deletes;
+}
+
+/* A condition on `key`, and whether it is met, judged after all that was submitted. Keys that
+ * expire are left out by the caller. */
+static struct store_condition choose_condition(struct sim *sim, uint32_t key,
+                                               struct sim_commit *commit, bool *met_out) {
+    size_t index = MODEL_NONE;
+    const struct model_op *op = model_find(&sim->model, key, sim->model.count, &index);
+    uint64_t version = op ? sim->model.commits[index].version : 0;
+    uint64_t kind = random_below(&sim->random, 3);
+
+    commit->decided_by = index;
+    if (kind == 2 && is_alive(op) && version != 0) {
+        *met_out = random_below(&sim->random, 4) > 0;
+        return (struct store_condition){STORE_IF_VERSION, *met_out ? version : version - 1};
+    }
+    *met_out = is_alive(op) == (kind == 0);
+    return (struct store_condition){kind == 0 ? STORE_IF_PRESENT : STORE_IF_ABSENT, 0};
+}
+
+static enum status add_op(struct sim *sim, struct store_commit *commit, struct model_op *op,
+                          const struct store_condition *condition) {
+    uint8_t room[MODEL_KEY_ROOM_BYTES];
+    struct store_put put = {.namespace_id = space_of(sim, op->key),
+                            .key = model_key(op->key, room),
+                            .condition = *condition};
+
+    if (op->deletes) {
+        return store_commit_delete(commit, put.namespace_id, put.key, condition);
+    }
+    put.value = model_value(op, sim->room);
+    put.user_flags = op->value_bytes;
+    if (op->expiry_ms != 0) { /* it comes as a time to live */
+        put.ttl_ms = op->expiry_ms;
+        op->expiry_ms += store_now_ms(sim->store);
+    }
+    return store_commit_put(commit, &put);
+}
+
+void sim_submit(struct sim *sim, const struct model_op *ops, uint32_t op_count,
+                enum store_durability durability, bool with_condition) {
+    struct sim_commit *commit = memory_alloc_zeroed(sizeof *commit);
+    struct model_commit made = {.op_count = op_count, .durability = durability};
+    struct store_condition always = {STORE_ALWAYS, 0};
+    struct store_condition first = always;
+    bool met = true;
+    enum status status;
+
+    ck_assert_ptr_nonnull(commit);
+    *commit = (struct sim_commit){
+        .sim = sim, .index = MODEL_NONE, .decided_by = MODEL_NONE, .condition = with_condition};
+    if (with_condition) {
+        first = choose_condition(sim, ops[0].key, commit, &met);
+    }
+    status = store_commit_create(sim->store, &commit->commit);
+    for (uint32_t i = 0; i < op_count && status == STATUS_OK; i++) {
+        made.ops[i] = ops[i];
+        status = add_op(sim, commit->commit, &made.ops[i], i == 0 ? &first : &always);
+    }
+    if (status != STATUS_OK && !sim->faulty) {
+        sim_fail(sim, "filling a commit", status);
+    }
+    if (status != STATUS_OK) {
+        sim->failures++;
+        store_commit_destroy(commit->commit);
+        memory_free(commit);
+        return;
+    }
+    if (met) {
+        *model_add(&sim->model) = made;
+        commit->index = sim->model.count - 1;
+    }
+    store_commit_set_arg(commit->commit, commit);
+    commit->next = sim->pending;
+    sim->pending = commit;
+    store_submit(sim->store, &commit->commit, 1, durability, done_cb);
+    collect(sim);
+}
+
+static uint32_t random_bytes(struct sim *sim) {
+    static const uint32_t limits[] = {24, 200, 1500, 6000, 20000, MODEL_VALUE_BYTES_MAX};
+    uint32_t limit = limits[random_below(&sim->random, random_below(&sim->random, 6) + 1)];
+
+    limit = limit < sim->value_bytes_max ? limit : sim->value_bytes_max;
+    return (uint32_t)random_below(&sim->random, limit + 1);
+}
+
+static bool is_ttl_key(uint32_t key) {
+    return key % 5 == 3;
+}
+
+void sim_random_commit(struct sim *sim) {
+    struct model_op ops[MODEL_OPS_MAX] = {{0}};
+    uint32_t op_count =
+        random_below(&sim->random, 4) ? 1 : 1 + (uint32_t)random_below(&sim->random, MODEL_OPS_MAX);
+    enum store_durability durability = STORE_SYNCED;
+    bool condition;
+
+    for (uint32_t i = 0; i < op_count; i++) {
+        uint32_t key = (uint32_t)random_below(&sim->random, MODEL_KEYS);
+        ops[i] = (struct model_op){.key = key,
+                                   .deletes = random_below(&sim->random, 4) == 0,
+                                   .value_bytes = random_bytes(sim),
+                                   .value_seed = random_next(&sim->random)};
+        if (is_ttl_key(key) && random_below(&sim->random, 100) < 4 * sim->ttl_percent) {
+            ops[i].expiry_ms = 1 + random_below(&sim->random, 3000);
+        }
+        ops[i].expiry_ms = ops[i].deletes ? 0 : ops[i].expiry_ms;
+    }
+    if (random_below(&sim->random, 3) == 0) {
+        durability = (enum store_durability)random_below(&sim->random, 3);
+    }
+    condition = !is_ttl_key(ops[0].key) && random_below(&sim->random, 5) == 0;
+    sim_submit(sim, ops, op_count, durability, condition);
+}
+
+/* ---- Reads ------------------------------------------------------------------------------------
+ */
+
+static void held_cb(struct store_waiter *store_waiter, enum status status) {
+    struct sim_waiter *waiter = (struct sim_waiter *)store_waiter;
+
+    ck_assert(!waiter->done);
+    waiter->done = true;
+    if (status == STATUS_OK) {
+        answered(waiter->sim, waiter->decided_by);
+    }
+}
+
+/* The reply to a read that the first `prefix` commits decided leaves as soon as it may. What
+ * decided it: for each key looked at, the last commit on it. */
+static void release(struct sim *sim, struct store_read *read, const struct model_seen *seen,
+                    size_t prefix) {
+    struct store_hold hold = store_read_hold_take(read);
+    bool passed = store_hold_passed(sim->store, &hold);
+
+    for (uint32_t key = 0; key < MODEL_KEYS; key++) {
+        struct sim_waiter *waiter;
+        size_t index;
+        if (!seen[key].looked || !model_find(&sim->model, key, prefix, &index)) {
+            continue;
+        }
+        if (passed) {
+            answered(sim, index);
+            continue;
+        }
+        waiter = memory_alloc_zeroed(sizeof *waiter);
+        ck_assert_ptr_nonnull(waiter);
+        *waiter = (struct sim_waiter){.sim = sim, .decided_by = index, .next = sim->waiters};
+        waiter->waiter.hold = hold;
+        waiter->waiter.done_cb = held_cb;
+        sim->waiters = waiter;
+        store_hold_wait(sim->store, &waiter->waiter);
+    }
+}
+
+/* Compares a read with the model; returns the prefix that it showed. */
+static size_t compare(struct sim *sim, const struct store_read *read,
+                      const struct model_seen *seen) {
+    size_t low;
+    size_t high;
+    size_t prefix;
+
+    model_bounds(&sim->model, read->version, &low, &high);
+    prefix = model_match(&sim->model, seen, read->now_ms, low, high);
+    if (prefix == MODEL_NONE) {
+        for (uint32_t key = 0; key < MODEL_KEYS; key++) {
+            size_t index = 0;
+            const struct model_op *op = model_find(&sim->model, key, high, &index);
+            if (seen[key].looked) {
+                fprintf(stderr,
+                        "key %u: seen %d of %u bytes, version %llu; at most: commit %zu, %s of %u "
+                        "bytes, version %llu, expiry %lld ms from now\n",
+                        key, seen[key].present, seen[key].value_bytes,
+                        (unsigned long long)seen[key].version, index,
+                        !op           ? "none"
+                        : op->deletes ? "delete"
+                                      : "put",
+                        op ? op->value_bytes : 0,
+                        op ? (unsigned long long)sim->model.commits[index].version : 0,
+                        op && op->expiry_ms ? (long long)(op->expiry_ms - read->now_ms) : 0);
+            }
+        }
+        fprintf(stderr, "prefixes %zu to %zu, at version %llu\n", low, high,
+                (unsigned long long)read->version);
+        sim_fail(sim, "a read shows no state that there was", STATUS_INTERNAL);
+    }
+    return prefix;
+}
+
+static bool may_fail(struct sim *sim, enum status status) {
+    bool may = sim->faulty && (status == STATUS_IO || status == STATUS_NO_MEMORY ||
+                               status == STATUS_CORRUPT || status == STATUS_NO_SPACE);
+    sim->open_error_reads += may;
+    return may;
+}
+
+static enum status look(struct sim *sim, struct store_read *read, uint32_t key,
+                        struct model_seen *seen) {
+    uint8_t room[MODEL_KEY_ROOM_BYTES];
+    struct store_value_info info = {0};
+    enum status status;
+
+    buffer_clear(&sim->buffer);
+    status = store_get(read, space_of(sim, key), model_key(key, room), STORE_WAIT_ALLOWED,
+                       &sim->buffer, &info, &sim->error);
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND) {
+        return status;
+    }
+    *seen = (struct model_seen){.looked = true, .present = status == STATUS_OK};
+    if (seen->present) {
+        seen->value_bytes = info.value_bytes;
+        seen->checksum = checksum_of(buffer_slice(&sim->buffer));
+        seen->version = info.version;
+        if (info.value_bytes != sim->buffer.len || info.checksum != seen->checksum ||
+            info.user_flags != info.value_bytes) {
+            sim_fail(sim, "what is said of a value is not true", STATUS_INTERNAL);
+        }
+    }
+    return STATUS_OK;
+}
+
+void sim_get(struct sim *sim, uint32_t key) {
+    struct model_seen seen[MODEL_KEYS] = {{0}};
+    struct store_read read;
+    enum status status;
+
+    store_read_begin(sim->store, &read);
+    status = look(sim, &read, key, &seen[key]);
+    if (status == STATUS_OK) {
+        release(sim, &read, seen, compare(sim, &read, seen));
+    } else if (!may_fail(sim, status)) {
+        sim_fail(sim, "get", status);
+    }
+    store_read_end(&read);
+}
+
+static uint32_t key_of(struct sim *sim, uint32_t space_id, struct slice name) {
+    uint8_t room[MODEL_KEY_ROOM_BYTES];
+
+    for (uint32_t key = 0; key < MODEL_KEYS; key++) {
+        if (space_of(sim, key) == space_id && slice_equal(model_key(key, room), name)) {
+            return key;
+        }
+    }
+    sim_fail(sim, "a scan shows a key that was never put", STATUS_INTERNAL);
+    return 0;
+}
+
+/* Takes what the cursor stands at. */
+static enum status take(struct sim *sim, struct store_cursor *cursor,
+                        const struct store_range *range, struct model_seen *seen,
+                        const struct store_value_info *info, struct slice name) {
+    struct buffer value = {.cap = MODEL_VALUE_BYTES_MAX};
+    uint32_t key = key_of(sim, range->namespace_id, name);
+    bool with_value = random_below(&sim->random, 2);
+    enum status status = with_value ? store_cursor_value(cursor, &value, &sim->error) : STATUS_OK;
+
+    if (status == STATUS_OK && with_value && checksum_of(buffer_slice(&value)) != info->checksum) {
+        sim_fail(sim, "a cursor gives another value", STATUS_INTERNAL);
+    }
+    if (!seen[key].looked || seen[key].present) {
+        sim_fail(sim, "a scan shows a key twice, or outside of its range", STATUS_INTERNAL);
+    }
+    seen[key].present = true;
+    seen[key].value_bytes = info->value_bytes;
+    seen[key].checksum = info->checksum;
+    seen[key].version = info->version;
+    buffer_deinit(&value);
+    return status;
+}
+
+static enum status scan(struct sim *sim, struct store_read *read, const struct store_range *range,
+                        struct model_seen *seen) {
+    struct buffer before = {.cap = MODEL_KEY_ROOM_BYTES};
+    struct buffer name = {.cap = MODEL_KEY_ROOM_BYTES};
+    struct store_cursor *cursor = NULL;
+    enum status status = store_cursor_open(read, range, STORE_WAIT_ALLOWED, &cursor);
+
+    while (status == STATUS_OK) {
+        struct store_value_info info;
+        buffer_clear(&name);
+        status = store_cursor_next(cursor, &name, &info, &sim->error);
+        if (status != STATUS_OK) {
+            break;
+        }
+        if (before.len > 0) {
+            int order = slice_compare(buffer_slice(&before), buffer_slice(&name));
+            ck_assert(range->reverse ? order > 0 : order < 0);
+        }
+        buffer_clear(&before);
+        status = buffer_append(&before, name.data, name.len);
+        ck_assert_int_eq(status, STATUS_OK);
+        status = take(sim, cursor, range, seen, &info, buffer_slice(&name));
+    }
+    store_cursor_close(cursor);
+    buffer_deinit(&before);
+    buffer_deinit(&name);
+    return status == STATUS_END ? STATUS_OK : status;
+}
+
+static bool is_inside(struct slice name, const struct store_range *range) {
+    return slice_compare(name, range->from) >= 0 &&
+           (range->to.len == 0 || slice_compare(name, range->to) < 0);
+}
+
+void sim_random_scan(struct sim *sim) {
+    struct model_seen seen[MODEL_KEYS] = {{0}};
+    uint8_t rooms[3][MODEL_KEY_ROOM_BYTES];
+    struct store_range range = {.namespace_id = sim->spaces[random_below(&sim->random, 2)],
+                                .reverse = random_below(&sim->random, 2)};
+    struct store_read read;
+    enum status status;
+
+    if (random_below(&sim->random, 2)) {
+        range.from = model_key((uint32_t)random_below(&sim->random, MODEL_KEYS), rooms[0]);
+    }
+    if (random_below(&sim->random, 2)) {
+        range.to = model_key((uint32_t)random_below(&sim->random, MODEL_KEYS), rooms[1]);
+    }
+    for (uint32_t key = 0; key < MODEL_KEYS; key++) {
+        seen[key].looked =
+            space_of(sim, key) == range.namespace_id && is_inside(model_key(key, rooms[2]), &range);
+    }
+    store_read_begin(sim->store, &read);
+    status = scan(sim, &read, &range, seen);
+    if (status == STATUS_OK) {
+        release(sim, &read, seen, compare(sim, &read, seen));
+    } else if (!may_fail(sim, status)) {
+        sim_fail(sim, "scan", status);
+    }
+    store_read_end(&read);
+}
+
+/* After opening: which commits are there? Compares gets and scans with each other, too. */
+void sim_check_all(struct sim *sim) {
+    struct model_seen seen[MODEL_KEYS] = {{0}};
+    struct store_read read;
+    enum status status = STATUS_OK;
+    size_t prefix;
+
+    store_read_begin(sim->store, &read);
+    for (uint32_t key = 0; key < MODEL_KEYS && status == STATUS_OK; key++) {
+        status = look(sim, &read, key, &seen[key]);
+    }
+    if (status != STATUS_OK) {
+        if (!may_fail(sim, status)) {
+            sim_fail(sim, "reading all after opening", status);
+        }
+        store_read_end(&read);
+        return;
+    }
+    prefix = model_match(&sim->model, seen, read.now_ms, sim->model.must_prefix, sim->model.count);
+    if (prefix == MODEL_NONE) {
+        fprintf(stderr, "at least %zu commits must be there, of %zu\n", sim->model.must_prefix,
+                sim->model.count);
+        (void)compare(sim, &read, seen); /* says what was seen */
+        sim_fail(sim, "after opening, what was acknowledged is not there", STATUS_INTERNAL);
+    }
+    sim_note(sim, "opened: %zu commits are there", prefix);
+    model_settle(&sim->model, prefix);
+    store_read_end(&read);
+}
+
+/* ---- Maintenance ------------------------------------------------------------------------------
+ */
+
+void sim_flush(struct sim *sim) {
+    enum status status = store_flush(sim->store, &sim->error);
+
+    collect(sim);
+    if (status != STATUS_OK && status != STATUS_BUSY && !sim->faulty) {
+        sim_fail(sim, "flush", status);
+    }
+}
+
+void sim_compact(struct sim *sim) {
+    enum status status = store_compact(sim->store, &sim->error);
+
+    collect(sim);
+    if (status != STATUS_OK && status != STATUS_BUSY && !sim->faulty) {
+        sim_fail(sim, "compact", status);
+    }
+}

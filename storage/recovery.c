@@ -245,17 +245,23 @@ static void replay_end(struct replay *replay, struct recovery *recovery, bool ke
     }
 }
 
-/* A table that the manifest names must be there. Its content is checked when it is opened. */
+/* Files are removed only after the new manifest is durable: until then an older one, which may
+ * name them, could be what the next open finds (R9). */
 static enum status start_manifest(const struct recovery_options *options,
                                   struct manifest_state *state, struct recovery *recovery,
                                   struct error *error) {
     struct manifest_options manifest_options = {.env = options->env, .dir = options->dir};
-    struct cleaner cleaner = {.options = options, .state = state};
-    enum status status = env_list(options->env, options->dir, clean_cb, &cleaner, error);
+    struct cleaner cleaner = {.options = options};
+    enum status status = manifest_start(&manifest_options, state, &recovery->manifest, error);
 
+    if (status != STATUS_OK) {
+        return status;
+    }
+    cleaner.state = manifest_state(recovery->manifest);
+    status = env_list(options->env, options->dir, clean_cb, &cleaner, error);
     recovery->removed_files = cleaner.removed;
-    if (status == STATUS_OK) {
-        status = manifest_start(&manifest_options, state, &recovery->manifest, error);
+    if (status != STATUS_OK) {
+        manifest_close(recovery->manifest);
     }
     return status;
 }

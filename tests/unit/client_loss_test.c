@@ -272,6 +272,28 @@ START_TEST(replies_larger_than_all_socket_buffers_do_not_lock_both_sides) {
 }
 END_TEST
 
+START_TEST(a_write_that_was_not_sent_whole_is_not_unknown) {
+    static char value[80000];
+    struct kvd_result result;
+
+    begin();
+    cut_after(0, 1);
+    for (int i = 0; i < 40; i++) { /* more than the socket buffers take */
+        ck_assert_int_eq(kvd_pipeline_put(db, kvd_text("k"), kvd_bytes(value, sizeof value), NULL),
+                         KVD_OK);
+    }
+    ck_assert_int_eq(kvd_pipeline_flush(db), KVD_CLOSED);
+    ck_assert_int_eq(next_status(), KVD_UNKNOWN);
+    while (kvd_pipeline_pending(db) > 1) {
+        next_status();
+    }
+    ck_assert_int_eq(next_status(), KVD_CLOSED);
+    ck_assert_int_eq(kvd_pipeline_next(db, &result), KVD_END);
+    ck_assert_int_eq(fake.writes, 1);
+    end();
+}
+END_TEST
+
 START_TEST(a_scan_goes_on_after_a_page_that_failed) {
     struct kvd_scan *scan;
     struct kvd_entry entry;
@@ -316,4 +338,5 @@ UNIT_MAIN("client_loss", a_read_cut_at_any_byte_of_its_reply_is_asked_again,
           a_silent_server_leaves_writes_unknown_and_reads_timed_out,
           nonsense_in_a_pipeline_ends_all_of_it,
           replies_larger_than_all_socket_buffers_do_not_lock_both_sides,
-          a_scan_goes_on_after_a_page_that_failed, every_status_has_name_text_and_outcome)
+          a_write_that_was_not_sent_whole_is_not_unknown, a_scan_goes_on_after_a_page_that_failed,
+          every_status_has_name_text_and_outcome)

@@ -90,7 +90,10 @@ static uint64_t pace_ms(struct commit_pipeline *pipeline) {
 static void run_later(struct commit_pipeline *pipeline, uint64_t delay_ms) {
     atomic_fetch_add_explicit(&pipeline->stats.delays, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&pipeline->stats.delay_ms, delay_ms, memory_order_relaxed);
-    scheduler_post_after(pipeline->options.scheduler, LANE_COMMIT, &pipeline->step, delay_ms);
+    mutex_lock(&pipeline->mu);
+    scheduler_post_after(pipeline->options.scheduler, LANE_COMMIT, &pipeline->step,
+                         pipeline->stopping ? 0 : delay_ms);
+    mutex_unlock(&pipeline->mu);
 }
 
 /* ---- The step ---------------------------------------------------------------------------------
@@ -185,10 +188,24 @@ enum status commit_pipeline_init(struct commit_pipeline *pipeline,
 }
 
 void commit_pipeline_stop(struct commit_pipeline *pipeline) {
+    struct scheduler *scheduler = pipeline->options.scheduler;
+
     mutex_lock(&pipeline->mu);
     pipeline->stopping = true;
-    scheduler_cancel(pipeline->options.scheduler, LANE_COMMIT, &pipeline->tick);
+    scheduler_cancel(scheduler, LANE_COMMIT, &pipeline->tick);
+    if (scheduler_cancel(scheduler, LANE_COMMIT, &pipeline->step)) {
+        scheduler_post(scheduler, LANE_COMMIT, &pipeline->step); /* put off no longer */
+    }
     mutex_unlock(&pipeline->mu);
+}
+
+bool commit_pipeline_is_stopping(struct commit_pipeline *pipeline) {
+    bool stopping;
+
+    mutex_lock(&pipeline->mu);
+    stopping = pipeline->stopping;
+    mutex_unlock(&pipeline->mu);
+    return stopping;
 }
 
 void commit_pipeline_deinit(struct commit_pipeline *pipeline) {

@@ -66,7 +66,7 @@ struct commit_pipeline {
     struct store_commit *queue_first;
     struct store_commit *queue_last;
     bool active;   /* the step is queued, running, or waited for by an I/O thread */
-    bool stopping; /* the tick is not queued again */
+    bool stopping; /* the tick is not queued again, and nothing is put off */
     /* commit lane */
     struct store_commit *first; /* taken from the queue */
     struct store_commit *last;
@@ -82,8 +82,10 @@ struct commit_pipeline {
 enum status commit_pipeline_init(struct commit_pipeline *pipeline,
                                  const struct commit_options *options) MUST_CHECK;
 
-/* Ends the tick. The scheduler may be drained after. */
+/* Ends the tick, and the putting off of commits: what was submitted is taken now, into a memtable
+ * beyond its size where needed. The scheduler may be drained after. */
 void commit_pipeline_stop(struct commit_pipeline *pipeline);
+bool commit_pipeline_is_stopping(struct commit_pipeline *pipeline);
 
 /* Stopped and drained before. A zeroed struct is allowed. */
 void commit_pipeline_deinit(struct commit_pipeline *pipeline);

@@ -333,9 +333,10 @@ enum status commit_group_run(struct commit_pipeline *pipeline) {
     if (status == STATUS_OK) {
         status = make_room_in_memory(pipeline);
     }
-    if (status == STATUS_BUSY) {
+    if (status == STATUS_BUSY && !commit_pipeline_is_stopping(pipeline)) {
         return STATUS_BUSY;
     }
+    status = status == STATUS_BUSY ? STATUS_OK : status; /* the last ones find room all the same */
     if (status == STATUS_OK) {
         status = make_room_in_log(pipeline);
     }

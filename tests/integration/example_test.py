@@ -1,0 +1,35 @@
+# example_test.py: the complete example of docs/ runs against a real kvd and says what its text says.
+import glob
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+import crash_import
+
+BUILD = os.path.abspath(os.environ.get("KVD_BUILD", "build"))
+
+
+class ExampleTest(unittest.TestCase):
+    def setUp(self):
+        self.work = tempfile.mkdtemp(prefix="kvd-test-")
+        self.addCleanup(shutil.rmtree, self.work)
+        self.server = crash_import.Server(BUILD, self.work)
+        self.server.start()
+        self.addCleanup(self.server.stop)
+
+    def test_every_example_runs_to_its_end(self):
+        examples = [path for path in glob.glob(os.path.join(BUILD, "examples", "**"), recursive=True)
+                    if os.path.isfile(path) and os.access(path, os.X_OK)]
+        self.assertGreater(len(examples), 0)
+        for path in examples:
+            done = subprocess.run([path, "unix:" + self.server.socket], stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, text=True, timeout=60)
+            self.assertEqual(done.returncode, 0, done.stdout)
+            self.assertIn("name = Ada", done.stdout)
+            self.assertIn("second put refused", done.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -22,7 +22,7 @@
 #define WIRE_MAGIC 0xB6u
 #define WIRE_FRAME_HEADER_BYTES 16u
 #define WIRE_BODY_CEILING (1u << 30) /* no server may publish a larger frame_max */
-#define WIRE_HELLO_BODY_MAX 4096u    /* frame_max of both sides until HELLO is answered */
+#define WIRE_HELLO_BODY_MAX 4096u    /* largest answer to HELLO; servers take even less */
 
 enum wire_kind {
     WIRE_KIND_REQUEST = 0x11, /* high nibble: framing version 1 */

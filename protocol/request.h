@@ -16,7 +16,7 @@
  *                 key block, and for a put: value block
  *      SCAN, COUNT   range flags u8, limit varint, page bytes varint, from block, to block,
  *                    cursor block
- *      STATS    rest: section name, empty for all
+ *      STATS    rest: a prefix of the names wanted, empty for all
  *
  * Decoding borrows: each slice of a request points into the frame and lives as long as the received
  * bytes. wire_request_decode checks everything, lists included, so that walking them afterwards

@@ -360,7 +360,8 @@ KVD_API enum kvd_status kvd_count(struct kvd *db, const struct kvd_scan_options 
  */
 typedef void (*kvd_stat_cb)(const char *name, const char *value, void *arg);
 
-/* The server's statistics; `section` NULL or "" for all. Errors: KVD_NOT_FOUND (section). */
+/* The server's statistics: those whose name begins with `section`; NULL or "" for all. A value
+ * longer than 4,095 bytes is cut. */
 KVD_API enum kvd_status kvd_stats(struct kvd *db, const char *section, kvd_stat_cb stat_cb,
                                   void *arg);
 

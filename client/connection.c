@@ -256,9 +256,11 @@ enum status connection_receive(struct kvd *db, uint32_t id, uint16_t opcode, boo
         return connection_fail(db, status, 0, "%s: answer to %s: %s", db->address,
                                wire_opcode_name(opcode), reason);
     }
-    if (frame.id != id) {
-        return connection_fail(db, STATUS_PROTOCOL, 0, "%s answered request %u instead of %u",
-                               db->address, frame.id, id);
+    if (frame.id != id) { /* with id 0, a server says what was wrong with the stream */
+        char text[CONNECTION_ERROR_BYTES / 2] = "";
+        connection_describe(response_out, text, sizeof text);
+        return connection_fail(db, STATUS_PROTOCOL, 0, "%s answered request %u instead of %u: %s",
+                               db->address, frame.id, id, text);
     }
     return STATUS_OK;
 }

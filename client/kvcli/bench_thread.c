@@ -1,0 +1,178 @@
+/* bench_thread.c: the loop of a benchmark's thread. See bench_thread.h. */
+#include "client/kvcli/bench_thread.h"
+
+#include "client/kvcli/clock.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define EVENTS_MAX 64
+#define NEVER_NS UINT64_MAX
+
+/* --- the next window --- */
+
+static enum status add_request(struct bench_thread *thread, struct bench_connection *connection) {
+    uint8_t key[BENCH_KEY_BYTES];
+    bool is_put =
+        thread->loads || (thread->plan->read_percent < 100 &&
+                          bench_random_below(&thread->random, 100) >= thread->plan->read_percent);
+    uint64_t number = thread->loads ? bench_keys_load_order(thread->keys, thread->load_next++)
+                                    : bench_keys_pick(thread->keys, &thread->random);
+
+    bench_keys_write(number, key);
+    return bench_connection_add(connection, is_put, slice_make(key, sizeof key),
+                                is_put ? bench_keys_value(thread->keys, &thread->random)
+                                       : slice_make(NULL, 0));
+}
+
+static bool has_work(const struct bench_thread *thread, uint64_t now_ns) {
+    return thread->quota_left > 0 && (thread->deadline_ns == 0 || now_ns < thread->deadline_ns);
+}
+
+/* Asks epoll to tell, or not, when the connection can be written. */
+static enum status watch(int epoll_fd, struct bench_connection *connection, int operation) {
+    struct epoll_event event = {.events = EPOLLIN, .data = {.ptr = connection}};
+
+    connection->wants_write = bench_connection_is_sending(connection);
+    event.events |= connection->wants_write ? EPOLLOUT : 0u;
+    return epoll_ctl(epoll_fd, operation, connection->fd, &event) == 0 ? STATUS_OK : STATUS_IO;
+}
+
+static enum status send_on(int epoll_fd, struct bench_connection *connection) {
+    enum status status = bench_connection_send(connection);
+
+    if (status == STATUS_OK && bench_connection_is_sending(connection) != connection->wants_write) {
+        status = watch(epoll_fd, connection, EPOLL_CTL_MOD);
+    }
+    return status;
+}
+
+/* Sends the next window, unless the work or the present moment's share of it is done. */
+static enum status begin_window(struct bench_thread *thread, int epoll_fd,
+                                struct bench_connection *connection) {
+    uint64_t now_ns = clock_now_ns();
+    enum status status = STATUS_OK;
+
+    bench_connection_reset(connection);
+    if (!has_work(thread, now_ns) || (thread->window_ns && connection->due_ns > now_ns)) {
+        return STATUS_OK;
+    }
+    while (status == STATUS_OK && thread->quota_left > 0 &&
+           connection->queued < thread->plan->pipeline) {
+        status = add_request(thread, connection);
+        thread->quota_left -= thread->quota_left != UINT64_MAX;
+    }
+    connection->start_ns = clock_now_ns();
+    if (thread->window_ns) {
+        connection->start_ns = connection->due_ns;
+        connection->due_ns += thread->window_ns;
+    }
+    return status == STATUS_OK ? send_on(epoll_fd, connection) : status;
+}
+
+/* --- the loop --- */
+
+static enum status serve(struct bench_thread *thread, int epoll_fd,
+                         const struct epoll_event *event) {
+    struct bench_connection *connection = event->data.ptr;
+    enum status status = STATUS_OK;
+    bool was_idle = bench_connection_is_idle(connection);
+
+    if (event->events & EPOLLOUT) {
+        status = send_on(epoll_fd, connection);
+    }
+    if (status == STATUS_OK && (event->events & (EPOLLIN | EPOLLHUP | EPOLLERR))) {
+        status = bench_connection_receive(connection, thread->counts);
+    }
+    if (status == STATUS_OK && !was_idle && bench_connection_is_idle(connection)) {
+        status = begin_window(thread, epoll_fd, connection);
+    }
+    return status;
+}
+
+/* Begins the windows that are due; *next_ns_out is when the next will be. */
+static enum status begin_due(struct bench_thread *thread, int epoll_fd, uint64_t *next_ns_out) {
+    enum status status = STATUS_OK;
+
+    *next_ns_out = NEVER_NS;
+    for (uint64_t i = 0; i < thread->connection_count && status == STATUS_OK; i++) {
+        struct bench_connection *connection = &thread->connections[i];
+        if (bench_connection_is_idle(connection)) {
+            status = begin_window(thread, epoll_fd, connection);
+        }
+        if (bench_connection_is_idle(connection) && connection->due_ns < *next_ns_out) {
+            *next_ns_out = connection->due_ns;
+        }
+    }
+    return status;
+}
+
+static bool any_busy(const struct bench_thread *thread) {
+    for (uint64_t i = 0; i < thread->connection_count; i++) {
+        if (!bench_connection_is_idle(&thread->connections[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Waits for events, at most until `until_ns`. Returns how many; 0 also when interrupted. Errors:
+ * TIMEOUT when none came for the plan's whole timeout, IO. */
+static enum status wait_events(const struct bench_thread *thread, int epoll_fd, uint64_t until_ns,
+                               struct epoll_event events[EVENTS_MAX], int *count_out) {
+    uint64_t now_ns = until_ns == NEVER_NS ? 0 : clock_now_ns();
+    uint64_t wait_ns = until_ns == NEVER_NS ? thread->plan->timeout_ms * 1000000u
+                       : until_ns > now_ns  ? until_ns - now_ns
+                                            : 0;
+    struct timespec wait = {(time_t)(wait_ns / 1000000000u), (long)(wait_ns % 1000000000u)};
+    int count = epoll_pwait2(epoll_fd, events, EVENTS_MAX, &wait, NULL);
+
+    *count_out = count < 0 ? 0 : count;
+    if (count < 0 && errno != EINTR) {
+        return STATUS_IO;
+    }
+    return count == 0 && until_ns == NEVER_NS ? STATUS_TIMEOUT : STATUS_OK;
+}
+
+static enum status run_loop(struct bench_thread *thread, int epoll_fd) {
+    struct epoll_event events[EVENTS_MAX];
+    uint64_t next_ns;
+    enum status status = begin_due(thread, epoll_fd, &next_ns);
+    bool paced = thread->window_ns > 0;
+
+    while (status == STATUS_OK) {
+        int count = 0;
+        bool more = paced && has_work(thread, clock_now_ns());
+        if (!more && !any_busy(thread)) {
+            return STATUS_OK;
+        }
+        status = wait_events(thread, epoll_fd, more ? next_ns : NEVER_NS, events, &count);
+        for (int i = 0; i < count && status == STATUS_OK; i++) {
+            status = serve(thread, epoll_fd, &events[i]);
+        }
+        if (status == STATUS_OK && more) {
+            status = begin_due(thread, epoll_fd, &next_ns);
+        }
+    }
+    return status;
+}
+
+void *bench_thread_main(void *arg) {
+    struct bench_thread *thread = arg;
+    int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+
+    thread->status = epoll_fd >= 0 ? STATUS_OK : STATUS_IO;
+    for (uint64_t i = 0; i < thread->connection_count && thread->status == STATUS_OK; i++) {
+        thread->status = watch(epoll_fd, &thread->connections[i], EPOLL_CTL_ADD);
+    }
+    if (thread->status == STATUS_OK) {
+        thread->status = run_loop(thread, epoll_fd);
+    }
+    thread->os_errno = thread->status == STATUS_IO ? errno : 0;
+    if (epoll_fd >= 0) {
+        close(epoll_fd);
+    }
+    return NULL;
+}

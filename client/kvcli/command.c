@@ -1,0 +1,102 @@
+/* command.c: the table of commands, and help. See command.h. */
+#include "client/kvcli/command.h"
+
+#include "client/kvcli/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct command_spec {
+    const char *name;
+    const char *arguments;
+    const char *help;
+    int arguments_min;
+    int arguments_max;
+    int (*run)(struct cli *cli);
+};
+
+static const struct command_spec specs[] = {
+#define COMMAND_SPEC(code, name, arguments, min, max, help)                                        \
+    {#name, arguments, help, min, max, command_##name},
+    COMMAND_LIST(COMMAND_SPEC)
+#undef COMMAND_SPEC
+};
+
+enum command command_find(const char *name) {
+    enum command command = COMMAND_GET;
+
+    while (command < COMMAND_NONE && strcmp(specs[command].name, name) != 0) {
+        command++;
+    }
+    return command;
+}
+
+const char *command_name(enum command command) {
+    return command < COMMAND_NONE ? specs[command].name : "";
+}
+
+static void print_overview(void) {
+    puts("usage: kvcli [OPTION]... COMMAND [ARGUMENT]...\n\ncommands:");
+    for (size_t i = 0; i < COMMAND_NONE; i++) {
+        char left[64];
+        snprintf(left, sizeof left, "%s %s", specs[i].name, specs[i].arguments);
+        printf("  %-24s %s\n", left, specs[i].help);
+    }
+    puts("\noptions of every command:");
+    options_print(COMMAND_NONE);
+    puts("\nexit codes: 0 done, 1 not found or condition not met, 2 usage,\n"
+         "3 cannot connect or timed out, 4 refused or failed");
+}
+
+static int print_help(enum command command) {
+    if (command == COMMAND_NONE) {
+        print_overview();
+    } else {
+        const struct command_spec *spec = &specs[command];
+        printf("usage: kvcli %s%s%s [OPTION]...\n  %s\n", spec->name, spec->arguments[0] ? " " : "",
+               spec->arguments, spec->help);
+        options_print(command);
+        puts("options of every command: see 'kvcli help'");
+    }
+    return cli_finish_output();
+}
+
+int command_help(struct cli *cli) {
+    enum command command = COMMAND_NONE;
+
+    if (cli->options->argument_count == 1) {
+        command = command_find(cli->options->arguments[0]);
+        if (command == COMMAND_NONE) {
+            return cli_fail(CLI_USAGE, "no command '%s'; see 'kvcli help'",
+                            cli->options->arguments[0]);
+        }
+    }
+    return print_help(command);
+}
+
+static int usage_failure(const struct command_spec *spec) {
+    return cli_fail(CLI_USAGE, "usage: kvcli %s%s%s [OPTION]...; see 'kvcli help %s'", spec->name,
+                    spec->arguments[0] ? " " : "", spec->arguments, spec->name);
+}
+
+int command_run(struct cli *cli) {
+    const struct options *options = cli->options;
+    const struct command_spec *spec;
+
+    if (options->version) {
+        puts("kvcli " KVD_VERSION);
+        return cli_finish_output();
+    }
+    if (options->help) {
+        return print_help(options->command);
+    }
+    if (options->command == COMMAND_NONE) {
+        return cli_fail(CLI_USAGE, "no command given; see 'kvcli help'");
+    }
+    spec = &specs[options->command];
+    if (options->argument_count < spec->arguments_min ||
+        options->argument_count > spec->arguments_max) {
+        return usage_failure(spec);
+    }
+    return spec->run(cli);
+}

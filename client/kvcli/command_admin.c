@@ -1,0 +1,62 @@
+/* command_admin.c: commands on the server itself: stats, ping. */
+#include "client/kvcli/cli.h"
+#include "client/kvcli/clock.h"
+#include "client/kvcli/command.h"
+#include "client/kvcli/output.h"
+
+struct stat_printer {
+    bool json;
+    bool any;
+};
+
+static void print_stat(const char *name, const char *value, void *arg) {
+    struct stat_printer *printer = arg;
+
+    if (!printer->json) {
+        printf("%s\t%s\n", name, value);
+        return;
+    }
+    putchar(printer->any ? ',' : '{');
+    output_json_text(stdout, name);
+    putchar(':');
+    output_json_text(stdout, value);
+    printer->any = true;
+}
+
+int command_stats(struct cli *cli) {
+    const char *section = cli->options->argument_count ? cli->options->arguments[0] : NULL;
+    struct stat_printer printer = {.json = cli->options->json};
+    enum kvd_status status;
+    int code = cli_connect(cli);
+
+    if (code != CLI_DONE) {
+        return code;
+    }
+    status = kvd_stats(cli->db, section, print_stat, &printer);
+    if (status != KVD_OK) {
+        return cli_fail_call(cli, section ? kvd_text(section) : kvd_bytes(NULL, 0), status);
+    }
+    if (printer.json) {
+        puts(printer.any ? "}" : "{}");
+    }
+    return cli_finish_output();
+}
+
+int command_ping(struct cli *cli) {
+    uint64_t start_ns;
+    double ms;
+    enum kvd_status status;
+    int code = cli_connect(cli);
+
+    if (code != CLI_DONE) {
+        return code;
+    }
+    start_ns = clock_now_ns();
+    status = kvd_ping(cli->db);
+    if (status != KVD_OK) {
+        return cli_fail_call(cli, kvd_bytes(NULL, 0), status);
+    }
+    ms = (double)(clock_now_ns() - start_ns) / 1e6;
+    printf(cli->options->json ? "{\"ms\":%.3f}\n" : "answered in %.3f ms\n", ms);
+    return cli_finish_output();
+}

@@ -1,0 +1,344 @@
+/* command_key.c: commands on named keys: get, put, del, exists, meta, mget. */
+#include "client/kvcli/cli.h"
+#include "client/kvcli/command.h"
+#include "client/kvcli/output.h"
+#include "client/kvcli/read_file.h"
+#include "client/kvcli/write_options.h"
+#include "protocol/base/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#define VALUE_BYTES_CEILING ((size_t)1 << 30) /* when the server tells no limit */
+#define MGET_KEYS_MAX 256                     /* keys of one call; bounds the values in memory */
+#define DELETE_KEYS_MAX 4096                  /* deletes of one pipeline */
+
+/* --- get --- */
+
+static void print_value(const struct cli *cli, struct kvd_bytes key,
+                        const struct kvd_value *value) {
+    struct kvd_bytes bytes = kvd_bytes(value->data, (size_t)value->meta.value_len);
+
+    if (cli->options->json) {
+        putchar('{');
+        output_json_bytes(stdout, "key", key);
+        putchar(',');
+        output_json_bytes(stdout, "value", bytes);
+        output_json_meta(stdout, &value->meta);
+        puts("}");
+    } else if (output_is_terminal(stdout)) {
+        output_escaped(stdout, bytes);
+        putchar('\n');
+    } else {
+        output_raw(stdout, bytes);
+    }
+}
+
+int command_get(struct cli *cli) {
+    struct kvd_read_options read = {.verify = cli->options->verify};
+    struct kvd_value value = {0};
+    struct kvd_bytes key;
+    enum kvd_status status;
+    int code = cli_key(cli, 0, &key);
+
+    if (code == CLI_DONE) {
+        code = cli_connect(cli);
+    }
+    if (code != CLI_DONE) {
+        return code;
+    }
+    status = kvd_get(cli->db, key, &read, &value);
+    if (status == KVD_OK) {
+        print_value(cli, key, &value);
+        code = cli_finish_output();
+    } else {
+        code = cli_fail_call(cli, key, status);
+    }
+    kvd_value_free(&value);
+    return code;
+}
+
+/* --- put --- */
+
+/* Reads the value from `path`, or from standard input if it is NULL. */
+static int read_value(struct cli *cli, const char *path, struct buffer *buffer) {
+    const char *name = path ? path : "standard input";
+    struct kvd_server_info info;
+    enum kvd_status connected = kvd_server_info(cli->db, &info);
+    int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
+    enum status status = STATUS_IO;
+    char reason[128];
+    int code = CLI_DONE;
+
+    if (connected == KVD_OK && fd >= 0) {
+        buffer_init(buffer, info.value_max ? (size_t)info.value_max : VALUE_BYTES_CEILING);
+        status = read_file_all(fd, buffer);
+    }
+    if (connected != KVD_OK) {
+        code = cli_fail_call(cli, kvd_bytes(NULL, 0), connected);
+    } else if (status == STATUS_TOO_LARGE) {
+        code = cli_fail(CLI_FAILED, "%s is longer than the server's value_max, %zu bytes", name,
+                        buffer->cap);
+    } else if (status != STATUS_OK) {
+        code = cli_fail(CLI_FAILED, "cannot read %s: %s", name,
+                        status == STATUS_IO ? strerror_r(errno, reason, sizeof reason)
+                                            : status_text(status));
+    }
+    if (path && fd >= 0) {
+        close(fd);
+    }
+    return code;
+}
+
+/* The value from wherever the command line says; `buffer` holds it if it was read. */
+static int find_value(struct cli *cli, struct buffer *buffer, struct kvd_bytes *value_out) {
+    const struct options *options = cli->options;
+    bool named = options->argument_count == 2;
+    bool standard_input = named && strcmp(options->arguments[1], "-") == 0;
+    int code;
+
+    if (named && !standard_input) {
+        return cli_bytes(cli, 1, value_out);
+    }
+    code = read_value(cli, standard_input ? NULL : options->file, buffer);
+    *value_out = kvd_bytes(buffer->data, buffer->len);
+    return code;
+}
+
+static int put_value(struct cli *cli, struct kvd_bytes key, struct kvd_bytes value,
+                     const struct kvd_write_options *write) {
+    uint64_t version = 0;
+    enum kvd_status status = kvd_put(cli->db, key, value, write, &version);
+
+    if (status != KVD_OK) {
+        return cli_fail_call(cli, key, status);
+    }
+    if (cli->options->json) {
+        printf("{\"version\":%" PRIu64 "}\n", version);
+    }
+    return cli_finish_output();
+}
+
+int command_put(struct cli *cli) {
+    const struct options *options = cli->options;
+    struct kvd_write_options write;
+    struct buffer buffer = {0};
+    struct kvd_bytes key;
+    struct kvd_bytes value;
+    int code = cli_key(cli, 0, &key);
+
+    if (code == CLI_DONE && (options->argument_count == 2) == (options->file != NULL)) {
+        code = cli_fail(CLI_USAGE, "give the value as an argument, as - for standard input, or "
+                                   "with --file FILE");
+    }
+    if (code == CLI_DONE) {
+        code = write_options_from(options, &write);
+    }
+    if (code == CLI_DONE) {
+        code = cli_connect(cli);
+    }
+    if (code == CLI_DONE) {
+        code = find_value(cli, &buffer, &value);
+    }
+    if (code == CLI_DONE) {
+        code = put_value(cli, key, value, &write);
+    }
+    buffer_deinit(&buffer);
+    return code;
+}
+
+/* --- del --- */
+
+static void print_deleted(struct kvd_bytes key, bool deleted) {
+    putchar('{');
+    output_json_bytes(stdout, "key", key);
+    printf(",\"deleted\":%s}\n", deleted ? "true" : "false");
+}
+
+static enum kvd_condition delete_condition(const struct options *options) {
+    if (OPTIONS_GIVEN(options, if_version)) {
+        return KVD_IF_VERSION;
+    }
+    return options->force ? KVD_IF_ANY : KVD_IF_PRESENT;
+}
+
+static int report_deleted(const struct cli *cli, const struct kvd_bytes *key,
+                          const struct kvd_result *result) {
+    bool absent = cli_exit_of(result->status) == CLI_NEGATIVE;
+
+    if (cli->options->json && (result->status == KVD_OK || absent)) {
+        print_deleted(*key, !absent);
+    }
+    return result->status == KVD_OK ? CLI_DONE
+                                    : cli_fail_status(*key, result->status, result->error);
+}
+
+/* Deletes `count` keys in one pipeline. */
+static int delete_some(struct cli *cli, const struct kvd_bytes *keys, size_t count,
+                       const struct kvd_write_options *write) {
+    struct kvd_result result;
+    size_t queued = 0;
+    int code = CLI_DONE;
+
+    for (; queued < count && code == CLI_DONE; queued++) {
+        enum kvd_status status = kvd_pipeline_delete(cli->db, keys[queued], write);
+        if (status != KVD_OK) {
+            code = cli_fail_call(cli, keys[queued], status);
+        }
+    }
+    while (kvd_pipeline_next(cli->db, &result) == KVD_OK) {
+        code = cli_worse(code, report_deleted(cli, &keys[result.index], &result));
+    }
+    return code;
+}
+
+int command_del(struct cli *cli) {
+    struct kvd_write_options write = {.condition = delete_condition(cli->options),
+                                      .version = cli->options->if_version,
+                                      .durability = cli->options->durability};
+    size_t count = (size_t)cli->options->argument_count;
+    struct kvd_bytes *keys;
+    int code = cli_keys(cli, &keys);
+
+    if (code == CLI_DONE) {
+        code = cli_connect(cli);
+    }
+    for (size_t at = 0; at < count && code <= CLI_NEGATIVE; at += DELETE_KEYS_MAX) {
+        size_t some = count - at < DELETE_KEYS_MAX ? count - at : DELETE_KEYS_MAX;
+        code = cli_worse(code, delete_some(cli, keys + at, some, &write));
+    }
+    memory_free(keys);
+    return code == CLI_DONE ? cli_finish_output() : code;
+}
+
+/* --- exists, meta --- */
+
+int command_exists(struct cli *cli) {
+    struct kvd_bytes key;
+    uint64_t version = 0;
+    enum kvd_status status;
+    int code = cli_key(cli, 0, &key);
+
+    if (code == CLI_DONE) {
+        code = cli_connect(cli);
+    }
+    if (code != CLI_DONE) {
+        return code;
+    }
+    status = kvd_exists(cli->db, key, NULL, &version);
+    if (status != KVD_OK && status != KVD_NOT_FOUND) {
+        return cli_fail_call(cli, key, status);
+    }
+    if (cli->options->json) {
+        putchar('{');
+        output_json_bytes(stdout, "key", key);
+        printf(",\"exists\":%s,\"version\":%" PRIu64 "}\n", status == KVD_OK ? "true" : "false",
+               version);
+    }
+    code = cli_finish_output();
+    return code == CLI_DONE ? (int)cli_exit_of(status) : code;
+}
+
+static void print_meta(const struct cli *cli, struct kvd_bytes key, const struct kvd_meta *meta) {
+    if (cli->options->json) {
+        putchar('{');
+        output_json_bytes(stdout, "key", key);
+        output_json_meta(stdout, meta);
+        puts("}");
+        return;
+    }
+    printf("version\t%" PRIu64 "\nlength\t%" PRIu64 "\nexpires_at_ms\t%" PRIu64 "\nflags\t%" PRIu32
+           "\n",
+           meta->version, meta->value_len, meta->expires_at_ms, meta->user_flags);
+    if (meta->has_checksum) {
+        printf("checksum\t%016" PRIx64 "\n", meta->checksum);
+    }
+}
+
+int command_meta(struct cli *cli) {
+    struct kvd_read_options read = {.verify = cli->options->verify};
+    struct kvd_bytes key;
+    struct kvd_meta meta;
+    enum kvd_status status;
+    int code = cli_key(cli, 0, &key);
+
+    if (code == CLI_DONE) {
+        code = cli_connect(cli);
+    }
+    if (code != CLI_DONE) {
+        return code;
+    }
+    status = kvd_meta(cli->db, key, &read, &meta);
+    if (status != KVD_OK) {
+        return cli_fail_call(cli, key, status);
+    }
+    print_meta(cli, key, &meta);
+    return cli_finish_output();
+}
+
+/* --- mget --- */
+
+static int report_entry(const struct cli *cli, struct kvd_bytes key,
+                        const struct kvd_value *value) {
+    struct kvd_bytes bytes = kvd_bytes(value->data, (size_t)value->meta.value_len);
+    bool found = value->status == KVD_OK;
+
+    if (!found && !(cli->options->json && value->status == KVD_NOT_FOUND)) {
+        return cli_fail_status(key, value->status, NULL);
+    }
+    if (!cli->options->json) {
+        output_escaped(stdout, key);
+        putchar('\t');
+        output_escaped(stdout, bytes);
+        putchar('\n');
+        return CLI_DONE;
+    }
+    putchar('{');
+    output_json_bytes(stdout, "key", key);
+    printf(",\"found\":%s", found ? "true" : "false");
+    if (found) {
+        putchar(',');
+        output_json_bytes(stdout, "value", bytes);
+        output_json_meta(stdout, &value->meta);
+    }
+    puts("}");
+    return (int)cli_exit_of(value->status);
+}
+
+static int mget_some(struct cli *cli, const struct kvd_bytes *keys, size_t count,
+                     struct kvd_value *values) {
+    struct kvd_read_options read = {.verify = cli->options->verify};
+    enum kvd_status status = kvd_mget(cli->db, keys, count, &read, values);
+    int code = CLI_DONE;
+
+    if (status != KVD_OK) {
+        return cli_fail_call(cli, kvd_bytes(NULL, 0), status);
+    }
+    for (size_t i = 0; i < count; i++) {
+        code = cli_worse(code, report_entry(cli, keys[i], &values[i]));
+    }
+    return code;
+}
+
+int command_mget(struct cli *cli) {
+    struct kvd_value values[MGET_KEYS_MAX] = {0};
+    size_t count = (size_t)cli->options->argument_count;
+    struct kvd_bytes *keys;
+    int code = cli_keys(cli, &keys);
+
+    if (code == CLI_DONE) {
+        code = cli_connect(cli);
+    }
+    for (size_t at = 0; at < count && code <= CLI_NEGATIVE; at += MGET_KEYS_MAX) {
+        size_t some = count - at < MGET_KEYS_MAX ? count - at : MGET_KEYS_MAX;
+        code = cli_worse(code, mget_some(cli, keys + at, some, values));
+    }
+    for (size_t i = 0; i < MGET_KEYS_MAX; i++) {
+        kvd_value_free(&values[i]);
+    }
+    memory_free(keys);
+    return code == CLI_DONE ? cli_finish_output() : code;
+}

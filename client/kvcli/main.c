@@ -1,0 +1,17 @@
+/* main.c: kvcli, the command-line tool of kvd. The commands are in command_*.c. */
+#include "client/kvcli/cli.h"
+#include "client/kvcli/command.h"
+
+int main(int argc, char **argv) {
+    struct options options;
+    struct error error;
+    struct cli cli = {.options = &options};
+    int code;
+
+    if (options_parse(&options, argc, argv, &error) != STATUS_OK) {
+        return cli_fail(CLI_USAGE, "%s", error.text);
+    }
+    code = command_run(&cli);
+    cli_deinit(&cli);
+    return code;
+}

@@ -1,0 +1,136 @@
+/* options.h: the command line, parsed.
+ *
+ *     kvcli [GLOBAL OPTION]... COMMAND [OPTION | ARGUMENT]...
+ *
+ * OPTION_LIST is the one list of options: field of struct options, name, letter (0 none), kind,
+ * name of its value in help, commands that take it, what it does. "--" ends the options; "-" is an
+ * argument. A value follows as "--name value" or "--name=value". Strings are borrowed from argv,
+ * which lives as long as the program. */
+#ifndef KVCLI_OPTIONS_H
+#define KVCLI_OPTIONS_H
+
+#include "client/kvcli/command_list.h"
+#include "kvd/kvd.h"
+#include "protocol/base/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum option_kind {
+    OPTION_FLAG,       /* bool */
+    OPTION_TEXT,       /* const char * */
+    OPTION_BYTES,      /* struct kvd_bytes; escapes are replaced with --escape */
+    OPTION_NUMBER,     /* uint64_t */
+    OPTION_DURATION,   /* uint64_t milliseconds */
+    OPTION_SIZE,       /* uint64_t bytes */
+    OPTION_DURABILITY, /* enum kvd_durability */
+};
+
+#define OPTION_ON(command) (1u << COMMAND_##command)
+#define OPTION_EVERYWHERE UINT32_MAX
+#define OPTION_WRITES                                                                              \
+    (OPTION_ON(PUT) | OPTION_ON(DEL) | OPTION_ON(BATCH) | OPTION_ON(IMPORT) | OPTION_ON(BENCH))
+#define OPTION_RANGES (OPTION_ON(SCAN) | OPTION_ON(COUNT))
+#define OPTION_TREES (OPTION_ON(IMPORT) | OPTION_ON(EXPORT) | OPTION_ON(VERIFY))
+
+#define OPTION_LIST(X)                                                                             \
+    X(server, "server", 's', TEXT, "ADDRESS", OPTION_EVERYWHERE,                                   \
+      "HOST:PORT or unix:PATH; else KVD_SERVER, else 127.0.0.1:7450")                              \
+    X(namespace_name, "namespace", 'n', TEXT, "NAME", OPTION_EVERYWHERE, "all keys are in it")     \
+    X(timeout_ms, "timeout", 't', NUMBER, "MS", OPTION_EVERYWHERE,                                 \
+      "for connecting and for each answer, in milliseconds (30000)")                               \
+    X(json, "json", 'j', FLAG, NULL, OPTION_EVERYWHERE, "JSON, one object a line")                 \
+    X(escape, "escape", 'e', FLAG, NULL, OPTION_EVERYWHERE,                                        \
+      "keys and values given as arguments have C escapes: \\n \\t \\\\ \\xHH")                     \
+    X(help, "help", 'h', FLAG, NULL, OPTION_EVERYWHERE, "this help")                               \
+    X(version, "version", 'V', FLAG, NULL, OPTION_EVERYWHERE, "the version of kvcli")              \
+    X(ttl_ms, "ttl", 0, DURATION, "TIME", OPTION_ON(PUT) | OPTION_ON(IMPORT),                      \
+      "expires after: 500ms, 10s, 5m, 2h, 7d")                                                     \
+    X(if_absent, "if-absent", 0, FLAG, NULL, OPTION_ON(PUT) | OPTION_ON(IMPORT),                   \
+      "only if there is no such key")                                                              \
+    X(if_present, "if-present", 0, FLAG, NULL, OPTION_ON(PUT), "only if the key is there")         \
+    X(if_version, "if-version", 0, NUMBER, "N", OPTION_ON(PUT) | OPTION_ON(DEL),                   \
+      "only if the key has this version")                                                          \
+    X(durability, "durability", 'd', DURABILITY, "D", OPTION_WRITES,                               \
+      "answered when in memory, logged (in the system's cache) or synced (on disk)")               \
+    X(user_flags, "flags", 0, NUMBER, "N", OPTION_ON(PUT), "32 bits kept with the value")          \
+    X(file, "file", 'f', TEXT, "FILE", OPTION_ON(PUT), "the value is the content of FILE")         \
+    X(force, "force", 'f', FLAG, NULL, OPTION_ON(DEL), "absent keys are no failure")               \
+    X(verify, "verify", 0, FLAG, NULL,                                                             \
+      OPTION_ON(GET) | OPTION_ON(MGET) | OPTION_ON(SCAN) | OPTION_ON(META),                        \
+      "compare the value with its checksum here as well")                                          \
+    X(from, "from", 0, BYTES, "KEY", OPTION_RANGES, "first key")                                   \
+    X(to, "to", 0, BYTES, "KEY", OPTION_RANGES, "first key no more wanted")                        \
+    X(limit, "limit", 'l', NUMBER, "N", OPTION_ON(SCAN), "at most N entries")                      \
+    X(reverse, "reverse", 'r', FLAG, NULL, OPTION_ON(SCAN), "from the last key down")              \
+    X(keys_only, "keys", 'k', FLAG, NULL, OPTION_ON(SCAN), "no values")                            \
+    X(atomic, "atomic", 'a', FLAG, NULL, OPTION_ON(BATCH), "all lines as one commit")              \
+    X(format, "format", 0, TEXT, "F", OPTION_ON(IMPORT) | OPTION_ON(EXPORT),                       \
+      "tree, tsv or jsonl; else told by directory, .tsv, .jsonl")                                  \
+    X(prefix, "prefix", 'p', BYTES, "P", OPTION_TREES, "in front of each key")                     \
+    X(skip_existing, "skip-existing", 0, FLAG, NULL, OPTION_ON(IMPORT),                            \
+      "send only what is not stored with the same length")                                         \
+    X(retry_ms, "retry", 0, DURATION, "TIME", OPTION_ON(IMPORT),                                   \
+      "when the server goes away, wait for it so long and go on")                                  \
+    X(gets, "gets", 0, FLAG, NULL, OPTION_ON(VERIFY), "read each file back by a get as well")      \
+    X(connections, "connections", 'c', NUMBER, "N", OPTION_ON(BENCH), "connections (50)")          \
+    X(threads, "threads", 0, NUMBER, "N", OPTION_ON(BENCH), "threads they are spread over (1)")    \
+    X(pipeline, "pipeline", 'P', NUMBER, "N", OPTION_ON(BENCH), "requests sent at once (1)")       \
+    X(key_count, "keys", 'k', NUMBER, "N", OPTION_ON(BENCH), "different keys (100000)")            \
+    X(value_bytes, "value-size", 'v', SIZE, "BYTES", OPTION_ON(BENCH), "of each value (100)")      \
+    X(distribution, "distribution", 0, TEXT, "D", OPTION_ON(BENCH), "uniform or zipfian")          \
+    X(read_percent, "read-ratio", 'r', NUMBER, "PERCENT", OPTION_ON(BENCH),                        \
+      "gets among all requests; the rest is puts (100)")                                           \
+    X(requests, "requests", 'N', NUMBER, "N", OPTION_ON(BENCH), "requests in all (1000000)")       \
+    X(duration_ms, "seconds", 'S', DURATION, "TIME", OPTION_ON(BENCH), "or so long")               \
+    X(rate, "rate", 0, NUMBER, "N", OPTION_ON(BENCH),                                              \
+      "requests a second at fixed times; latency counts from the intended time")                   \
+    X(preload, "preload", 0, FLAG, NULL, OPTION_ON(BENCH), "put every key once before")            \
+    X(compressible, "compressible", 0, FLAG, NULL, OPTION_ON(BENCH),                               \
+      "values of repeated words instead of random bytes")                                          \
+    X(seed, "seed", 0, NUMBER, "N", OPTION_ON(BENCH), "of keys and values (1)")                    \
+    X(server_pid, "server-pid", 0, NUMBER, "PID", OPTION_ON(BENCH), "report its CPU time too")     \
+    X(protocol, "protocol", 0, TEXT, "P", OPTION_ON(BENCH), "kvd, redis or echo (kvd)")
+
+enum option_id {
+#define OPTION_ENUM(field, ...) OPTION_ID_##field,
+    OPTION_LIST(OPTION_ENUM)
+#undef OPTION_ENUM
+        OPTION_COUNT
+};
+_Static_assert(OPTION_COUNT <= 64, "`given` has a bit for each option");
+
+struct options {
+    uint64_t given;       /* bit by enum option_id */
+    enum command command; /* COMMAND_NONE if none was named */
+    char **arguments;     /* borrowed; behind the command, without options */
+    int argument_count;
+
+    const char *server, *namespace_name, *file, *format, *distribution, *protocol;
+    struct kvd_bytes from, to, prefix;
+    uint64_t timeout_ms, ttl_ms, if_version, user_flags, limit, retry_ms;
+    uint64_t connections, threads, pipeline, key_count, value_bytes, read_percent, requests;
+    uint64_t duration_ms, rate, seed, server_pid;
+    enum kvd_durability durability;
+    bool json, escape, help, version, if_absent, if_present, force, verify, reverse, keys_only;
+    bool atomic, skip_existing, gets, preload, compressible;
+};
+
+#define OPTIONS_GIVEN(options, field) (((options)->given >> OPTION_ID_##field & 1) != 0)
+
+/* Reads the command line; argv is rearranged, and escapes in it are replaced. Errors: INVALID, with
+ * error->text for the user. */
+enum status options_parse(struct options *options, int argc, char **argv,
+                          struct error *error) MUST_CHECK;
+
+/* Replaces escapes of argument `index` if --escape was given. Errors: INVALID. */
+enum status options_bytes(const struct options *options, int index, struct kvd_bytes *bytes_out,
+                          struct error *error) MUST_CHECK;
+
+/* What --durability understands. Errors: INVALID. */
+enum status options_parse_durability(const char *text, enum kvd_durability *out) MUST_CHECK;
+
+/* Writes the options of `command` (COMMAND_NONE: those for all) as lines of help. */
+void options_print(enum command command);
+
+#endif

@@ -62,10 +62,17 @@ static void pick_outputs(const struct version *version, struct compaction_pick *
                 &pick->output_count);
 }
 
+/* All of level 0, to the base level; but never past a level above it that still has tables, as in a
+ * store that has shrunk: what is newer must stay above what is older. */
 static void pick_level_0(const struct version *version, const struct pick_sizes *sizes,
                          struct compaction_pick *pick) {
+    uint32_t output_level = 1;
+
+    while (output_level < sizes->base_level && version->levels[output_level].count == 0) {
+        output_level++;
+    }
     *pick = (struct compaction_pick){
-        .level = 0, .output_level = sizes->base_level, .input_count = version->levels[0].count};
+        .level = 0, .output_level = output_level, .input_count = version->levels[0].count};
     pick_outputs(version, pick);
 }
 

@@ -139,6 +139,16 @@ static void commit_step(struct step *step) {
 /* ---- The tick ---------------------------------------------------------------------------------
  */
 
+/* Appends an empty group; later, if its space cannot be had now: a full disk must fail no log. */
+static void vouch(struct commit_pipeline *pipeline, uint64_t written) {
+    struct commit_log *log = pipeline->options.log;
+
+    if (commit_log_reserve(log, GROUP_HEADER_BYTES, NULL) == STATUS_OK &&
+        commit_log_append(log, NULL, 0, written) == STATUS_OK) {
+        syncer_post(pipeline->options.syncer);
+    }
+}
+
 /* What was acknowledged at `written` becomes durable within a second; after a second of idleness an
  * empty group vouches for the last one. */
 static void tick_step(struct step *tick) {
@@ -151,9 +161,7 @@ static void tick_step(struct step *tick) {
     if (written > watermarks_durable(pipeline->options.marks)) {
         syncer_want(pipeline->options.syncer, written);
     } else if (!log->last_group_is_empty && pipeline->tick_sequence == log->sequence) {
-        if (commit_log_append(log, NULL, 0, written) == STATUS_OK) {
-            syncer_post(pipeline->options.syncer);
-        }
+        vouch(pipeline, written);
     }
     pipeline->tick_sequence = log->sequence;
     mutex_lock(&pipeline->mu);

@@ -69,7 +69,7 @@ uint64_t commit_log_segment(const struct commit_log *log) {
 }
 
 enum status commit_log_reserve(struct commit_log *log, uint64_t bytes, struct error *error) {
-    return segment_writer_reserve(log->writer, bytes, error);
+    return segment_writer_reserve(log->writer, SEGMENT_HEADER_BYTES + bytes, error);
 }
 
 void commit_log_layout(const struct commit_log *log, struct log_commit *commits, size_t count) {

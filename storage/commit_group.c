@@ -207,6 +207,16 @@ static void insert(struct commit_pipeline *pipeline, struct group_build *build,
     }
 }
 
+/* Bytes in memory that are still to be written to tables. */
+static uint64_t unflushed_bytes(const struct view *view) {
+    uint64_t bytes = memtable_bytes(view->active);
+
+    for (uint32_t i = 0; i < view->frozen_count; i++) {
+        bytes += memtable_bytes(view->frozen[i]);
+    }
+    return bytes;
+}
+
 /* Space for the commit in the log and in memory, before anything of it is written. */
 static enum status reserve(struct commit_pipeline *pipeline, struct group_build *build,
                            const struct store_commit *commit) {
@@ -216,7 +226,7 @@ static enum status reserve(struct commit_pipeline *pipeline, struct group_build 
     struct error error = {0};
     enum status status;
 
-    if (commit->puts && space_guard_is_low(pipeline->options.space)) {
+    if (commit->puts && space_guard_is_low(pipeline->options.space, unflushed_bytes(build->view))) {
         return STATUS_NO_SPACE;
     }
     status = memtable_reserve(build->view->active, node_bytes, node_bytes);

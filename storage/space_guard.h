@@ -29,8 +29,12 @@ void space_guard_refresh(struct space_guard *guard);
 /* Counts `bytes` about to be written; looks again when enough have come together. */
 void space_guard_note(struct space_guard *guard, uint64_t bytes);
 
-static inline bool space_guard_is_low(const struct space_guard *guard) {
-    return atomic_load_explicit(&guard->free_bytes, memory_order_relaxed) < guard->reserve_bytes;
+/* What was written since the last look counts as gone, and so does `unflushed_bytes`: what is in
+ * memory will need about its size in tables. */
+static inline bool space_guard_is_low(const struct space_guard *guard, uint64_t unflushed_bytes) {
+    uint64_t written = atomic_load_explicit(&guard->written, memory_order_relaxed);
+    return atomic_load_explicit(&guard->free_bytes, memory_order_relaxed) <
+           guard->reserve_bytes + written + unflushed_bytes;
 }
 
 #endif

@@ -55,7 +55,11 @@ static enum status parse(struct slice text, const struct unit *units, uint64_t b
     if (!units->name) {
         return STATUS_INVALID;
     }
-    return __builtin_mul_overflow(number, units->factor, number_out) ? STATUS_TOO_LARGE : STATUS_OK;
+    if (__builtin_mul_overflow(number, units->factor, &number)) {
+        return STATUS_TOO_LARGE;
+    }
+    *number_out = number;
+    return STATUS_OK;
 }
 
 static size_t write_number(uint64_t number, const struct unit *units,

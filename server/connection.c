@@ -10,7 +10,9 @@
 
 #define RECEIVE_STEP_BYTES (64u * 1024) /* `received` grows by at least so much */
 #define FLUSH_BYTES (64u * 1024)        /* answers of an unfinished burst that go out early */
-#define LINGER_MS 1000                  /* a client may need so long to read why it is closed */
+#define TASK_BYTES_FIRST (256u * 1024)  /* expected of the first answer of an I/O thread */
+#define TASK_BYTES_MIN (16u * 1024)
+#define LINGER_MS 1000 /* a client may need so long to read why it is closed */
 #define STALL_MS                                                                                   \
     1000 /* beyond the output limit, a client that takes nothing for so long is closed */
 #define FAULT_LOG_MS 1000 /* at most one line in so long about clients that do wrong */
@@ -75,6 +77,12 @@ static void closed_cb(uv_handle_t *handle) {
     bury_if_dead(connection);
 }
 
+static void count_sent(struct connection *connection) {
+    metrics_add(connection->loop->metrics, METRIC_BYTES_OUT,
+                connection->output.written_bytes - connection->counted_bytes);
+    connection->counted_bytes = connection->output.written_bytes;
+}
+
 void connection_close(struct connection *connection) {
     struct loop *loop = connection->loop;
     struct reply *reply;
@@ -88,7 +96,7 @@ void connection_close(struct connection *connection) {
     }
     unlink_from_list(connection);
     metrics_add(loop->metrics, METRIC_CONNECTIONS_CLOSED, 1);
-    metrics_add(loop->metrics, METRIC_BYTES_OUT, connection->output.written_bytes);
+    count_sent(connection);
     atomic_fetch_sub_explicit(&loop->service->connections, 1, memory_order_relaxed);
     (void)client_memory_charge(&loop->service->client_memory, -(int64_t)connection->charged_bytes);
     connection->charged_bytes = 0; /* it is free soon; so nobody else closes for it */
@@ -135,12 +143,26 @@ void connection_finish(struct connection *connection) {
 
 /* ---- Answers */
 
+/* Whether the oldest answer may join the output. If not, it goes on when that has drained. */
+static bool output_has_room(struct connection *connection) {
+    struct output *output = &connection->output;
+    const struct reply *oldest = connection->replies.oldest;
+    size_t pause_bytes = connection->loop->service->limits.output_pause_bytes;
+
+    if (oldest && output->bytes.len + oldest->bytes.len > pause_bytes) {
+        output_flush(output, loop_now_ms(connection->loop));
+        return output->bytes.len == 0;
+    }
+    return true;
+}
+
 /* Moves the answers that are due from the queue to the output. */
 static void advance(struct connection *connection) {
     struct output *output = &connection->output;
     struct reply *reply;
 
-    while ((reply = reply_queue_pop_done(&connection->replies)) != NULL) {
+    while (output_has_room(connection) &&
+           (reply = reply_queue_pop_done(&connection->replies)) != NULL) {
         struct buffer *bytes = output_buffer(output);
         if (reply->lost) {
             connection->broken = true;
@@ -165,10 +187,22 @@ static void replace_by_error(struct connection *connection, struct reply *reply)
     connection->replies.bytes += reply->bytes.len;
 }
 
+/* Answers of I/O threads are expected to be like those before: at once as large as one that was,
+ * and only slowly smaller. */
+static void learn_task_bytes(struct connection *connection, size_t bytes) {
+    size_t expected = connection->task_bytes - connection->task_bytes / 8;
+
+    if (expected < TASK_BYTES_MIN) {
+        expected = TASK_BYTES_MIN;
+    }
+    connection->task_bytes = bytes > expected ? bytes : expected;
+}
+
 static void task_back(struct connection *connection, struct reply *reply) {
     struct store *store = connection->loop->service->store;
 
     connection->replies.tasks--;
+    learn_task_bytes(connection, reply->bytes.len);
     connection->replies.bytes += reply->bytes.len;
     buffer_pool_give(&connection->loop->buffers, &reply->frame);
     metrics_add(connection->loop->metrics, METRIC_REQUESTS_FAILED, reply->failed);
@@ -279,9 +313,14 @@ static void settle(struct connection *connection) {
 
     if (!wants_turn || connection->output.bytes.len >= FLUSH_BYTES) {
         output_flush(&connection->output, now_ms);
+        count_sent(connection);
     }
-    if (connection->broken || connection->output.failed) {
+    if (connection->output.failed) {
         connection_close(connection);
+        return;
+    }
+    if (connection->broken) {
+        close_for(connection, METRIC_CLOSED_FOR_MEMORY, "no memory for its answers");
         return;
     }
     if (connection->waits == WAITS_FOR_REPLY && was_full &&
@@ -535,7 +574,7 @@ void connection_sweep(struct connection *connection) {
     fault = frame_fault(connection, now_ms);
     if (fault) {
         metrics_add(connection->loop->metrics, METRIC_CLOSED_FOR_TIME, 1);
-        requests_refuse(connection, STATUS_TIMEOUT, fault);
+        requests_refuse(connection, STATUS_PROTOCOL, fault);
         loop_schedule(connection->loop, &connection->turn);
     } else if (is_idle(connection, now_ms)) {
         metrics_add(connection->loop->metrics, METRIC_CLOSED_FOR_TIME, 1);
@@ -581,6 +620,7 @@ enum status connection_open(const struct connection_options *options,
     connection->gone_cb = options->gone_cb;
     connection->gone_arg = options->gone_arg;
     connection->reply_back_cb = reply_back_cb;
+    connection->task_bytes = TASK_BYTES_FIRST;
     connection->opened_ms = now_ms;
     connection->last_read_ms = now_ms;
     output_init(&connection->output, &connection->socket.stream, &loop->buffers,

@@ -61,10 +61,12 @@ struct connection {
     struct session session;
     struct output output;
     struct reply_queue replies;
+    size_t task_bytes;      /* that the answer of an I/O thread is expected to have */
     struct buffer received; /* bytes not executed yet, from received_start on */
     size_t received_start;
-    size_t frame_bytes;   /* length that the unfinished frame says it has, or its header has */
-    size_t charged_bytes; /* to the memory of clients */
+    size_t frame_bytes;     /* length that the unfinished frame says it has, or its header has */
+    size_t charged_bytes;   /* to the memory of clients */
+    uint64_t counted_bytes; /* sent, of which the metrics know */
 
     uint64_t opened_ms;
     uint64_t last_read_ms;     /* when bytes last came */

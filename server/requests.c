@@ -150,13 +150,24 @@ static void hold_answer(struct connection *connection, const struct answer *answ
     store_hold_wait(connection->loop->service->store, &reply->waiter);
 }
 
+/* What the answers in flight are going to cost must fit as well, but one may always be larger. */
+static bool has_room_for_task(const struct connection *connection) {
+    const struct limits *limits = &connection->loop->service->limits;
+    uint32_t tasks = connection->replies.tasks;
+
+    return tasks == 0 || (tasks < limits->tasks_max &&
+                          connection->replies.bytes + output_queued(&connection->output) +
+                                  (tasks + 1) * connection->task_bytes <=
+                              limits->output_pause_bytes);
+}
+
 static enum step run_task(const struct pending *pending) {
     struct connection *connection = pending->connection;
     struct loop *loop = connection->loop;
     const struct wire_options *options = &pending->request->options;
     struct reply *reply;
 
-    if (connection->replies.tasks >= loop->service->limits.tasks_max) {
+    if (!has_room_for_task(connection)) {
         return STEP_NOT_NOW;
     }
     reply = add_reply(connection, REPLY_IN_TASK);

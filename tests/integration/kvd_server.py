@@ -1,0 +1,248 @@
+# kvd_server.py: a kvd of its own for a test, and a client that writes the bytes of docs/protocol.md itself.
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+import time
+
+KVD = os.path.join(os.path.abspath(os.environ.get("KVD_BUILD", "build")), "kvd")
+
+HELLO, PING = 0x01, 0x02
+GET, MGET, EXISTS, META, SCAN, COUNT = 0x10, 0x11, 0x12, 0x13, 0x14, 0x15
+PUT, DELETE, BATCH, STATS = 0x20, 0x21, 0x22, 0x50
+
+OK, NOT_FOUND = 0x000, 0x001
+STATUS_EXISTS, ABSENT, VERSION_MISMATCH, INVALID, TOO_LARGE = 0x100, 0x101, 0x102, 0x103, 0x104
+UNSUPPORTED, PROTOCOL, CHECKSUM, DEADLINE, BUSY = 0x105, 0x106, 0x107, 0x108, 0x109
+
+FLAG_DEADLINE, FLAG_DURABILITY, FLAG_TTL, FLAG_CONDITION = 1 << 0, 1 << 1, 1 << 3, 1 << 5
+FLAG_NAMESPACE, FLAG_CHECKSUM, FLAG_WANT_CHECKSUM = 1 << 8, 1 << 9, 1 << 11
+FLAGS = 0xFFF
+
+MEMORY, LOGGED, SYNCED = b"\1", b"\2", b"\3"
+DEADLINE_S = 20  # for everything that is waited for
+
+
+def varint(number):
+    out = b""
+    while number >= 0x80:
+        out += bytes([number & 0x7F | 0x80])
+        number >>= 7
+    return out + bytes([number])
+
+
+def block(data):
+    return varint(len(data)) + data
+
+
+def frame(opcode, body=b"", id=1, flags=0):
+    return struct.pack("<BBHIII", 0xB6, 0x11, opcode, len(body), id, flags) + body
+
+
+def hello(id=1, features=FLAGS, versions=(1, 1)):
+    return frame(HELLO, struct.pack("<HHQ", *versions, features) + block(b"test"), id)
+
+
+def get(key, id=1):
+    return frame(GET, key, id)
+
+
+def put(key, value, id=1, durability=LOGGED):
+    return frame(PUT, durability + struct.pack("<I", 0) + block(key) + value, id, FLAG_DURABILITY)
+
+
+def span(start=b"", end=b"", flags=0, limit=0, page_bytes=0, cursor=b""):
+    return bytes([flags]) + varint(limit) + varint(page_bytes) + block(start) + block(end) + block(cursor)
+
+
+class Reply:
+    def __init__(self, id, status, flags, body):
+        self.id, self.status, self.flags, self.body = id, status, flags, body
+
+    @property
+    def version(self):
+        return struct.unpack_from("<Q", self.body)[0]
+
+    @property
+    def value(self):
+        """Of a GET."""
+        return self.body[28 + (8 if self.flags & FLAG_CHECKSUM else 0):]
+
+    @property
+    def item(self):
+        return struct.unpack_from("<I", self.body)[0]
+
+    @property
+    def detail(self):
+        return struct.unpack_from("<Q", self.body, 4)[0]
+
+    @property
+    def text(self):
+        return self.body[12:].decode()
+
+
+class Reader:
+    """Takes fields from a body."""
+
+    def __init__(self, body):
+        self.body, self.at = body, 0
+
+    def take(self, count):
+        self.at += count
+        assert self.at <= len(self.body)
+        return self.body[self.at - count:self.at]
+
+    def number(self, form):
+        return struct.unpack("<" + form, self.take(struct.calcsize("<" + form)))[0]
+
+    def block(self):
+        length = shift = 0
+        while True:
+            byte = self.take(1)[0]
+            length |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return self.take(length)
+
+    def record(self):
+        """(version, expires at, length, user flags)"""
+        return struct.unpack("<QQQI", self.take(28))
+
+
+def read_page(body, keys_only=False):
+    """Of a SCAN: (at end, [(key, value)], cursor)."""
+    reader = Reader(body)
+    at_end, count, entries = reader.number("B") == 1, reader.number("I"), []
+    for _ in range(count):
+        key = reader.block()
+        length = reader.record()[2]
+        entries.append((key, None if keys_only else reader.take(length)))
+    return at_end, entries, reader.block()
+
+
+class Client:
+    def __init__(self, address, greet=True):
+        if address.startswith("unix:"):
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.settimeout(DEADLINE_S)
+            self.socket.connect(address[5:])
+        else:
+            host, port = address.rsplit(":", 1)
+            self.socket = socket.create_connection((host.strip("[]"), int(port)), DEADLINE_S)
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.received = b""
+        if greet:
+            self.hello = self.ask(hello())
+
+    def close(self):
+        self.socket.close()
+
+    def send(self, data):
+        self.socket.sendall(data)
+
+    def try_send(self, data):
+        """Sends what the server takes before it closes."""
+        try:
+            self.socket.sendall(data)
+        except OSError:
+            pass
+
+    def take(self, count):
+        while len(self.received) < count:
+            data = self.socket.recv(1 << 20)
+            if not data:
+                raise EOFError("closed after %r" % self.received[:64])
+            self.received += data
+        data, self.received = self.received[:count], self.received[count:]
+        return data
+
+    def reply(self):
+        magic, kind, status, length, id, flags = struct.unpack("<BBHIII", self.take(16))
+        assert (magic, kind) == (0xB6, 0x12), (magic, kind)
+        return Reply(id, status, flags, self.take(length))
+
+    def replies(self, count):
+        return [self.reply() for _ in range(count)]
+
+    def ask(self, data):
+        self.send(data)
+        return self.reply()
+
+    def is_closed(self):
+        """Whether the server ends the connection, now or soon, and sends nothing before."""
+        try:
+            return self.received == b"" and self.socket.recv(1) == b""
+        except ConnectionError:
+            return True
+
+    def stats(self):
+        reader = Reader(self.ask(frame(STATS)).body)
+        return {reader.block().decode(): int(reader.block()) for _ in range(reader.number("I"))}
+
+
+class Server:
+    """Starts in a folder of its own; with `expect_failure` it is waited for and its output kept."""
+
+    def __init__(self, test, *options, folder=None, listen=("127.0.0.1:0",), **popen):
+        self.folder = folder or tempfile.mkdtemp(prefix="kvd-server-")
+        self.dir = os.path.join(self.folder, "data")
+        self.ready = os.path.join(self.folder, "ready")
+        self.log = os.path.join(self.folder, "errors")
+        if not folder:
+            test.addCleanup(shutil.rmtree, self.folder, True)
+        command = [KVD, "--dir", self.dir, "--ready-file", self.ready]
+        for address in listen:
+            command += ["--listen", address]
+        if os.path.exists(self.ready):
+            os.unlink(self.ready)
+        with open(self.log, "w") as log:
+            self.process = subprocess.Popen(command + list(options), stdout=log, stderr=log, **popen)
+        test.addCleanup(self.kill)
+
+    def wait_ready(self):
+        end = time.monotonic() + DEADLINE_S
+        while not os.path.exists(self.ready):
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise AssertionError("kvd did not start: " + self.output())
+            time.sleep(0.01)
+        with open(self.ready) as file:
+            self.addresses = file.read().splitlines()
+        return self
+
+    @property
+    def address(self):
+        return self.addresses[0]
+
+    def client(self, greet=True):
+        return Client(self.address, greet)
+
+    def output(self):
+        with open(self.log) as file:
+            return file.read()
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def wait(self):
+        return self.process.wait(DEADLINE_S)
+
+    def stop(self):
+        self.signal(signal.SIGTERM)
+        return self.wait()
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+    def cpu_seconds(self):
+        with open("/proc/%d/stat" % self.process.pid) as file:
+            fields = file.read().rsplit(") ", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def start(test, *options, **more):
+    return Server(test, *options, **more).wait_ready()

@@ -1,0 +1,274 @@
+#!/usr/bin/env python3
+# server_process_test.py: kvd as a process: how it starts, refuses to start, reloads and stops.
+import os
+import signal
+import socket
+import stat
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from kvd_server import *  # noqa: E402,F403
+
+NOBODY = 65534
+
+
+class ProcessTest(unittest.TestCase):
+    def folder(self):
+        folder = tempfile.mkdtemp(prefix="kvd-server-")
+        self.addCleanup(shutil.rmtree, folder, True)
+        return folder
+
+    def assert_refuses(self, server, *words, code=1):
+        self.assertEqual(server.wait(), code, server.output())
+        for word in words:
+            self.assertIn(word, server.output())
+        self.assertFalse(os.path.exists(server.ready))
+
+
+class StartTest(ProcessTest):
+    def test_ready_file_has_each_address_on_a_line(self):
+        path = "unix:" + os.path.join(self.folder(), "socket")
+        server = start(self, listen=("127.0.0.1:0", "[::1]:0", path))
+        self.assertEqual(len(server.addresses), 3)
+        for address in server.addresses:
+            client = Client(address)
+            self.assertEqual(client.ask(frame(PING)).status, OK, address)
+            client.close()
+        self.assertEqual(server.stop(), 0)
+
+    def test_files_are_for_the_owner_alone(self):
+        path = os.path.join(self.folder(), "socket")
+        server = start(self, listen=("unix:" + path,))
+        for name in (server.dir, path, server.ready):
+            self.assertEqual(stat.S_IMODE(os.stat(name).st_mode) & 0o077, 0, name)
+
+    def test_port_in_use_is_named(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            address = "127.0.0.1:%d" % taken.getsockname()[1]
+            self.assert_refuses(Server(self, listen=(address,)), address, "in use")
+
+    def test_second_kvd_on_the_directory_is_refused(self):
+        first = start(self)
+        command = [KVD, "--dir", first.dir, "--listen", "127.0.0.1:0"]
+        run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=DEADLINE_S)
+        self.assertEqual(run.returncode, 1)
+        self.assertIn(str(first.process.pid).encode(), run.stdout)
+        client = first.client()
+        self.assertEqual(client.ask(put(b"k", b"v")).status, OK)
+        client.close()
+
+    def test_directory_that_cannot_be_used_is_named(self):
+        folder = self.folder()
+        with open(os.path.join(folder, "data"), "w"):
+            pass  # a file is in its place
+        self.assert_refuses(Server(self, folder=folder), os.path.join(folder, "data"))
+
+    @unittest.skipUnless(os.getuid() == 0, "root changes user for this")
+    def test_unreadable_directory_is_named(self):
+        folder = self.folder()
+        os.chmod(folder, 0o777)
+        data = os.path.join(folder, "data")
+        os.mkdir(data, 0o700)  # root's
+        self.assert_refuses(Server(self, folder=folder, user=NOBODY), data)
+
+    def test_wrong_configuration_is_refused(self):
+        self.assert_refuses(Server(self, "--set", "server.loop=3"), "server.loops", code=2)
+        self.assert_refuses(Server(self, listen=("0.0.0.0:0",)), "authentication", code=2)
+
+    def test_version_help_and_check_need_no_directory(self):
+        for option in ("--version", "--help", "--check-config"):
+            run = subprocess.run([KVD, option], stdout=subprocess.PIPE, cwd=self.folder(), timeout=DEADLINE_S)
+            self.assertEqual((run.returncode, bool(run.stdout)), (0, True), option)
+
+    def test_descriptors_are_raised_and_connections_follow(self):
+        server = start(self, preexec_fn=lambda: resource_limit(300))
+        self.assertIn("connections", server.output())
+        client = server.client()
+        self.assertEqual(client.ask(frame(PING)).status, OK)
+        client.close()
+
+
+def resource_limit(count):
+    import resource
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, count))
+
+
+class UnixSocketTest(ProcessTest):
+    def test_socket_of_a_dead_server_is_replaced(self):
+        path = os.path.join(self.folder(), "socket")
+        dead = socket.socket(socket.AF_UNIX)
+        dead.bind(path)
+        dead.close()
+        server = start(self, listen=("unix:" + path,))
+        client = server.client()
+        self.assertEqual(client.ask(frame(PING)).status, OK)
+        client.close()
+
+    def test_socket_of_a_living_server_is_refused(self):
+        path = os.path.join(self.folder(), "socket")
+        first = start(self, listen=("unix:" + path,))
+        self.assert_refuses(Server(self, listen=("unix:" + path,)), "another server")
+        client = first.client()
+        self.assertEqual(client.ask(frame(PING)).status, OK)
+        client.close()
+
+    def test_file_that_is_no_socket_is_left_alone(self):
+        path = os.path.join(self.folder(), "precious")
+        with open(path, "w") as file:
+            file.write("data")
+        self.assert_refuses(Server(self, listen=("unix:" + path,)), "not a socket")
+        self.assertEqual(open_text(path), "data")
+
+    def test_socket_is_gone_after_a_stop(self):
+        path = os.path.join(self.folder(), "socket")
+        self.assertEqual(start(self, listen=("unix:" + path,)).stop(), 0)
+        self.assertFalse(os.path.exists(path))
+
+
+def open_text(path):
+    with open(path) as file:
+        return file.read()
+
+
+class StopTest(ProcessTest):
+    def test_each_signal_stops_with_exit_code_0(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            server = start(self)
+            client = server.client()  # idle: it must not hold the stop up
+            began = time.monotonic()
+            server.signal(number)
+            self.assertEqual(server.wait(), 0, server.output())
+            self.assertLess(time.monotonic() - began, 3)
+            self.assertTrue(client.is_closed())
+            client.close()
+
+    def test_what_was_acknowledged_is_there_after_a_stop_under_load(self):
+        server = start(self)
+        client = server.client()
+        acknowledged = []
+
+        def receive():
+            try:
+                while True:
+                    reply = client.reply()
+                    self.assertEqual(reply.status, OK)
+                    acknowledged.append(reply.id)
+            except (EOFError, ConnectionError):
+                pass
+
+        data = b"".join(put(b"k%d" % i, b"%d" % i, i, MEMORY) for i in range(200000))
+        receiver = threading.Thread(target=receive)
+        receiver.start()
+        sender = threading.Thread(target=client.try_send, args=(data,))
+        sender.start()
+        while not acknowledged:
+            time.sleep(0.01)
+        self.assertEqual(server.stop(), 0, server.output())
+        sender.join()
+        receiver.join()
+        client.close()
+        self.assertGreater(len(acknowledged), 0)
+        self.assertEqual(acknowledged, list(range(len(acknowledged))))
+        self.assert_has(server.folder, acknowledged)
+
+    def assert_has(self, folder, numbers):
+        server = start(self, folder=folder)
+        client = server.client()
+        for i in numbers[::max(1, len(numbers) // 1000)] + numbers[-1:]:
+            self.assertEqual(client.ask(get(b"k%d" % i)).value, b"%d" % i)
+        client.close()
+
+    def test_client_that_does_not_read_holds_the_stop_up_only_so_long(self):
+        server = start(self, "--set", "server.stop_timeout=500ms")
+        client = server.client()
+        client.ask(put(b"large", bytes(16 << 20)))
+        client.send(b"".join(get(b"large", i) for i in range(10)))
+        time.sleep(0.2)
+        began = time.monotonic()
+        self.assertEqual(server.stop(), 0, server.output())
+        self.assertTrue(0.4 < time.monotonic() - began < 4)
+        client.close()
+
+    def test_second_signal_does_not_wait(self):
+        server = start(self, "--set", "server.stop_timeout=1h")
+        client = server.client()
+        client.ask(put(b"large", bytes(16 << 20)))
+        client.send(b"".join(get(b"large", i) for i in range(10)))
+        time.sleep(0.2)
+        server.signal(signal.SIGTERM)
+        time.sleep(0.5)
+        self.assertIsNone(server.process.poll())
+        self.assertEqual(server.stop(), 0, server.output())
+        client.close()
+
+    def test_stop_waits_for_the_answers_of_a_client_that_reads(self):
+        server = start(self)
+        client = server.client()
+        client.ask(put(b"large", bytes(16 << 20)))
+        client.send(get(b"large"))
+        client.take(1)
+        server.signal(signal.SIGTERM)
+        time.sleep(0.2)
+        client.received = b"\xb6" + client.received
+        self.assertEqual(len(client.reply().value), 16 << 20)
+        self.assertEqual(server.wait(), 0)
+        client.close()
+
+
+class ReloadTest(ProcessTest):
+    def config(self, text):
+        folder = self.folder()
+        path = os.path.join(folder, "kvd.toml")
+        self.write(path, text)
+        return path
+
+    def write(self, path, text):
+        with open(path, "w") as file:
+            file.write(text)
+
+    def wait_for(self, condition):
+        end = time.monotonic() + DEADLINE_S
+        while not condition():
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.02)
+
+    def test_log_file_is_opened_again(self):
+        path = self.config("")
+        log = path + ".log"
+        server = start(self, "--config", path, "--set", 'log.file="%s"' % log)
+        os.rename(log, log + ".1")
+        server.signal(signal.SIGHUP)
+        self.wait_for(lambda: os.path.exists(log) and open_text(log))
+        self.assertIn("listening", open_text(log + ".1"))
+        self.assertEqual(server.stop(), 0)
+        self.assertIn("stopped", open_text(log))
+
+    def test_idle_timeout_changes_and_memory_limit_waits_for_a_restart(self):
+        path = self.config("")
+        server = start(self, "--config", path)
+        idle = server.client()
+        self.write(path, 'memory_limit = "128MiB"\n[server]\nidle_timeout = "300ms"\n')
+        server.signal(signal.SIGHUP)
+        self.assertTrue(idle.is_closed())
+        idle.close()
+        self.assertIn("memory_limit", server.output())
+        self.assertIn("restart", server.output())
+
+    def test_broken_file_changes_nothing(self):
+        path = self.config("")
+        server = start(self, "--config", path)
+        self.write(path, "nonsense = 1\n")
+        server.signal(signal.SIGHUP)
+        self.wait_for(lambda: "nonsense" in server.output())
+        client = server.client()
+        self.assertEqual(client.ask(frame(PING)).status, OK)
+        client.close()
+
+
+if __name__ == "__main__":
+    unittest.main()

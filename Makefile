@@ -248,14 +248,22 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(BUILD)/server-rooms.a $(BUILD)/client
 fuzz-run: $(FUZZ_BIN)
 	$(Q)$(PYTHON) tests/run --build build --seconds $(FUZZ_SECONDS) fuzz
 
-FUZZED_SRC := $(filter-out $(MAINS),$(BASE_SRC) $(PROTOCOL_SRC) $(STORAGE_SRC) $(SERVER_SRC)) $(SUPPORT_SRC)
+FUZZED_SRC := $(filter-out $(MAINS),$(BASE_SRC) $(PROTOCOL_SRC) $(STORAGE_SRC) $(SERVER_SRC))
+FUZZED_OBJ := $(patsubst %.c,build/fuzz/obj/%.o,$(FUZZED_SRC))
+FUZZ_CFLAGS = -std=c11 -g -O1 -pthread $(CPPFLAGS_KVD) -DKVD_DEBUG=1 -fsanitize=address,undefined \
+              -fno-sanitize-recover=all
 
-build/fuzz/%: %.c $(FUZZED_SRC) Makefile
+build/fuzz/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC $<)
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
+
+build/fuzz/%: %.c $(FUZZED_OBJ) Makefile
 	@mkdir -p $(@D)
 	$(call say,LD $@)
-	$(Q)$(CLANG) -std=c11 -g -O1 -pthread $(CPPFLAGS_KVD) -DKVD_DEBUG=1 \
-	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $< \
-	    $(FUZZED_SRC) $(UV_LIBS) $(STORAGE_LIBS) -o $@
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer $< $(FUZZED_OBJ) $(UV_LIBS) $(STORAGE_LIBS) -o $@
+
+-include $(FUZZED_OBJ:.o=.d)
 
 # --------------------------------------------------------------------------------------- install
 DOCS := $(wildcard docs/*.md)

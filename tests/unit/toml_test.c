@@ -475,6 +475,7 @@ START_TEST(what_is_given_twice_is_refused) {
         {"[a.b.c]\nz = 9\n[a]\nb.c.t = 1", 4, 3, "'c' is a table already; add to it below"},
         {"[a.b.c.d]\nz = 9\n[a]\nb.c.d.k.t = 1", 4, 5, "'d' is a table already"},
         {"[a.b]\n[a]\nb = 1", 3, 1, "'b' is given twice"},
+        {"[a.b.c]\n[a]\nb.y = 2\n[a.b]", 4, 4, "'b' is a table already"},
         {"a = {}\n[a.b]", 2, 2, "'a' is a table in braces"},
         {"a = {}\n[a]", 2, 2, "'a' is a table already"},
         {"[t]\na = {b.c = 1}\n[t.a.b]", 3, 4, "'a' is a table in braces"},

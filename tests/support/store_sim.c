@@ -626,6 +626,8 @@ void sim_check_all(struct sim *sim) {
     struct store_read read;
     enum status status = STATUS_OK;
     size_t prefix;
+    size_t low = sim->model.must_prefix > sim->model.synced_prefix ? sim->model.must_prefix
+                                                                   : sim->model.synced_prefix;
 
     store_read_begin(sim->store, &read);
     for (uint32_t key = 0; key < MODEL_KEYS && status == STATUS_OK; key++) {
@@ -640,8 +642,7 @@ void sim_check_all(struct sim *sim) {
     }
     prefix = model_match(&sim->model, seen, read.now_ms, sim->model.must_prefix, sim->model.count);
     if (prefix == MODEL_NONE) {
-        fprintf(stderr, "at least %zu commits must be there, of %zu\n", sim->model.must_prefix,
-                sim->model.count);
+        fprintf(stderr, "at least %zu commits must be there, of %zu\n", low, sim->model.count);
         (void)compare(sim, &read, seen); /* says what was seen */
         sim_fail(sim, "after opening, what was acknowledged is not there", STATUS_INTERNAL);
     }

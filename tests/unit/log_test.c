@@ -15,7 +15,7 @@
 #define TIME_MS 1795379400123u /* 2026-11-22T20:30:00.123Z */
 #define FILE_MAX (1u << 20)
 #define THREADS 4
-#define LINES_PER_THREAD 500
+#define LINES_PER_THREAD 3000
 
 /* ---- Lines ----------------------------------------------------------------------------------- */
 
@@ -402,7 +402,7 @@ START_TEST(lines_of_threads_do_not_mix_while_the_log_is_reopened) {
     for (int i = 0; i < THREADS; i++) {
         ck_assert_int_eq(pthread_create(&threads[i], NULL, write_lines, log), 0);
     }
-    for (int i = 0; i < 50; i++) {
+    for (int i = 0; i < 2000; i++) {
         ck_assert_int_eq(log_reopen(log, place.path, &error), STATUS_OK);
         log_set_level(log, LOG_LEVEL_INFO);
         log_set_format(log, LOG_FORMAT_TEXT);

@@ -52,7 +52,9 @@ static void dump_date_time(struct buffer *out, const struct toml_value *value) {
     if (value->type != TOML_LOCAL_DATE) {
         dump_format(out, "T%02u:%02u:%02u", (unsigned)at->hour, (unsigned)at->minute,
                     (unsigned)at->second);
-        dump_format(out, at->nanosecond ? ".%09u" : "", (unsigned)at->nanosecond);
+        if (at->nanosecond > 0) {
+            dump_format(out, ".%09u", (unsigned)at->nanosecond);
+        }
     }
     if (value->type == TOML_OFFSET_DATE_TIME) {
         dump_format(out, "%+d", (int)at->offset_minutes);
@@ -68,7 +70,7 @@ static void dump_table(struct buffer *out, const struct toml_table *table) {
         dump_text(out, entry->key);
         dump_format(out, ":");
         dump_value(out, &entry->value);
-        dump_format(out, entry->next ? "," : "");
+        dump_format(out, "%s", entry->next ? "," : "");
     }
     dump_format(out, "}");
 }
@@ -77,7 +79,7 @@ static void dump_array(struct buffer *out, const struct toml_array *array) {
     dump_format(out, "[");
     for (const struct toml_item *item = array->first; item; item = item->next) {
         dump_value(out, &item->value);
-        dump_format(out, item->next ? "," : "");
+        dump_format(out, "%s", item->next ? "," : "");
     }
     dump_format(out, "]");
 }

@@ -10,11 +10,10 @@
 
 #define RECEIVE_STEP_BYTES (64u * 1024) /* `received` grows by at least so much */
 #define FLUSH_BYTES (64u * 1024)        /* answers of an unfinished burst that go out early */
-#define TASK_BYTES_FIRST (256u * 1024)  /* expected of the first answer of an I/O thread */
+#define TASK_BYTES_FIRST (512u * 1024)  /* expected of the first answer of an I/O thread */
 #define TASK_BYTES_MIN (16u * 1024)
-#define LINGER_MS 1000 /* a client may need so long to read why it is closed */
-#define STALL_MS                                                                                   \
-    1000 /* beyond the output limit, a client that takes nothing for so long is closed */
+#define LINGER_MS 1000    /* a client may need so long to read why it is closed */
+#define STALL_MS 5000     /* the same of a client that takes nothing, beyond the output limit */
 #define FAULT_LOG_MS 1000 /* at most one line in so long about clients that do wrong */
 
 static struct connection *of_turn(struct loop_turn *turn) {
@@ -149,7 +148,8 @@ static bool output_has_room(struct connection *connection) {
     const struct reply *oldest = connection->replies.oldest;
     size_t pause_bytes = connection->loop->service->limits.output_pause_bytes;
 
-    if (oldest && output->bytes.len + oldest->bytes.len > pause_bytes) {
+    if (oldest && oldest->phase == REPLY_DONE &&
+        output->bytes.len + oldest->bytes.len > pause_bytes) {
         output_flush(output, loop_now_ms(connection->loop));
         return output->bytes.len == 0;
     }

@@ -22,6 +22,8 @@
 #define LOG_INTERVAL_MS 1000
 #define REFUSAL_BYTES_MAX 256
 
+_Static_assert(LISTENER_TEXT_MAX >= 5 + CONFIG_ADDRESS_HOST_MAX, "room for any Unix address");
+
 struct endpoint {
     struct listener *listener;
     struct config_address address;
@@ -140,7 +142,8 @@ static void name_endpoint(struct endpoint *endpoint) {
     uint16_t port = endpoint->address.port;
 
     if (endpoint->address.kind == CONFIG_ADDRESS_UNIX) {
-        snprintf(endpoint->text, sizeof endpoint->text, "unix:%s", endpoint->address.host);
+        memcpy(endpoint->text, "unix:", 5);
+        memcpy(endpoint->text + 5, endpoint->address.host, sizeof endpoint->address.host);
         return;
     }
     if (getsockname(endpoint->descriptor, (struct sockaddr *)&bound, &len) == 0) {

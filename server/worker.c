@@ -121,6 +121,16 @@ void worker_publish(struct worker *worker) {
                           biggest ? biggest->charged_bytes : 0);
 }
 
+/* As long as it is too much, whoever has the biggest connection by now closes it. */
+static void ask_to_shed(struct worker *worker) {
+    struct service *service = worker->service;
+
+    worker_publish(worker);
+    if (client_memory_exceeded(&service->client_memory)) {
+        service->shed_cb(service->shed_arg, worker->loop->index);
+    }
+}
+
 static void shed_cb(struct message *message) {
     struct worker *worker = (struct worker *)((char *)message - offsetof(struct worker, shed));
     struct connection *biggest = biggest_of(worker);
@@ -129,7 +139,7 @@ static void shed_cb(struct message *message) {
     if (biggest && client_memory_exceeded(&worker->service->client_memory)) {
         connection_shed(biggest);
     }
-    worker_publish(worker);
+    ask_to_shed(worker);
 }
 
 void worker_shed(struct worker *worker) {
@@ -154,7 +164,7 @@ static void sweep_cb(void *arg) {
     struct worker *worker = arg;
 
     for_each(worker, connection_sweep);
-    worker_publish(worker);
+    ask_to_shed(worker);
 }
 
 static void stop_cb(struct message *message) {

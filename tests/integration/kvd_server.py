@@ -159,6 +159,10 @@ class Client:
         data, self.received = self.received[:count], self.received[count:]
         return data
 
+    def wait_for(self, count):
+        """Until so many bytes have come; they stay to be taken."""
+        self.received = self.take(count) + self.received
+
     def reply(self):
         magic, kind, status, length, id, flags = struct.unpack("<BBHIII", self.take(16))
         assert (magic, kind) == (0xB6, 0x12), (magic, kind)

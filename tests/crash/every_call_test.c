@@ -3,10 +3,8 @@
  * recovery that follows.
  *
  * CRASH_MODES: how many of the kinds of power cut are tried at each call (6 of 6). */
-#include "tests/support/store_sim.h"
+#include "tests/support/store_life.h"
 #include "tests/unit/unit.h"
-
-#define TEST_SEED 4711u
 
 static const struct power_cut cuts[] = {
     {.mode = POWER_CUT_DROP_ALL, .block_bytes = 4096},
@@ -21,70 +19,16 @@ static const struct power_cut cuts[] = {
 
 #define CUTS (sizeof cuts / sizeof cuts[0])
 
-static void put_round(struct sim *sim, uint32_t round, uint32_t count) {
-    for (uint32_t i = 0; i < count; i++) {
-        struct model_op ops[2] = {{.key = (round * 7 + i * 3) % MODEL_KEYS,
-                                   .value_bytes = 40 + (i % 5) * 700,
-                                   .value_seed = round * 100 + i},
-                                  {.key = (round + i) % MODEL_KEYS, .deletes = true}};
-        sim_submit(sim, ops, i % 4 == 0 ? 2 : 1, i % 3 ? STORE_SYNCED : STORE_LOGGED, false);
-        sim_run(sim, i % 6, false);
-    }
-}
-
-/* The life; ends early when the disk has crashed. */
-static void live(struct sim *sim) {
-    if (sim->store) {
-        put_round(sim, 1, 20); /* some segments of 8 KiB */
-        sim_wait(sim);
-        sim_flush(sim);
-        put_round(sim, 2, 16);
-        sim_compact(sim);
-        put_round(sim, 3, 12);
-        sim_close(sim);
-    }
-    if (!env_memory_crashed(sim->memory) && sim_try_open(sim) == STATUS_OK) {
-        put_round(sim, 4, 10);
-        sim_flush(sim);
-        put_round(sim, 5, 6);
-        sim_compact(sim);
-        put_round(sim, 6, 4);
-        sim_run(sim, 20, false);
-    }
-}
-
-static void begin(struct sim *sim, uint64_t seed) {
-    sim_init(sim, seed);
-    sim->options.memtable_bytes = 16u << 10;
-    sim->options.segment_bytes = 8u << 10;
-    sim->options.value_threshold = 1024;
-    sim->ttl_percent = 0;
-    sim->faulty = true;
-}
-
 /* The life with the power gone at call n; false when it has no so many calls. */
 static bool live_until(struct sim *sim, uint64_t n, const struct power_cut *cut) {
     bool crashed;
 
-    begin(sim, TEST_SEED);
+    life_begin(sim);
     env_memory_set_crash_point(sim->memory, n);
-    if (sim_try_open(sim) == STATUS_OK) {
-        live(sim);
-    }
+    life_run(sim);
     crashed = env_memory_crashed(sim->memory);
     sim_cut(sim, cut);
     return crashed;
-}
-
-/* The store goes on: what was recovered can be written to, flushed and opened again. */
-static void expect_alive(struct sim *sim) {
-    sim_open(sim);
-    put_round(sim, 7, 3);
-    sim_wait(sim);
-    sim_flush(sim);
-    sim_check_all(sim);
-    sim_close(sim);
-    sim_open(sim);
 }
 
 START_TEST(the_power_goes_at_every_call) {
@@ -97,7 +41,7 @@ START_TEST(the_power_goes_at_every_call) {
         struct power_cut seeded = *cut;
         seeded.seed = ++n;
         crashed = live_until(&sim, n, &seeded);
-        expect_alive(&sim);
+        life_goes_on(&sim);
         sim_deinit(&sim);
     }
     ck_assert_uint_gt(n, 150); /* the life is long enough to tell something */
@@ -131,7 +75,7 @@ START_TEST(the_power_goes_again_at_every_call_of_the_recovery) {
             second.seed = m;
             crashed = live_until(&sim, n, &first);
             again = recover_until(&sim, m, &second);
-            expect_alive(&sim);
+            life_goes_on(&sim);
             sim_deinit(&sim);
         }
     }

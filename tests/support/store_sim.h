@@ -23,14 +23,19 @@ struct sim {
     struct store_options options;
     struct store *store; /* NULL while closed */
     struct model model;
-    struct sim_commit *pending; /* owned; submitted, not collected */
-    struct sim_waiter *waiters; /* owned; reads whose reply is held back */
-    uint32_t spaces[2];         /* ids of the two namespaces */
-    bool abandoned;             /* callbacks of a store whose disk is thrown away */
-    bool faulty;                /* failures are expected: the disk has crashed, or faults are on */
-    uint32_t failures;          /* of commits, while faulty */
-    uint64_t open_error_reads;  /* reads that failed with an error, while faulty */
-    uint32_t steps_max;         /* run between two acts */
+    struct sim_commit *pending;     /* submitted, not collected */
+    struct sim_waiter *waiters;     /* reads whose reply is held back */
+    struct sim_commit *commit_pool; /* owned */
+    struct sim_waiter *waiter_pool; /* owned */
+    struct sim_commit *free_commits;
+    struct sim_waiter *free_waiters;
+    uint32_t spaces[2];        /* ids of the two namespaces */
+    bool abandoned;            /* callbacks of a store whose disk is thrown away */
+    bool faulty;               /* failures are expected: the disk has crashed, or faults are on */
+    bool lossy;                /* syncs fail, and what they were to write is lost */
+    uint32_t failures;         /* of commits, while faulty */
+    uint64_t open_error_reads; /* reads that failed with an error, while faulty */
+    uint32_t steps_max;        /* run between two acts */
     uint32_t ttl_percent;
     uint32_t value_bytes_max;
     struct error error;

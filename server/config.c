@@ -15,8 +15,6 @@
 #define NAME_MAX_BYTES 64
 #define LOOPS_MAX_AUTOMATIC 8
 
-_Static_assert(CONFIG_FILE_BYTES_MAX <= TOML_BYTES_MAX, "what is read can be parsed");
-
 struct config {
     struct config_value values[CONFIG_KEY_COUNT];
 };
@@ -394,12 +392,13 @@ enum status config_reload(const struct config *old, const struct config_input *i
                           struct config **config_out, struct config_changes *changes_out,
                           struct error *error) {
     struct config_changes changes = {0};
-    struct config *config;
+    struct config *config = NULL;
     enum status status = config_load(input, &config, error);
 
     if (status != STATUS_OK) {
         return status;
     }
+    ASSERT(config);
     status = compare(old, config, &changes, error);
     if (status != STATUS_OK) {
         config_destroy(config);

@@ -350,7 +350,7 @@ enum status config_value_append(enum config_key key, struct config_value *value,
         items = memory_resize(value->items, count * sizeof *items);
         status = items ? STATUS_OK : no_memory(error);
     }
-    if (status == STATUS_OK) {
+    if (items) {
         value->items = items;
         memcpy(items + value->item_count, more->items, more->item_count * sizeof *items);
         value->item_count = count;
@@ -397,7 +397,7 @@ enum status config_value_copy(const struct config_value *value, struct config_va
 }
 
 bool config_value_equal(const struct config_value *a, const struct config_value *b) {
-    bool reals_equal = memcmp(&a->real, &b->real, sizeof a->real) == 0;
+    bool reals_equal = a->real == b->real;
     bool equal = a->number == b->number && reals_equal && a->item_count == b->item_count &&
                  strcmp(a->text ? a->text : "", b->text ? b->text : "") == 0;
 

@@ -101,10 +101,9 @@ void log_close(struct log *log) {
 }
 
 enum status log_reopen(struct log *log, const char *path, struct error *error) {
-    enum status status;
-    int fd;
+    int fd = -1;
+    enum status status = open_path(path, &fd, error);
 
-    status = open_path(path, &fd, error);
     if (status != STATUS_OK) {
         return status;
     }

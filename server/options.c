@@ -161,12 +161,14 @@ static void add_override(struct walk *walk, const char *key, const char *value,
 /* KEY=VALUE; the key is copied, to end with a NUL. */
 static enum status apply_set(struct walk *walk, const char *text) {
     const char *equals = strchr(text, '=');
-    size_t len = equals ? (size_t)(equals - text) : 0;
     char *key = walk->keys_end;
+    size_t len;
 
-    if (len == 0) {
+    if (!equals || equals == text) {
         return fail(walk, "--set '%.80s': expected SECTION.KEY=VALUE%s", text, "");
     }
+    ASSERT(key);
+    len = (size_t)(equals - text);
     memcpy(key, text, len);
     key[len] = '\0';
     walk->keys_end += len + 1;

@@ -11,6 +11,7 @@
  * an array in brackets is complete. */
 #include "server/toml_parser.h"
 
+#include "protocol/base/assert.h"
 #include "server/toml_lexer.h"
 #include "server/toml_scalar.h"
 
@@ -176,6 +177,7 @@ static enum status end_array_header(struct parser *parser, struct toml_table **t
         status = fail_key(parser, key, "exists and is not an array of tables", entry->line);
     }
     if (status == STATUS_OK) {
+        ASSERT(array);
         status = make_table(parser, TOML_BY_HEADER, array->depth + 1, key->place, &value);
     }
     if (status == STATUS_OK) {

@@ -201,13 +201,11 @@ static size_t digit_run(struct slice token, unsigned base) {
     size_t len = 0;
 
     while (len < token.len) {
-        if (token.ptr[len] == '_' && len > 0 && token.ptr[len - 1] != '_') {
-            len++;
-        } else if (digit_of_base(token.ptr[len], base, &digit)) {
-            len++;
-        } else {
+        bool joins = token.ptr[len] == '_' && len > 0 && token.ptr[len - 1] != '_';
+        if (!joins && !digit_of_base(token.ptr[len], base, &digit)) {
             break;
         }
+        len++;
     }
     return len > 0 && token.ptr[len - 1] == '_' ? 0 : len;
 }

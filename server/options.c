@@ -160,14 +160,15 @@ static void add_override(struct walk *walk, const char *key, const char *value,
 
 /* KEY=VALUE; the key is copied, to end with a NUL. */
 static enum status apply_set(struct walk *walk, const char *text) {
-    const char *equals = strchr(text, '=');
     char *key = walk->keys_end;
+    const char *equals;
     size_t len;
 
+    ASSERT(text);
+    equals = strchr(text, '=');
     if (!equals || equals == text) {
         return fail(walk, "--set '%.80s': expected SECTION.KEY=VALUE%s", text, "");
     }
-    ASSERT(key);
     len = (size_t)(equals - text);
     memcpy(key, text, len);
     key[len] = '\0';

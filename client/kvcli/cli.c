@@ -90,7 +90,7 @@ int cli_fail_call(const struct cli *cli, struct kvd_bytes subject, enum kvd_stat
     return cli_fail_status(subject, status, kvd_error(cli->db));
 }
 
-int cli_connect(struct cli *cli) {
+enum kvd_status cli_open(struct cli *cli) {
     const struct options *options = cli->options;
     struct kvd_connect_options connect = {
         .client_name = "kvcli",
@@ -98,7 +98,12 @@ int cli_connect(struct cli *cli) {
         .durability = options->durability,
         .timeout_ms = options->timeout_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)options->timeout_ms,
     };
-    enum kvd_status status = kvd_connect(cli_address(options), &connect, &cli->db);
+
+    return kvd_connect(cli_address(options), &connect, &cli->db);
+}
+
+int cli_connect(struct cli *cli) {
+    enum kvd_status status = cli_open(cli);
 
     return status == KVD_OK ? CLI_DONE : cli_fail_call(cli, kvd_bytes(NULL, 0), status);
 }

@@ -26,6 +26,9 @@ const char *cli_address(const struct options *options);
 
 /* Connects. Returns CLI_DONE, or prints and returns another code. */
 int cli_connect(struct cli *cli);
+
+/* Connects, and prints nothing; the connection may be used, and tries again, if it failed. */
+enum kvd_status cli_open(struct cli *cli);
 void cli_deinit(struct cli *cli);
 
 /* The exit code that belongs to a status. */

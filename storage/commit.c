@@ -207,15 +207,6 @@ void commit_pipeline_stop(struct commit_pipeline *pipeline) {
     mutex_unlock(&pipeline->mu);
 }
 
-bool commit_pipeline_is_stopping(struct commit_pipeline *pipeline) {
-    bool stopping;
-
-    mutex_lock(&pipeline->mu);
-    stopping = pipeline->stopping;
-    mutex_unlock(&pipeline->mu);
-    return stopping;
-}
-
 void commit_pipeline_deinit(struct commit_pipeline *pipeline) {
     if (!pipeline->options.scheduler) {
         return;

@@ -85,7 +85,14 @@ enum status commit_pipeline_init(struct commit_pipeline *pipeline,
 /* Ends the tick, and the putting off of commits: what was submitted is taken now, into a memtable
  * beyond its size where needed. The scheduler may be drained after. */
 void commit_pipeline_stop(struct commit_pipeline *pipeline);
-bool commit_pipeline_is_stopping(struct commit_pipeline *pipeline);
+static inline bool commit_pipeline_is_stopping(struct commit_pipeline *pipeline) {
+    bool stopping;
+
+    mutex_lock(&pipeline->mu);
+    stopping = pipeline->stopping;
+    mutex_unlock(&pipeline->mu);
+    return stopping;
+}
 
 /* Stopped and drained before. A zeroed struct is allowed. */
 void commit_pipeline_deinit(struct commit_pipeline *pipeline);

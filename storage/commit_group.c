@@ -85,7 +85,7 @@ enum status commit_group_freeze(struct commit_pipeline *pipeline) {
     if (empty) {
         return STATUS_OK;
     }
-    status = memtable_create(&fresh);
+    status = memtable_create(pipeline->options.memtable_bytes, &fresh);
     if (status != STATUS_OK) {
         return status;
     }

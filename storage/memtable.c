@@ -5,6 +5,7 @@
 #include "protocol/base/bytes.h"
 #include "protocol/base/memory.h"
 #include "storage/arena.h"
+#include "storage/checksum.h"
 #include "storage/ikey.h"
 
 #include <stdatomic.h>
@@ -12,10 +13,15 @@
 #define HEIGHT_MAX 14    /* 4^14 nodes and more */
 #define HEIGHT_BRANCH 4u /* one node in four reaches the next level */
 #define SHARES_FIRST 16
+#define BUCKETS_MIN 1024u
+#define BYTES_PER_BUCKET 256u /* about the size of a node with its small value */
+#define OLDER_STEPS 8 /* older versions stepped over before a search of the list is quicker */
 
 /* next[] has `height` links; the internal key and the entry follow it. */
 struct node {
-    uint64_t head; /* first eight bytes of the user key, big-endian, zero padded */
+    struct node *older;           /* the version before it of the same row; constant */
+    _Atomic(struct node *) chain; /* the next row of its bucket; release, acquire */
+    uint64_t head;                /* first eight bytes of the user key, big-endian, zero padded */
     uint32_t namespace_id;
     uint32_t key_bytes; /* of the internal key */
     uint32_t entry_bytes;
@@ -25,6 +31,9 @@ struct node {
 
 struct memtable {
     _Atomic uint32_t refs; /* acq_rel on the way down */
+    /* constant */
+    _Atomic(struct node *) *buckets; /* owned array; each: release by the writer, acquire */
+    uint64_t bucket_mask;
     /* commit thread */
     struct arena arena;
     uint64_t random;
@@ -157,19 +166,37 @@ static struct node *node_create(struct memtable *memtable, uint32_t height, size
     return node;
 }
 
-enum status memtable_create(struct memtable **memtable_out) {
+static uint64_t bucket_count(uint64_t bytes) {
+    uint64_t count = BUCKETS_MIN;
+
+    while (count < bytes / BYTES_PER_BUCKET) {
+        count *= 2;
+    }
+    return count;
+}
+
+static void memtable_free(struct memtable *memtable) {
+    arena_deinit(&memtable->arena);
+    memory_free(memtable->buckets);
+    memory_free(memtable->shares);
+    memory_free(memtable);
+}
+
+enum status memtable_create(uint64_t bytes, struct memtable **memtable_out) {
     struct memtable *memtable = memory_alloc_zeroed(sizeof *memtable);
     size_t first_bytes = node_size(HEIGHT_MAX, 0, 0) + 8;
+    uint64_t buckets = bucket_count(bytes);
 
     if (!memtable) {
         return STATUS_NO_MEMORY;
     }
     arena_init(&memtable->arena);
     memtable->shares = memory_alloc_array(SHARES_FIRST, sizeof *memtable->shares);
-    if (!memtable->shares ||
+    memtable->buckets = memory_alloc_array(buckets, sizeof *memtable->buckets);
+    memtable->bucket_mask = buckets - 1;
+    if (!memtable->shares || !memtable->buckets ||
         arena_reserve(&memtable->arena, first_bytes, first_bytes) != STATUS_OK) {
-        memory_free(memtable->shares);
-        memory_free(memtable);
+        memtable_free(memtable);
         return STATUS_NO_MEMORY;
     }
     memtable->share_capacity = SHARES_FIRST;
@@ -192,9 +219,7 @@ void memtable_unref(struct memtable *memtable) {
 
     ASSERT(before > 0);
     if (before == 1) {
-        arena_deinit(&memtable->arena);
-        memory_free(memtable->shares);
-        memory_free(memtable);
+        memtable_free(memtable);
     }
 }
 
@@ -237,6 +262,40 @@ static void note_version(struct memtable *memtable, uint64_t version) {
     }
 }
 
+static bool node_is_of_row(const struct node *node, uint64_t head, struct slice row) {
+    return node->head == head && node->key_bytes == row.len + IKEY_VERSION_BYTES &&
+           memcmp(node_key(node), row.ptr, row.len) == 0;
+}
+
+/* The newest node of the row, or NULL; the writer also gets the link to it, or to the chain's end.
+ */
+static struct node *find_row(const struct memtable *memtable, uint64_t hash, uint64_t head,
+                             struct slice row, _Atomic(struct node *) **link_out) {
+    _Atomic(struct node *) *link = &memtable->buckets[hash & memtable->bucket_mask];
+    struct node *node = atomic_load_explicit(link, memory_order_acquire);
+
+    while (node && !node_is_of_row(node, head, row)) {
+        link = &node->chain;
+        node = atomic_load_explicit(link, memory_order_acquire);
+    }
+    if (link_out) {
+        *link_out = link;
+    }
+    return node;
+}
+
+/* Puts the node in the place of the newest version of its row so far, or at the chain's end. A
+ * reader who stands at the replaced node goes on from there: what it misses is newer than it. */
+static void hash_insert(struct memtable *memtable, struct node *node, struct slice row) {
+    _Atomic(struct node *) *link;
+
+    node->older = find_row(memtable, checksum_of(row), node->head, row, &link);
+    atomic_init(&node->chain, node->older
+                                  ? atomic_load_explicit(&node->older->chain, memory_order_relaxed)
+                                  : NULL);
+    atomic_store_explicit(link, node, memory_order_release);
+}
+
 void memtable_insert(struct memtable *memtable, struct slice row, uint64_t version,
                      const struct entry *entry) {
     struct target target = target_make(row, version);
@@ -259,6 +318,7 @@ void memtable_insert(struct memtable *memtable, struct slice row, uint64_t versi
                               memory_order_relaxed);
         atomic_store_explicit(&before[level]->next[level], node, memory_order_release);
     }
+    hash_insert(memtable, node, row);
     if (entry->kind == ENTRY_REFERENCE) {
         note_reference(memtable, &entry->ref);
     }
@@ -268,13 +328,23 @@ void memtable_insert(struct memtable *memtable, struct slice row, uint64_t versi
                               memory_order_relaxed);
 }
 
-bool memtable_get(const struct memtable *memtable, struct slice row, uint64_t version,
+bool memtable_get(const struct memtable *memtable, const struct table_target *wanted,
                   struct memtable_hit *hit_out) {
-    struct target target = target_make(row, version);
-    struct node *node = find(memtable, &target, NULL);
+    uint64_t head = key_head(row_user_key(wanted->row));
+    const struct node *node = find_row(memtable, wanted->row_hash, head, wanted->row, NULL);
 
-    if (!node || node->namespace_id != target.namespace_id || node->head != target.head ||
-        !slice_equal(ikey_row(node_ikey(node)), row)) {
+    for (uint32_t i = 0; node && ikey_version(node_ikey(node)) > wanted->version; i++) {
+        if (i == OLDER_STEPS) {
+            struct target target = target_make(wanted->row, wanted->version);
+            node = find(memtable, &target, NULL);
+            if (node && !node_is_of_row(node, head, wanted->row)) {
+                node = NULL;
+            }
+            break;
+        }
+        node = node->older;
+    }
+    if (!node) {
         return false;
     }
     hit_out->entry = node_entry(node);

@@ -1,4 +1,4 @@
-/* memtable.h: the newest commits, sorted, in memory: an arena skiplist.
+/* memtable.h: the newest commits, sorted, in memory: an arena skiplist, and a hash of its rows.
  *
  *      level 2   head ---------------------> n3 ----------------> NULL
  *      level 1   head --------> n2 --------> n3 --------> n5 ---> NULL
@@ -9,6 +9,15 @@
  * bottom up by release stores, so that any number of readers walk beside the one writer without a
  * lock (Pugh, "Skip Lists", 1990; the concurrency as in leveldb). A node carries the first eight
  * bytes of its user key, so that most comparisons touch one cache line.
+ *
+ *      bucket --> n5 --> n2 --> n1 --> NULL          one node a row: the newest, chained
+ *                        |
+ *                        n2' --> n2'' --> NULL       its older versions
+ *
+ * A lookup does not walk the list: the hash leads to the newest node of the row in one or two cache
+ * misses, and says as fast that there is none, which is what most memtables answer to most reads. A
+ * new version takes the place of the one before in its chain, so one row that is written over and
+ * over does not make its neighbours slow.
  *
  * A memtable also keeps the books that a holder must keep: what it needs of each segment.
  *
@@ -21,6 +30,7 @@
 #include "protocol/base/status.h"
 #include "storage/entry.h"
 #include "storage/iterator.h"
+#include "storage/table.h"
 #include "storage/table_info.h"
 
 #include <stdbool.h>
@@ -28,8 +38,8 @@
 
 struct memtable;
 
-/* One with one reference. Errors: NO_MEMORY. */
-enum status memtable_create(struct memtable **memtable_out) MUST_CHECK;
+/* One with one reference, whose hash is made for about `bytes` of entries. Errors: NO_MEMORY. */
+enum status memtable_create(uint64_t bytes, struct memtable **memtable_out) MUST_CHECK;
 
 void memtable_ref(struct memtable *memtable);
 
@@ -53,8 +63,9 @@ struct memtable_hit {
     uint64_t version;
 };
 
-/* The newest entry of `row` with version <= `version`. */
-bool memtable_get(const struct memtable *memtable, struct slice row, uint64_t version,
+/* The newest entry of the target's row with version <= its version. (The target is that of
+ * table.h, so that a row is hashed once for all the places that a read visits.) */
+bool memtable_get(const struct memtable *memtable, const struct table_target *target,
                   struct memtable_hit *hit_out);
 
 /* An iterator that borrows the memtable. Errors: NO_MEMORY. */

@@ -6,8 +6,11 @@
 #include "storage/batch.h"
 #include "storage/file_name.h"
 #include "storage/ikey.h"
+#include "storage/lost_segments.h"
 
 #include <sys/random.h>
+
+#define RECOVERY_MEMTABLE_BYTES (16u * 1024 * 1024) /* a guess: it is flushed at once */
 
 /* ---- Replay -----------------------------------------------------------------------------------
  */
@@ -223,7 +226,7 @@ static enum status clean_cb(void *arg, const char *name, uint64_t size_bytes) {
  */
 
 static enum status replay_init(struct replay *replay, const struct manifest_state *state) {
-    enum status status = memtable_create(&replay->memtable);
+    enum status status = memtable_create(RECOVERY_MEMTABLE_BYTES, &replay->memtable);
 
     replay->flushed_version = manifest_state_get(state, EDIT_FLUSHED_VERSION);
     if (status != STATUS_OK) {
@@ -284,6 +287,9 @@ enum status recovery_run(const struct recovery_options *options, struct recovery
     if (status == STATUS_OK) {
         status =
             replay_log(options, &state, &replay, segments, segment_count, &recovery.replay, error);
+    }
+    if (status == STATUS_OK) {
+        status = lost_segments_check(options->env, options->dir, &state, error);
     }
     if (status == STATUS_OK) {
         status = state_advance(&state, segments, segment_count, &recovery, error);

@@ -226,7 +226,7 @@ static enum status make_segment_cache(struct store *store, const struct manifest
 static enum status make_first_view(struct store *store, struct version *version,
                                    struct view **view_out) {
     struct memtable *active;
-    enum status status = memtable_create(&active);
+    enum status status = memtable_create(store->sizes.memtable_bytes, &active);
 
     if (status == STATUS_OK) {
         status = view_create(active, &store->recovery.memtable, store->recovery.memtable ? 1 : 0,

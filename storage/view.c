@@ -188,12 +188,12 @@ static enum status find_in_version(const struct version *version, const struct t
     return status;
 }
 
-static bool find_in_memtable(const struct memtable *memtable, struct slice row, uint64_t version,
+static bool find_in_memtable(const struct memtable *memtable, const struct table_target *target,
                              struct view_hit *hit) {
     struct memtable_hit found;
     enum status status;
 
-    if (!memtable_get(memtable, row, version, &found)) {
+    if (!memtable_get(memtable, target, &found)) {
         return false;
     }
     hit->version = found.version;
@@ -204,19 +204,18 @@ static bool find_in_memtable(const struct memtable *memtable, struct slice row, 
 
 enum status view_find(const struct view *view, struct slice row, uint64_t version,
                       enum read_wait wait, struct view_hit *hit_out, struct error *error) {
-    struct table_target target;
+    struct table_target target = table_target_make(row, version);
 
     *hit_out = (struct view_hit){.source = VIEW_ACTIVE};
-    if (find_in_memtable(view->active, row, version, hit_out)) {
+    if (find_in_memtable(view->active, &target, hit_out)) {
         return STATUS_OK;
     }
     hit_out->source = VIEW_FROZEN;
     for (uint32_t i = 0; i < view->frozen_count; i++) {
-        if (find_in_memtable(view->frozen[i], row, version, hit_out)) {
+        if (find_in_memtable(view->frozen[i], &target, hit_out)) {
             return STATUS_OK;
         }
     }
-    target = table_target_make(row, version);
     return find_in_version(view->version, &target, wait, hit_out, error);
 }
 

@@ -1,5 +1,6 @@
 /* batch_fuzz.c: bytes that claim to be the operations of a commit: each one that is taken lies
  * inside them and makes an entry that reads back as it was. */
+#include "protocol/base/memory.h"
 #include "storage/batch.h"
 #include "storage/format.h"
 
@@ -22,13 +23,13 @@ static void check_entry(const struct batch_op *op) {
                                    .checksum = op->checksum,
                                    .compressed = op->compressed};
     len = entry_bytes(&entry);
-    bytes = malloc(len);
+    bytes = memory_alloc(len);
     if (!bytes || entry_store(bytes, &entry) != len ||
         entry_load(slice_make(bytes, len), &again) != STATUS_OK || again.kind != entry.kind ||
         again.expiry_ms != entry.expiry_ms || again.value.len != entry.value.len) {
         abort();
     }
-    free(bytes);
+    memory_free(bytes);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

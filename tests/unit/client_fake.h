@@ -8,6 +8,7 @@
 #define KVD_TESTS_CLIENT_FAKE_H
 
 #include "client/checksum.h"
+#include "protocol/base/memory.h"
 #include "protocol/wire.h"
 #include "tests/unit/unit.h"
 
@@ -79,7 +80,7 @@ static bool fake_has(const struct fake *fake, struct slice key) {
 static void fake_remove(struct fake *fake, struct slice key) {
     size_t i = fake_find(fake, key);
     if (fake_has(fake, key)) {
-        free(fake->entries[i].value);
+        memory_free(fake->entries[i].value);
         memmove(&fake->entries[i], &fake->entries[i + 1],
                 (fake->count - i - 1) * sizeof fake->entries[0]);
         fake->count--;
@@ -93,7 +94,7 @@ static void fake_store(struct fake *fake, struct slice key, struct slice value, 
     i = fake_find(fake, key);
     memmove(&fake->entries[i + 1], &fake->entries[i], (fake->count - i) * sizeof fake->entries[0]);
     memcpy(entry.key, key.ptr, key.len);
-    entry.value = malloc(value.len + 1);
+    entry.value = memory_alloc(value.len + 1);
     memcpy(entry.value, value.ptr, value.len);
     entry.version = fake->version;
     fake->entries[i] = entry;

@@ -52,7 +52,7 @@ class AbuseTest(unittest.TestCase):
 
 
 class FramesTest(AbuseTest):
-    options = ("--set", "server.frame_timeout=300ms")
+    options = ("--set", "server.frame_timeout=300ms", "--set", "server.loops=3")
 
     def test_get_before_hello_is_refused_and_ping_is_not(self):
         client = self.client(greet=False)
@@ -247,7 +247,7 @@ class OutputLimitTest(AbuseTest):
 
 
 class MemoryTest(AbuseTest):
-    options = ("--set", "memory_limit=64MiB")  # clients: 16 MiB, values of 4 MiB
+    options = ("--set", "memory_limit=64MiB", "--set", "server.loops=3")  # clients: 16 MiB, values of 4 MiB
 
     def test_biggest_consumers_close_first(self):
         small = self.client()

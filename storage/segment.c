@@ -66,6 +66,10 @@ enum status segment_open(const struct segment_source *source, uint64_t number,
         return error_set(error, STATUS_NO_MEMORY, 0, path, ERROR_NO_OFFSET, "open a segment");
     }
     status = env_open(source->env, path, ENV_READ_CACHED, &segment->file, error);
+    if (status == STATUS_NOT_FOUND) { /* which would read as: no such key */
+        status = error_set(error, STATUS_CORRUPT, 0, path, ERROR_NO_OFFSET,
+                           "a segment that values lie in is missing");
+    }
     if (status == STATUS_OK) {
         status = check_header(segment, source, number, error);
     }

@@ -24,7 +24,7 @@ struct segment_source {
     uint8_t store_id[STORE_ID_BYTES];
 };
 
-/* Opens and checks the header against number and store. May wait for the disk. Errors: NOT_FOUND,
+/* Opens and checks the header against number and store. May wait for the disk. Errors:
  * CORRUPT, NEWER_FORMAT, NO_MEMORY, IO. */
 enum status segment_open(const struct segment_source *source, uint64_t number,
                          struct segment **segment_out, struct error *error) MUST_CHECK;

@@ -19,6 +19,9 @@ static enum status open_file(struct table *table, const struct table_info *info,
         return table_fail(table, status, ERROR_NO_OFFSET, "path too long", error);
     }
     status = env_open(table->source.env, path, ENV_READ_CACHED, &table->file, error);
+    if (status == STATUS_NOT_FOUND) { /* which would read as: no such key */
+        return table_fail(table, STATUS_CORRUPT, ERROR_NO_OFFSET, "the file is missing", error);
+    }
     if (status == STATUS_OK) {
         status = env_size(table->file, &file_bytes, error);
     }

@@ -156,7 +156,7 @@ START_TEST(failed_open_leaves_nothing_behind) {
     ck_assert_int_eq(segment_cache_pin(cache, 1, READ_WAIT_ALLOWED, &handle, NULL), STATUS_IO);
     ck_assert_uint_eq(files_open(), 0);
     ck_assert_int_eq(segment_cache_pin(cache, 99, READ_WAIT_ALLOWED, &handle, NULL),
-                     STATUS_NOT_FOUND);
+                     STATUS_CORRUPT);
     failed_opens = 1;
     touch(1);
     finish();

@@ -175,7 +175,7 @@ START_TEST(opening_checks_name_store_and_header) {
     size_t len;
     start();
     source = source_of(it.env);
-    ck_assert_int_eq(segment_open(&source, 9, &other, &it.error), STATUS_NOT_FOUND);
+    ck_assert_int_eq(segment_open(&source, 9, &other, &it.error), STATUS_CORRUPT);
     source.store_id[2] ^= 1;
     ck_assert_int_eq(segment_open(&source, 1, &other, &it.error), STATUS_CORRUPT);
     source = source_of(it.env);

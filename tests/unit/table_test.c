@@ -274,10 +274,10 @@ START_TEST(a_file_of_another_size_is_corrupt) {
 }
 END_TEST
 
-START_TEST(a_missing_file_is_not_found) {
+START_TEST(a_missing_file_is_damage) {
     open_table_numbered(&fixture, 1, false);
     ck_assert_int_eq(env_remove(fixture.env, "d/0000000005.table", &error), STATUS_OK);
-    ck_assert_int_eq(reopen(), STATUS_NOT_FOUND);
+    ck_assert_int_eq(reopen(), STATUS_CORRUPT);
     open_table_end(&fixture);
 }
 END_TEST
@@ -346,6 +346,6 @@ UNIT_MAIN("table", every_row_is_found_and_no_other, every_row_is_found_in_compre
           what_is_not_in_memory_would_block_and_is_read_when_waiting_is_allowed,
           a_hit_outlives_eviction_and_the_table, a_late_read_of_a_released_hit_is_caught,
           a_table_without_a_cache_reads_all_the_same, trace_and_error_may_be_missing,
-          a_file_of_another_size_is_corrupt, a_missing_file_is_not_found,
+          a_file_of_another_size_is_corrupt, a_missing_file_is_damage,
           each_failing_call_fails_the_opening, each_failing_allocation_fails_the_opening,
           a_read_that_fails_fails_the_get_and_the_next_one_succeeds)

@@ -19,4 +19,4 @@ trap 'rm -rf "$work"' EXIT
 echo "unpacking $archive"
 tar -xf "$archive" -C "$work"
 python3 tests/integration/crash_import.py --build "$build" --tree "$work"/linux-source-6.1 \
-    --kills 40 --work "$work"
+    --kills 40 --longest 1.5 --work "$work"

@@ -106,14 +106,14 @@ def same_tree(tree, other, files):
         raise AssertionError("%d files that were never imported: %r" % (len(extra), list(extra)[:3]))
 
 
-def import_with_kills(server, tree, kills, rng):
+def import_with_kills(server, tree, kills, longest, rng):
     """Returns (kills made, seconds of the slowest open)."""
     slowest = server.start()
     importer = server.cli_start("import", "--retry", "60", tree)
     made = 0
     while importer.poll() is None:
         if made < kills:
-            time.sleep(rng.uniform(0.02, 0.5))
+            time.sleep(rng.uniform(0.005, longest))
             if importer.poll() is not None:
                 break
             server.kill()
@@ -138,15 +138,16 @@ def check_scan(server, tree, files):
         raise AssertionError("keys are missing or out of order: %d of %d" % (len(names), len(files)))
 
 
-def run(build, tree, work, kills, seed, settings=()):
+def run(build, tree, work, kills, seed, longest=0.2, settings=()):
     rng = random.Random(seed)
     files = tree_files(tree)
     total = sum(files.values())
     server = Server(build, work, settings)
     begin = time.monotonic()
-    made, slowest = import_with_kills(server, tree, kills, rng)
+    made, slowest = import_with_kills(server, tree, kills, longest, rng)
     imported = time.monotonic() - begin
     check_scan(server, tree, files)
+    server.cli("verify", tree)
     back = os.path.join(work, "back")
     server.cli("export", back)
     same_tree(tree, back, files)
@@ -168,12 +169,14 @@ def main():
     parser.add_argument("--tree", required=True)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--longest", type=float, default=0.2,
+                        help="seconds between two kills at most")
     parser.add_argument("--work")
     options = parser.parse_args()
     work = tempfile.mkdtemp(prefix="kvd-import-", dir=options.work)
     try:
         print(json.dumps(run(os.path.abspath(options.build), options.tree, work, options.kills,
-                             options.seed), indent=2))
+                             options.seed, options.longest), indent=2))
     finally:
         shutil.rmtree(work)
 

@@ -21,7 +21,7 @@
 #define CURSOR_FORMAT 1u
 
 struct walk {
-    struct store_cursor *cursor; /* owned; NULL when the namespace does not exist */
+    struct store_cursor *cursor; /* owned */
     struct buffer *scratch;      /* borrowed; see above */
     size_t last_len;             /* of the last key in the page */
     uint64_t entries;            /* in the page */
@@ -72,8 +72,8 @@ static enum status last_key_of(const struct wire_range *range, struct slice *las
     return STATUS_OK;
 }
 
-/* A namespace that does not exist is an empty one. Errors: INVALID for a cursor that is none of
- * ours; those of store_cursor_open. */
+/* Errors: INVALID for a cursor that is none of ours; NOT_FOUND (the namespace); those of
+ * store_cursor_open. */
 static enum status walk_begin(struct walk *walk, struct read_context *context,
                               const struct wire_request *request, struct error *error) {
     const struct wire_range *range = &request->range;
@@ -83,9 +83,6 @@ static enum status walk_begin(struct walk *walk, struct read_context *context,
 
     if (status == STATUS_OK) {
         status = lookup_namespace(context, request, &walk->namespace_id);
-        if (status == STATUS_NOT_FOUND) {
-            return STATUS_OK;
-        }
     }
     if (status == STATUS_OK) {
         buffer_clear(walk->scratch);
@@ -101,8 +98,7 @@ static enum status walk_begin(struct walk *walk, struct read_context *context,
 /* Moves to the next key. Errors: END; those of store_cursor_next. */
 static enum status walk_next(struct walk *walk, struct store_value_info *info_out,
                              struct error *error) {
-    return walk->cursor ? store_cursor_next(walk->cursor, walk->scratch, info_out, error)
-                        : STATUS_END;
+    return store_cursor_next(walk->cursor, walk->scratch, info_out, error);
 }
 
 static struct slice walk_key(const struct walk *walk) {

@@ -18,7 +18,7 @@ void limits_init(struct limits *limits) {
                 .scan_entries_max = 10000,
                 .scan_page_bytes_max = 1 * MIB,
             },
-        .hello_body_max = WIRE_HELLO_BODY_MAX,
+        .hello_body_max = 1 * KIB,
         .hello_frames_max = 8,
         .hello_timeout_ms = 5000,
         .progress_timeout_ms = 30000,

@@ -70,9 +70,9 @@ class FramesTest(AbuseTest):
 
     def test_large_frame_before_hello_closes(self):
         client = self.client(greet=False)
-        client.try_send(frame(PING, bytes(4097), 9))
+        client.try_send(frame(PING, bytes(1025), 9))
         reply = client.reply()
-        self.assertEqual((reply.status, reply.id, reply.detail), (TOO_LARGE, 9, 4096))
+        self.assertEqual((reply.status, reply.id, reply.detail), (TOO_LARGE, 9, 1024))
         self.assertTrue(client.is_closed())
 
     def test_no_hello_closes_in_time(self):

@@ -127,8 +127,12 @@ class CommandsTest(SharedServerTest):
         nowhere = block(b"nowhere")
         self.assertEqual(self.client.ask(frame(GET, nowhere + b"k", flags=FLAG_NAMESPACE)).status,
                          NOT_FOUND)
-        reply = self.client.ask(frame(SCAN, nowhere + span(), flags=FLAG_NAMESPACE))
-        self.assertEqual(read_page(reply.body), (True, [], b""))
+        for opcode in (SCAN, COUNT):
+            reply = self.client.ask(frame(opcode, nowhere + span(), flags=FLAG_NAMESPACE))
+            self.assertEqual(reply.status, NOT_FOUND)
+        reader = Reader(self.client.ask(frame(MGET, nowhere + b"\1" + block(b"k"),
+                                              flags=FLAG_NAMESPACE)).body)
+        self.assertEqual([reader.number("I"), reader.number("H")], [1, NOT_FOUND])
 
     def test_checksum_returned_is_accepted_and_a_wrong_one_is_not(self):
         for value in (b"small", bytes(5000)):
@@ -150,11 +154,13 @@ class CommandsTest(SharedServerTest):
         time.sleep(0.2)
         self.assertEqual(self.client.ask(get(self.key)).status, NOT_FOUND)
 
-    def test_stats_has_server_and_storage_lines_and_sections(self):
+    def test_stats_has_server_and_storage_lines_chosen_by_prefix(self):
         stats = self.client.stats()
         self.assertGreaterEqual(stats["server.connections"], 1)
         self.assertIn("storage.commits", stats)
-        self.assertEqual(self.client.ask(frame(STATS, b"nonsense")).status, NOT_FOUND)
+        self.assertEqual(self.client.ask(frame(STATS, b"nonsense")).body, bytes(4))
+        only = Reader(self.client.ask(frame(STATS, b"server.requests_g")).body)
+        self.assertEqual((only.number("I"), only.block()), (1, b"server.requests_get"))
 
 
 class ScanTest(SharedServerTest):

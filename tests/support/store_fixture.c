@@ -175,7 +175,8 @@ struct store_outcome fixture_commit_end(struct fixture *fixture, struct store_co
     wait_for(fixture, &started);
     fixture_commit_finish(&started);
     if (started.outcome.status == STATUS_OK) {
-        fixture->last_version = started.outcome.version;
+        atomic_store_explicit(&fixture->last_version, started.outcome.version,
+                              memory_order_relaxed);
     }
     return started.outcome;
 }

@@ -21,7 +21,7 @@ struct fixture {
     struct buffer value;         /* what fixture_get read last */
     struct error error;          /* the last failure */
     char dir[256];
-    uint64_t last_version;
+    _Atomic uint64_t last_version; /* relaxed */
 };
 
 /* In memory, deterministic, small sizes (memtables of 64 KiB, segments of 128 KiB); not opened. */

@@ -370,6 +370,19 @@ static enum status open_jobs(struct store *store, struct error *error) {
     return STATUS_OK;
 }
 
+/* What was seen to have expired stays so, should the wall clock be set back before the next open
+ * (R15). */
+static void remember_time(struct store *store) {
+    struct version_edit edit = {0};
+    struct error error;
+
+    version_edit_set(&edit, EDIT_STORE_TIME_MS, store_clock_now_ms(&store->clock));
+    if (version_set_install(&store->versions, &edit, NULL, &error) != STATUS_OK) {
+        say(store, STORE_LOG_WARN, "closing without a note of the time");
+    }
+    version_edit_deinit(&edit);
+}
+
 /* Commits end; then what is in memory is flushed, so that the next open has nothing to replay. */
 static void close_jobs(struct store *store) {
     commit_pipeline_stop(&store->pipeline);
@@ -384,6 +397,7 @@ static void close_jobs(struct store *store) {
         }
         maintenance_want_flush(&store->maintenance);
         scheduler_drain(store->scheduler);
+        remember_time(store);
     }
     commit_pipeline_deinit(&store->pipeline);
     maintenance_deinit(&store->maintenance);

@@ -25,7 +25,8 @@ enum status command_hello(const struct service *service, struct session *session
     };
     enum status status;
 
-    hello.limits.durability = (uint8_t)(service_durability(service) + WIRE_DURABILITY_MEMORY);
+    hello.limits.durability =
+        (uint8_t)((int)service_durability(service) + (int)WIRE_DURABILITY_MEMORY);
     if (request->version_min > WIRE_VERSION || request->version_max < WIRE_VERSION) {
         refusal_out->text = "this server speaks protocol version 1 only";
         refusal_out->detail = WIRE_VERSION;

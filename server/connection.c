@@ -3,6 +3,7 @@
 
 #include "protocol/base/assert.h"
 #include "protocol/base/memory.h"
+#include "server/answers.h"
 #include "server/log.h"
 #include "server/requests.h"
 
@@ -10,9 +11,7 @@
 
 #define RECEIVE_STEP_BYTES (64u * 1024) /* `received` grows by at least so much */
 #define FLUSH_BYTES (64u * 1024)        /* answers of an unfinished burst that go out early */
-#define TASK_BYTES_FIRST (512u * 1024)  /* expected of the first answer of an I/O thread */
-#define TASK_BYTES_MIN (16u * 1024)
-#define LINGER_MS 1000    /* a client may need so long to read why it is closed */
+#define LINGER_MS 1000                  /* a client may need so long to read why it is closed */
 #define STALL_MS 5000     /* the same of a client that takes nothing, beyond the output limit */
 #define FAULT_LOG_MS 1000 /* at most one line in so long about clients that do wrong */
 
@@ -40,26 +39,15 @@ static void unlink_from_list(struct connection *connection) {
     }
 }
 
-static void recycle_reply(struct connection *connection, struct reply *reply) {
-    struct loop *loop = connection->loop;
-
-    buffer_pool_give(&loop->buffers, &reply->bytes);
-    buffer_pool_give(&loop->buffers, &reply->frame);
-    reply_pool_give(&loop->replies, reply);
-}
-
 /* Frees it once nobody knows it any more. */
 static void bury_if_dead(struct connection *connection) {
     void (*gone_cb)(void *) = connection->gone_cb;
     void *gone_arg = connection->gone_arg;
-    struct reply *reply;
 
     if (connection->phase != CONNECTION_CLOSED) {
         return;
     }
-    while ((reply = reply_queue_pop_done(&connection->replies)) != NULL) {
-        recycle_reply(connection, reply);
-    }
+    answers_drop(connection);
     if (connection->replies.count > 0 || connection->turn.scheduled) {
         return;
     }
@@ -142,104 +130,12 @@ void connection_finish(struct connection *connection) {
 
 /* ---- Answers */
 
-/* Whether the oldest answer may join the output. If not, it goes on when that has drained. */
-static bool output_has_room(struct connection *connection) {
-    struct output *output = &connection->output;
-    const struct reply *oldest = connection->replies.oldest;
-    size_t pause_bytes = connection->loop->service->limits.output_pause_bytes;
-
-    if (oldest && oldest->phase == REPLY_DONE &&
-        output->bytes.len + oldest->bytes.len > pause_bytes) {
-        output_flush(output, loop_now_ms(connection->loop));
-        return output->bytes.len == 0;
-    }
-    return true;
-}
-
-/* Moves the answers that are due from the queue to the output. */
-static void advance(struct connection *connection) {
-    struct output *output = &connection->output;
-    struct reply *reply;
-
-    while (output_has_room(connection) &&
-           (reply = reply_queue_pop_done(&connection->replies)) != NULL) {
-        struct buffer *bytes = output_buffer(output);
-        if (reply->lost) {
-            connection->broken = true;
-        } else if (bytes->len == 0 && reply->bytes.len > 0) { /* a large answer is not copied */
-            struct buffer empty = *bytes;
-            *bytes = reply->bytes;
-            reply->bytes = empty;
-        } else if (reply_append(reply, bytes) != STATUS_OK) {
-            connection->broken = true;
-        }
-        recycle_reply(connection, reply);
-    }
-}
-
-/* A hold that cannot be passed any more: what was read may be undone by a crash. */
-static void replace_by_error(struct connection *connection, struct reply *reply) {
-    connection->replies.bytes -= reply->bytes.len;
-    buffer_clear(&reply->bytes);
-    if (reply_append_error(&reply->bytes, reply->id, reply->waited, NULL) != STATUS_OK) {
-        reply->lost = true;
-    }
-    connection->replies.bytes += reply->bytes.len;
-}
-
-/* Answers of I/O threads are expected to be like those before: at once as large as one that was,
- * and only slowly smaller. */
-static void learn_task_bytes(struct connection *connection, size_t bytes) {
-    size_t expected = connection->task_bytes - connection->task_bytes / 8;
-
-    if (expected < TASK_BYTES_MIN) {
-        expected = TASK_BYTES_MIN;
-    }
-    connection->task_bytes = bytes > expected ? bytes : expected;
-}
-
-static void task_back(struct connection *connection, struct reply *reply) {
-    struct store *store = connection->loop->service->store;
-
-    connection->replies.tasks--;
-    learn_task_bytes(connection, reply->bytes.len);
-    connection->replies.bytes += reply->bytes.len;
-    buffer_pool_give(&connection->loop->buffers, &reply->frame);
-    metrics_add(connection->loop->metrics, METRIC_REQUESTS_FAILED, reply->failed);
-    reply->phase = REPLY_DONE;
-    if (connection->phase < CONNECTION_CLOSING && !store_hold_passed(store, &reply->waiter.hold)) {
-        metrics_add(connection->loop->metrics, METRIC_REPLIES_HELD, 1);
-        reply->phase = REPLY_HELD;
-        reply->waiter.done_cb = reply_held_cb;
-        reply->waiter.arg = reply;
-        store_hold_wait(store, &reply->waiter);
-    }
-}
-
-static void commit_back(struct connection *connection, struct reply *reply) {
-    connection->replies.writes--;
-    connection->replies.write_bytes -= reply->write_bytes;
-    commit_batch_give(&connection->loop->commits, reply->commit);
-    reply->commit = NULL;
-    reply->phase = REPLY_DONE;
-}
-
 /* Another thread is done with a reply. */
 static void reply_back_cb(struct message *message) {
     struct reply *reply = (struct reply *)((char *)message - offsetof(struct reply, message));
     struct connection *connection = reply->owner;
 
-    if (reply->phase == REPLY_IN_COMMIT) {
-        commit_back(connection, reply);
-    } else if (reply->phase == REPLY_IN_TASK) {
-        task_back(connection, reply);
-    } else {
-        ASSERT(reply->phase == REPLY_HELD);
-        reply->phase = REPLY_DONE;
-        if (reply->waited != STATUS_OK) {
-            replace_by_error(connection, reply);
-        }
-    }
+    answers_take_back(connection, reply);
     if (connection->phase == CONNECTION_CLOSED) {
         bury_if_dead(connection);
     } else {
@@ -361,7 +257,7 @@ void connection_turn_cb(struct loop_turn *turn) {
         bury_if_dead(connection);
         return;
     }
-    advance(connection);
+    answers_advance(connection);
     if (connection->phase == CONNECTION_OPEN && connection->waits != WAITS_FOR_BYTES) {
         execute_received(connection);
     }
@@ -620,7 +516,7 @@ enum status connection_open(const struct connection_options *options,
     connection->gone_cb = options->gone_cb;
     connection->gone_arg = options->gone_arg;
     connection->reply_back_cb = reply_back_cb;
-    connection->task_bytes = TASK_BYTES_FIRST;
+    connection->task_bytes = ANSWERS_TASK_BYTES_FIRST;
     connection->opened_ms = now_ms;
     connection->last_read_ms = now_ms;
     output_init(&connection->output, &connection->socket.stream, &loop->buffers,

@@ -8,13 +8,13 @@ void limits_init(struct limits *limits) {
     *limits = (struct limits){
         .wire =
             {
-                .frame_max = 17 * MIB, /* a value, the longest key, fields */
+                .frame_max = 25 * MIB, /* a value, the longest key, fields */
                 .key_max = 64 * KIB - 1,
-                .value_max = 16 * MIB,
+                .value_max = 24 * MIB,
                 .requests_max = 1024,
                 .mget_keys_max = 4096,
                 .batch_items_max = 65536,
-                .batch_bytes_max = 16 * MIB,
+                .batch_bytes_max = 24 * MIB,
                 .scan_entries_max = 10000,
                 .scan_page_bytes_max = 1 * MIB,
             },
@@ -27,7 +27,7 @@ void limits_init(struct limits *limits) {
         .tasks_max = 32, /* enough to keep every I/O thread busy for one client */
         .output_pause_bytes = 1 * MIB,
         .output_limit_bytes = 32 * MIB,
-        .write_bytes_max = 32 * MIB, /* two of the largest commits */
+        .write_bytes_max = 48 * MIB, /* two of the largest commits */
         .client_memory_bytes = 256 * MIB,
     };
 }

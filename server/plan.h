@@ -3,7 +3,7 @@
  *      memory_limit = 3/4 engine (memtables, caches, metadata) + 1/4 clients
  *
  * Of the clients' quarter a single value takes at most a quarter, so that a few large requests fit
- * beside each other; 16 MiB at most. Descriptors are shared likewise: the engine keeps some for its
+ * beside each other; 24 MiB at most. Descriptors are shared likewise: the engine keeps some for its
  * files, connections get the rest. */
 #ifndef KVD_SERVER_PLAN_H
 #define KVD_SERVER_PLAN_H

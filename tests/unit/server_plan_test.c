@@ -30,7 +30,7 @@ START_TEST(default_memory_is_shared_three_to_one) {
 
     ck_assert_uint_eq(plan.store.memory_limit_bytes, 768 * MIB);
     ck_assert_uint_eq(plan.limits.client_memory_bytes, 256 * MIB);
-    ck_assert_uint_eq(plan.limits.wire.value_max, 16 * MIB);
+    ck_assert_uint_eq(plan.limits.wire.value_max, 24 * MIB);
     ck_assert_uint_eq(plan.loop_count, 3);
     ck_assert(!plan.connections_cut);
 }

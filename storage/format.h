@@ -22,7 +22,7 @@
 #define FEATURES_INCOMPATIBLE_KNOWN UINT32_C(0)
 
 #define KEY_BYTES_MAX 65535u                /* user key, 64 KiB - 1 */
-#define VALUE_BYTES_MAX (16u * 1024 * 1024) /* one value in one frame; longer ones are streamed */
+#define VALUE_BYTES_MAX (24u * 1024 * 1024) /* one value in one frame; longer ones are streamed */
 #define COMMIT_BYTES_MAX (64u * 1024 * 1024)
 #define COMMIT_OPS_MAX (1u << 20)
 

@@ -9,9 +9,14 @@
 set -eu
 
 missing=
+wanted= # installed with the rest; without them tests are skipped, and nothing is refused
 
 need_tool() { # package tool
     command -v "$2" >/dev/null 2>&1 || missing="$missing $1"
+}
+
+want_tool() { # package tool
+    command -v "$2" >/dev/null 2>&1 || wanted="$wanted $1"
 }
 
 need_header() { # package header
@@ -34,6 +39,7 @@ need_build() {
     need_header libzstd-dev zstd.h
     need_header libxxhash-dev xxhash.h
     need_header check check.h
+    want_tool strace strace # to count system calls
 }
 
 need_build
@@ -56,16 +62,22 @@ analyze)
     ;;
 esac
 
-if [ -z "$missing" ]; then
+if [ -z "$missing$wanted" ]; then
     exit 0
 fi
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+    [ -n "$missing" ] || exit 0
     echo "Packages are missing. Install them with this line, then try again:" >&2
     echo "    sudo apt-get update && sudo apt-get install -y$missing" >&2
     exit 1
 fi
-echo "installing:$missing"
+echo "installing:$missing$wanted"
 export DEBIAN_FRONTEND=noninteractive
-apt-get update -qq
-# shellcheck disable=SC2086 # a list of words
-apt-get install -y -qq --no-install-recommends $missing >/dev/null
+# shellcheck disable=SC2086 # lists of words
+if [ -n "$missing" ]; then
+    apt-get update -qq
+    apt-get install -y -qq --no-install-recommends $missing $wanted >/dev/null
+else
+    { apt-get update -qq && apt-get install -y -qq --no-install-recommends $wanted >/dev/null; } ||
+        echo "without$wanted, some tests are skipped"
+fi

@@ -44,6 +44,7 @@ static enum exit_code serve(const struct options *options, struct config *config
                                             .input = &options->config,
                                             .ready_file = options->ready_file,
                                             .descriptors = descriptors};
+    bool has_log_file = config_text(config, CONFIG_LOG_FILE)[0] != '\0';
     enum status status = open_log(config, &server_options.log, &error);
 
     if (status != STATUS_OK) {
@@ -59,7 +60,9 @@ static enum exit_code serve(const struct options *options, struct config *config
         if (error.status != status) {
             error_set(&error, status, 0, NULL, ERROR_NO_OFFSET, "%s", status_text(status));
         }
-        log_error(server_options.log, "failed", LOG_FIELDS(log_error_detail(&error)));
+        if (has_log_file) { /* else it is the same standard error */
+            log_error(server_options.log, "failed", LOG_FIELDS(log_error_detail(&error)));
+        }
         say(&error);
     }
     log_close(server_options.log);

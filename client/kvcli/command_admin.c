@@ -14,12 +14,12 @@ static void print_stat(const char *name, const char *value, void *arg) {
 
     if (!printer->json) {
         printf("%s\t%s\n", name, value);
-        return;
+    } else {
+        putchar(printer->any ? ',' : '{');
+        output_json_text(stdout, name);
+        putchar(':');
+        output_json_text(stdout, value);
     }
-    putchar(printer->any ? ',' : '{');
-    output_json_text(stdout, name);
-    putchar(':');
-    output_json_text(stdout, value);
     printer->any = true;
 }
 
@@ -33,6 +33,9 @@ int command_stats(struct cli *cli) {
         return code;
     }
     status = kvd_stats(cli->db, section, print_stat, &printer);
+    if (status == KVD_OK && section && !printer.any) {
+        return cli_fail(CLI_NEGATIVE, "no section '%s'; see 'kvcli stats'", section);
+    }
     if (status != KVD_OK) {
         return cli_fail_call(cli, section ? kvd_text(section) : kvd_bytes(NULL, 0), status);
     }

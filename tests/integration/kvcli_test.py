@@ -1,0 +1,508 @@
+# kvcli_test.py: the command-line tool against a real server, as people and scripts use it.
+import base64
+import contextlib
+import json
+import os
+import pty
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.abspath(os.environ.get("KVD_BUILD", os.path.join(ROOT, "build")))
+KVD = os.path.join(BUILD, "kvd")
+KVCLI = os.path.join(BUILD, "kvcli")
+START_SECONDS = 30
+EVERY_BYTE = bytes(range(256))
+
+
+class Server:
+    """A kvd on a socket in a directory of its own; it can be killed and started again."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.address = "unix:" + os.path.join(folder, "socket")
+        self.process = None
+
+    def start(self):
+        ready = os.path.join(self.folder, "ready")
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(ready)
+        with open(os.path.join(self.folder, "log"), "ab") as log:
+            self.process = subprocess.Popen(
+                [KVD, "--dir", os.path.join(self.folder, "data"), "--listen", self.address,
+                 "--listen", "127.0.0.1:0", "--ready-file", ready], stdout=log, stderr=log)
+        deadline = time.monotonic() + START_SECONDS
+        while not os.path.exists(ready) or os.path.getsize(ready) == 0:
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError("kvd did not start: " + self.log())
+            time.sleep(0.01)
+        with open(ready) as lines:
+            self.addresses = lines.read().split()
+
+    def log(self):
+        with open(os.path.join(self.folder, "log")) as log:
+            return log.read()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(timeout=60)
+
+
+class KvcliTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.mkdtemp(prefix="kvcli-")
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
+        cls.server = Server(cls.folder)
+        cls.server.start()
+        cls.addClassCleanup(cls.server.stop)
+
+    def setUp(self):
+        self.scratch = tempfile.mkdtemp(prefix="kvcli-", dir=self.folder)
+        self.clear()
+
+    def clear(self):
+        keys = self.done("scan", "--keys").decode().splitlines()
+        for at in range(0, len(keys), 500):
+            self.done("del", "--escape", "--", *keys[at:at + 500])
+
+    # --- verbs
+
+    def run_kvcli(self, *words, given=b"", server=None):
+        env = dict(os.environ, KVD_SERVER=server or self.server.address)
+        return subprocess.run([KVCLI, *words], input=given, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, env=env, timeout=120)
+
+    def done(self, *words, given=b""):
+        """Runs it, which must succeed and complain about nothing; its output."""
+        run = self.run_kvcli(*words, given=given)
+        self.assertEqual((run.returncode, run.stderr), (0, b""), words)
+        return run.stdout
+
+    def refused(self, code, *words, given=b"", server=None):
+        """Runs it, which must fail with the code and one line on standard error; that line."""
+        run = self.run_kvcli(*words, given=given, server=server)
+        self.assertEqual(run.returncode, code, (words, run.stderr))
+        error = run.stderr.decode()
+        self.assertRegex(error, r"\Akvcli: [^\n]+\n\Z")
+        return error
+
+    def json(self, *words, given=b""):
+        return json.loads(self.done("--json", *words, given=given))
+
+    def lines(self, *words):
+        return [json.loads(line) for line in self.done("--json", *words).splitlines()]
+
+    def write(self, path, content):
+        path = os.path.join(self.scratch, path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(content)
+        return path
+
+    def read(self, path):
+        with open(path, "rb") as file:
+            return file.read()
+
+    def make_tree(self, name="tree"):
+        self.write(name + "/a/b", b"in a")
+        self.write(name + "/a.c", b"beside a")
+        self.write(name + "/empty", b"")
+        self.write(name + "/bytes", EVERY_BYTE * 1000)
+        self.write(name + "/deep/er/and/deeper", b"x")
+        os.symlink("/etc/passwd", os.path.join(self.scratch, name, "link"))
+        return os.path.join(self.scratch, name)
+
+    def contents(self, root):
+        found = {}
+        for folder, _, names in os.walk(root):
+            for name in names:
+                path = os.path.join(folder, name)
+                if not os.path.islink(path):
+                    found[os.path.relpath(path, root)] = self.read(path)
+        return found
+
+    # --- keys
+
+    def test_get_gives_the_exact_bytes_that_put_took(self):
+        for value in (b"", b"text", b"line\n", EVERY_BYTE, EVERY_BYTE * 4096):
+            self.done("put", "key", "-", given=value)
+            self.assertEqual(self.done("get", "key"), value)
+            self.done("put", "key", "--file", self.write("value", value))
+            self.assertEqual(self.done("get", "--verify", "key"), value)
+        self.done("put", "key", "argument")
+        self.assertEqual(self.done("get", "key"), b"argument")
+
+    def test_get_on_a_terminal_escapes_and_ends_the_line(self):
+        self.done("put", "key", "-", given=b"a\x1b\n")
+        outer, inner = pty.openpty()
+        env = dict(os.environ, KVD_SERVER=self.server.address)
+        self.assertEqual(subprocess.call([KVCLI, "get", "key"], stdout=inner, env=env), 0)
+        os.close(inner)
+        self.assertEqual(os.read(outer, 100), b"a\\x1b\\n\r\n")
+        os.close(outer)
+
+    def test_binary_keys_are_given_with_escapes(self):
+        self.done("put", "-e", r"\x00\n\xff", r"\x01\\")
+        self.assertEqual(self.done("get", "-e", r"\x00\n\xff"), b"\x01\\")
+        self.assertEqual(self.done("scan"), b"\\x00\\n\\xff\t\\x01\\\\\n")
+        entry = self.json("scan")
+        self.assertEqual(base64.b64decode(entry["key_base64"]), b"\x00\n\xff")
+        self.assertEqual(entry["value"], "\x01\\")
+        self.done("del", "-e", r"\x00\n\xff")
+        self.assertEqual(self.done("count"), b"0\n")
+
+    def test_absent_keys_exit_with_1(self):
+        self.assertIn("no such key", self.refused(1, "get", "absent"))
+        self.refused(1, "meta", "absent")
+        self.refused(1, "del", "absent")
+        self.assertEqual(self.run_kvcli("exists", "absent").returncode, 1)
+        self.assertEqual(self.done("del", "--force", "absent"), b"")
+        self.done("put", "key", "1")
+        self.assertEqual(self.done("exists", "key"), b"")
+        self.refused(1, "mget", "key", "absent")
+
+    def test_del_takes_many_and_tells_of_each(self):
+        self.done("put", "a", "1")
+        self.done("put", "c", "1")
+        run = self.run_kvcli("--json", "del", "a", "b", "c")
+        self.assertEqual(run.returncode, 1)
+        self.assertEqual([json.loads(line) for line in run.stdout.splitlines()],
+                         [{"key": "a", "deleted": True}, {"key": "b", "deleted": False},
+                          {"key": "c", "deleted": True}])
+
+    def test_conditions_decide(self):
+        self.refused(1, "put", "key", "v", "--if-present")
+        version = self.json("put", "key", "v1", "--if-absent")["version"]
+        self.refused(1, "put", "key", "v2", "--if-absent")
+        self.done("put", "key", "v2", "--if-version", str(version))
+        self.refused(1, "put", "key", "v3", "--if-version", str(version))
+        self.done("put", "key", "v3", "--if-present")
+        self.assertEqual(self.done("get", "key"), b"v3")
+        self.refused(1, "del", "key", "--if-version", str(version))
+
+    def test_a_ttl_ends(self):
+        self.done("put", "key", "v", "--ttl", "300ms")
+        self.assertGreater(self.json("meta", "key")["expires_at_ms"], time.time() * 1000 - 1000)
+        time.sleep(0.4)
+        self.refused(1, "get", "key")
+
+    def test_meta_tells_length_flags_and_checksum(self):
+        self.done("put", "key", "12345", "--flags", "77", "-d", "memory")
+        meta = self.json("meta", "key", "--verify")
+        self.assertEqual((meta["length"], meta["flags"], meta["expires_at_ms"]), (5, 77, 0))
+        self.assertRegex(meta["checksum"], r"\A[0-9a-f]{16}\Z")
+        self.assertIn(b"length\t5\n", self.done("meta", "key"))
+
+    def test_mget_gives_values_in_the_order_asked(self):
+        self.done("put", "a", "1")
+        self.done("put", "b", "x\ty")
+        self.assertEqual(self.done("mget", "b", "a"), b"b\tx\\ty\na\t1\n")
+
+    def test_namespaces_keep_keys_apart(self):
+        self.done("put", "key", "outside")
+        self.done("-n", "other", "put", "key", "inside")
+        self.assertEqual(self.done("get", "key"), b"outside")
+        self.assertEqual(self.done("--namespace", "other", "get", "key"), b"inside")
+        self.done("-n", "other", "del", "key")
+
+    # --- ranges
+
+    def test_scan_and_count_take_prefixes_ranges_limits_and_directions(self):
+        for key in ("a1", "a2", "b1", "b2", "c"):
+            self.done("put", key, key.upper())
+        keys = lambda *words: self.done("scan", "--keys", *words).decode().split()
+        self.assertEqual(keys(), ["a1", "a2", "b1", "b2", "c"])
+        self.assertEqual(keys("a"), ["a1", "a2"])
+        self.assertEqual(keys("--from", "a2", "--to", "b2"), ["a2", "b1"])
+        self.assertEqual(keys("--reverse", "--limit", "2"), ["c", "b2"])
+        self.assertEqual(keys("--limit", "0"), [])
+        self.assertEqual(self.done("scan", "c"), b"c\tC\n")
+        self.assertEqual(self.done("count", "b"), b"2\n")
+        self.assertEqual(self.json("count", "--from", "b"), {"count": 3})
+        self.assertIn("not both", self.refused(2, "scan", "a", "--from", "b"))
+
+    def test_scan_goes_through_many_pages(self):
+        lines = b"".join(b"k%05d\t%d\n" % (i, i) for i in range(5000))
+        self.done("import", "-", "--format", "tsv", given=lines)
+        self.assertEqual(self.done("scan"), lines)
+        self.assertEqual(self.done("scan", "--reverse"),
+                         b"".join(reversed(lines.splitlines(keepends=True))))
+
+    # --- batches
+
+    def test_a_batch_is_pipelined_or_atomic(self):
+        lines = b"# a comment\nput 'a b' \"x\\x00y\"\n\nput k 1\ndel k\nput k 2\n"
+        for words in (("batch",), ("batch", "--atomic")):
+            self.clear()
+            self.assertEqual(self.json(*words, given=lines)["done"], 4)
+            self.assertEqual(self.done("scan"), b"a b\tx\\x00y\nk\t2\n")
+
+    def test_a_bad_line_stops_a_batch_and_atomic_ones_leave_nothing(self):
+        error = self.refused(2, "batch", "--atomic", given=b"put a 1\nput b\n")
+        self.assertIn("line 2", error)
+        self.assertEqual(self.done("count"), b"0\n")
+        self.assertIn("quote", self.refused(2, "batch", given=b"put a '1\n"))
+
+    # --- import, export, verify
+
+    def test_a_tree_comes_back_as_it_went(self):
+        tree = self.make_tree()
+        out = os.path.join(self.scratch, "out")
+        result = self.json("import", tree, "--prefix", "t/")
+        self.assertEqual((result["stored"], result["left_out"], result["failed"]), (5, 1, 0))
+        self.assertIn(b"same 5", self.done("verify", tree, "-p", "t/", "--gets"))
+        self.done("export", out, "--prefix", "t/")
+        self.assertEqual(self.contents(out), self.contents(tree))
+
+    def test_verify_finds_what_differs(self):
+        tree = self.make_tree()
+        self.done("import", tree)
+        self.done("del", "a/b")
+        self.done("put", "a.d", "more")
+        self.done("put", "a.c", "beside b")
+        run = self.run_kvcli("verify", tree, "--json")
+        self.assertEqual(run.returncode, 1)
+        result = json.loads(run.stdout)
+        self.assertEqual((result["same"], result["different"], result["missing"], result["extra"]),
+                         (3, 1, 1, 1))
+        for part in (b"a/b: the file is not stored", b"a.d: ", b"a.c: "):
+            self.assertIn(part, run.stderr)
+
+    def test_an_import_can_be_repeated(self):
+        tree = self.make_tree()
+        self.done("import", tree)
+        again = self.json("import", tree, "--if-absent")
+        self.assertEqual((again["stored"], again["existing"]), (0, 5))
+        self.write("tree/a/b", b"longer than before")
+        self.write("tree/new", b"new")
+        again = self.json("import", tree, "--skip-existing")
+        self.assertEqual((again["stored"], again["existing"]), (2, 4))
+        self.done("verify", tree)
+
+    def test_values_above_the_limit_fail_and_the_rest_is_imported(self):
+        tree = self.make_tree()
+        with open(os.path.join(tree, "huge"), "wb") as file:
+            file.truncate(1 << 30)
+        self.assertIn("value_max", self.refused(4, "import", tree))
+        self.assertEqual(self.done("count"), b"5\n")
+        self.refused(4, "put", "huge", "--file", os.path.join(tree, "huge"))
+
+    def test_export_stays_inside_its_directory(self):
+        for key in ("../out", "/etc/x", "a/../../x", "ok/file"):
+            self.done("put", key, "v")
+        out = os.path.join(self.scratch, "inner", "out")
+        os.makedirs(out)
+        os.symlink(self.scratch, os.path.join(out, "ok"))
+        run = self.run_kvcli("export", out)
+        self.assertEqual(run.returncode, 4)
+        self.assertEqual(run.stderr.count(b"\n"), 4)
+        self.assertEqual(self.contents(os.path.join(self.scratch, "inner")), {})
+        self.assertEqual(self.contents(self.scratch), {})
+
+    def test_lines_come_back_as_they_went(self):
+        self.done("put", "-e", r"\xff\x00", "-", given=EVERY_BYTE)
+        self.done("put", "text", "gr\u00fc\u00df \"q\"\ttab", "--flags", "9", "--ttl", "1h")
+        for ending in ("tsv", "jsonl"):
+            path = os.path.join(self.scratch, "all." + ending)
+            self.done("export", path)
+            before = self.done("scan")
+            self.done("import", path, "-p", "copy/")
+            self.assertEqual(self.done("export", "-", "--format", ending, "-p", "copy/"),
+                             self.read(path))
+            self.done("del", "copy/text")
+            self.done("del", "-e", r"copy/\xff\x00")
+            self.assertEqual(self.done("scan"), before)
+
+    def test_bad_lines_are_named_and_the_others_stored(self):
+        run = self.run_kvcli("import", "-", "--format", "tsv", given=b"a\t1\nbad\nb\t2\n")
+        self.assertEqual(run.returncode, 4)
+        self.assertIn(b"line 2: no tab", run.stderr)
+        self.assertEqual(self.done("scan"), b"a\t1\nb\t2\n")
+        self.refused(2, "import", "-")
+        self.refused(4, "import", os.path.join(self.scratch, "absent.tsv"))
+
+    # --- the server
+
+    def test_ping_and_stats_answer(self):
+        self.assertRegex(self.done("ping"), rb"\Aanswered in [0-9.]+ ms\n\Z")
+        self.assertGreaterEqual(self.json("ping")["ms"], 0)
+        self.assertIn(b"\t", self.done("stats"))
+        self.assertGreater(len(self.json("stats")), 5)
+        self.refused(1, "stats", "no-such-section")
+
+    def test_every_address_of_the_server_answers(self):
+        for address in self.server.addresses:
+            self.done("--server", address, "ping")
+
+    def test_without_a_server_the_exit_code_is_3(self):
+        absent = "unix:" + os.path.join(self.scratch, "absent")
+        for words in (("ping",), ("get", "a"), ("import", self.scratch), ("bench",)):
+            self.refused(3, *words, server=absent)
+        self.assertIn("--server", self.refused(3, "ping", server=absent))
+
+    def test_a_silent_server_times_out_with_3(self):
+        with socket.socket(socket.AF_UNIX) as silent:
+            path = os.path.join(self.scratch, "silent")
+            silent.bind(path)
+            silent.listen()
+            start = time.monotonic()
+            self.refused(3, "--timeout", "200", "ping", server="unix:" + path)
+            self.assertLess(time.monotonic() - start, 10)
+
+    def test_wrong_usage_exits_with_2(self):
+        for words in ((), ("frob",), ("get",), ("get", "a", "b"), ("get", "a", "--frob"),
+                      ("get", ""), ("put", "a"), ("put", "a", "b", "--file", "c"),
+                      ("put", "a", "b", "--if-absent", "--if-present"),
+                      ("put", "a", "b", "--ttl", "0"), ("help", "frob"),
+                      ("bench", "--pipeline", "0"), ("bench", "--protocol", "frob")):
+            self.refused(2, *words)
+
+    def test_help_names_every_command(self):
+        text = self.done("help").decode()
+        for command in ("get put del exists meta mget scan count batch import export verify stats "
+                        "ping bench help").split():
+            self.assertIn("\n  " + command + " ", text)
+            self.assertIn("usage: kvcli " + command, self.done("help", command).decode())
+        self.assertRegex(self.done("--version"), rb"\Akvcli \d+\.\d+\.\d+\n\Z")
+
+    def test_a_full_output_is_a_failure(self):
+        self.done("put", "key", "v")
+        with open("/dev/full", "wb") as full:
+            env = dict(os.environ, KVD_SERVER=self.server.address)
+            run = subprocess.run([KVCLI, "get", "key"], stdout=full, stderr=subprocess.PIPE,
+                                 env=env)
+        self.assertEqual(run.returncode, 4)
+        self.assertIn(b"No space left", run.stderr)
+
+    # --- the benchmark
+
+    def test_bench_counts_what_it_did(self):
+        result = self.json("bench", "-c", "4", "--threads", "2", "-P", "8", "--keys", "1000",
+                           "-v", "64", "-N", "20001", "-r", "80", "--preload", "-d", "memory",
+                           "--distribution", "zipfian", "--server-pid",
+                           str(self.server.process.pid))
+        self.assertEqual(result["load"]["puts"], 1000)
+        run = result["run"]
+        self.assertEqual(run["gets"] + run["puts"], 20001)
+        self.assertEqual((run["misses"], run["failures"]), (0, 0))
+        self.assertAlmostEqual(run["gets"] / 20001, 0.8, delta=0.05)
+        self.assertGreater(run["get_us"]["p99"], 0)
+        self.assertGreaterEqual(run["get_us"]["max"], run["get_us"]["p50"])
+        self.assertIn("server_cpu_us_per_op", run)
+        self.assertEqual(self.done("count"), b"1000\n")
+        self.assertEqual(len(self.done("get", "k000000000000999")), 64)
+
+    def test_bench_tells_misses_from_hits(self):
+        run = self.json("bench", "-c", "2", "--keys", "10", "-N", "100")["run"]
+        self.assertEqual((run["gets"], run["misses"]), (100, 100))
+
+    def test_bench_keeps_the_rate_asked_for(self):
+        run = self.json("bench", "-c", "5", "-S", "1s", "--rate", "500", "-r", "0", "-d",
+                        "memory")["run"]
+        self.assertGreater(run["puts"], 450)
+        self.assertLess(run["puts"], 550)
+
+    def test_bench_says_when_requests_fail(self):
+        run = self.run_kvcli("bench", "-c", "1", "-N", "1", "-r", "0", "-v", "64MiB")
+        self.assertEqual(run.returncode, 4)
+
+    def test_bench_loads_an_echo(self):
+        with EchoServer(os.path.join(self.scratch, "echo")) as echo:
+            run = self.run_kvcli("--json", "bench", "--protocol", "echo", "-c", "3", "-P", "4",
+                                 "-N", "1000", "-r", "50", server=echo.address)
+        self.assertEqual((run.returncode, run.stderr), (0, b""))
+        run = json.loads(run.stdout)["run"]
+        self.assertEqual((run["requests"], run["failures"]), (1000, 0))
+
+
+class EchoServer:
+    """Sends back what it receives, until it is left."""
+
+    def __init__(self, path):
+        self.address = "unix:" + path
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(path)
+        self.listener.listen()
+
+    def __enter__(self):
+        threading.Thread(target=self.accept, daemon=True).start()
+        return self
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self.listener.accept()
+                threading.Thread(target=self.echo, args=(connection,), daemon=True).start()
+
+    def echo(self, connection):
+        with connection, contextlib.suppress(OSError):
+            while True:
+                received = connection.recv(65536)
+                if not received:
+                    return
+                connection.sendall(received)
+
+    def __exit__(self, *_):
+        self.listener.close()
+
+
+class CrashTest(unittest.TestCase):
+    """An import goes on through a server that is killed and started again."""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="kvcli-")
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.server = Server(self.folder)
+        self.server.start()
+        self.addCleanup(self.server.stop)
+
+    def import_words(self, *more):
+        return [KVCLI, "--json", "-s", self.server.address, "import", "/usr/include", *more]
+
+    def verify(self):
+        return subprocess.call([KVCLI, "-s", self.server.address, "verify", "/usr/include",
+                                "--gets"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def test_an_import_outlives_a_killed_server(self):
+        client = subprocess.Popen(self.import_words("--retry", "60s"), stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE)
+        for pause in (0.2, 0.35, 0.15, 0.3):
+            time.sleep(pause)
+            self.server.kill()
+            self.server.start()
+        output, error = client.communicate(timeout=120)
+        self.assertEqual((client.returncode, error), (0, b""))
+        result = json.loads(output)
+        self.assertEqual(result["failed"], 0)
+        self.assertGreater(result["resumed"], 0)
+        self.assertEqual(self.verify(), 0)
+
+    def test_an_interrupted_import_is_run_again(self):
+        client = subprocess.Popen(self.import_words(), stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.PIPE)
+        time.sleep(0.2)
+        self.server.kill()
+        _, error = client.communicate(timeout=120)
+        self.assertIn(client.returncode, (3, 4))
+        self.assertRegex(error.decode(), r"\Akvcli: [^\n]+\n\Z")
+        self.server.start()
+        self.assertEqual(self.verify(), 1)
+        again = subprocess.run(self.import_words("--skip-existing"), stdout=subprocess.PIPE)
+        self.assertEqual(again.returncode, 0)
+        self.assertEqual(self.verify(), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,7 +1,7 @@
 /* commit.h: the way of a commit: from the queue to the log.
  *
  *      submit (any thread) -> queue -> commit step:   judge conditions -> version -> memtable
- *                                                     -> `visible` -> one append -> `written`
+ *                                                     -> one append -> `visible`, `written`
  *                                      sync step:     one fdatasync -> `durable`
  *
  * All commits that wait when the step runs make one group, so groups grow by themselves under load.

@@ -310,11 +310,18 @@ static void complete_members(struct commit_pipeline *pipeline, size_t count) {
     }
 }
 
+/* The append failed, so the group never becomes visible: UNKNOWN for those of class MEMORY too. */
+static void wait_in_vain(struct commit_pipeline *pipeline, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        struct store_commit *commit = pipeline->members[i];
+        commit->waiter.hold.written_version = commit->outcome.version;
+    }
+}
+
 static void write_group(struct commit_pipeline *pipeline, struct group_build *build) {
     uint64_t last_version = pipeline->next_version - 1;
     enum status status;
 
-    watermarks_raise_visible(pipeline->options.marks, last_version);
     memtable_note_log(build->view->active, commit_log_segment(pipeline->options.log),
                       build->log_bytes);
     commit_log_layout(pipeline->options.log, pipeline->group, build->count);
@@ -325,6 +332,8 @@ static void write_group(struct commit_pipeline *pipeline, struct group_build *bu
         atomic_fetch_add_explicit(&pipeline->stats.commits, build->count, memory_order_relaxed);
         atomic_fetch_add_explicit(&pipeline->stats.log_bytes, build->log_bytes,
                                   memory_order_relaxed);
+    } else {
+        wait_in_vain(pipeline, build->count);
     }
     complete_members(pipeline, build->count);
 }

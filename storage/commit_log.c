@@ -111,6 +111,7 @@ enum status commit_log_append(struct commit_log *log, const struct log_commit *c
     }
     log->sequence++;
     log->last_group_is_empty = count == 0;
+    watermarks_raise_visible(log->marks, last_version);
     watermarks_raise_written(log->marks, last_version);
     return STATUS_OK;
 }

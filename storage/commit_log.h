@@ -74,7 +74,8 @@ enum status commit_log_reserve(struct commit_log *log, uint64_t bytes,
                                struct error *error) MUST_CHECK;
 void commit_log_layout(const struct commit_log *log, struct log_commit *commits, size_t count);
 
-/* Appends one group (of 0 commits: an empty one, which vouches for the last). Raises `written`.
+/* Appends one group (of 0 commits: an empty one, which vouches for the last). Raises `visible`
+ * and `written`: a reader of a separated value must find its bytes in the file.
  * Errors: LOG_FAILED: the log has failed, now or earlier. */
 enum status commit_log_append(struct commit_log *log, const struct log_commit *commits,
                               size_t count, uint64_t last_version) MUST_CHECK;

@@ -85,7 +85,7 @@ static bool shows(const struct model_seen *seen, const struct model_op *op,
 }
 
 size_t model_match(const struct model *model, const struct model_seen seen[MODEL_KEYS],
-                   uint64_t now_ms, size_t low, size_t high) {
+                   uint64_t now_ms, size_t low, size_t high, bool longest) {
     bool right[MODEL_KEYS];
     uint32_t wrong = 0;
     size_t found = MODEL_NONE;
@@ -96,7 +96,7 @@ size_t model_match(const struct model *model, const struct model_seen seen[MODEL
     }
     for (size_t prefix = 0; prefix <= high; prefix++) {
         const struct model_commit *commit = &model->commits[prefix];
-        if (prefix >= low && wrong == 0) {
+        if (prefix >= low && wrong == 0 && (longest || found == MODEL_NONE)) {
             found = prefix;
         }
         if (prefix == high || commit->fate == MODEL_FAILED) {

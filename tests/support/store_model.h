@@ -83,9 +83,10 @@ const struct model_op *model_find(const struct model *model, uint32_t key, size_
 /* A reply that commit `index` decided has left: it must survive. */
 void model_answered(struct model *model, size_t index);
 
-/* The longest prefix in [low, high] whose state at now_ms is what was seen, or MODEL_NONE. */
+/* The longest, or shortest, prefix in [low, high] whose state at now_ms is what was seen, or
+ * MODEL_NONE. */
 size_t model_match(const struct model *model, const struct model_seen seen[MODEL_KEYS],
-                   uint64_t now_ms, size_t low, size_t high);
+                   uint64_t now_ms, size_t low, size_t high, bool longest);
 
 /* The prefixes that a read at `version` may show. */
 void model_bounds(const struct model *model, uint64_t version, size_t *low_out, size_t *high_out);

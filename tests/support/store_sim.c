@@ -286,6 +286,7 @@ static uint32_t space_of(const struct sim *sim, uint32_t key) {
 
 static void answered(struct sim *sim, size_t decided_by) {
     if (!sim->abandoned && decided_by != MODEL_NONE) {
+        sim_note(sim, "an answer that commit %zu decided has left", decided_by);
         model_answered(&sim->model, decided_by);
     }
 }
@@ -485,7 +486,8 @@ static void release(struct sim *sim, struct store_read *read, const struct model
     }
 }
 
-/* Compares a read with the model; returns the prefix that it showed. */
+/* Compares a read with the model; returns the shortest prefix that it may have shown: no more than
+ * that was answered. */
 static size_t compare(struct sim *sim, const struct store_read *read,
                       const struct model_seen *seen) {
     size_t low;
@@ -493,7 +495,7 @@ static size_t compare(struct sim *sim, const struct store_read *read,
     size_t prefix;
 
     model_bounds(&sim->model, read->version, &low, &high);
-    prefix = model_match(&sim->model, seen, read->now_ms, low, high);
+    prefix = model_match(&sim->model, seen, read->now_ms, low, high, false);
     if (prefix == MODEL_NONE) {
         for (uint32_t key = 0; key < MODEL_KEYS; key++) {
             size_t index = 0;
@@ -685,7 +687,7 @@ void sim_check_all(struct sim *sim) {
         store_read_end(&read);
         return;
     }
-    prefix = model_match(&sim->model, seen, read.now_ms, sim->model.must_prefix, sim->model.count);
+    prefix = model_match(&sim->model, seen, read.now_ms, low, sim->model.count, true);
     if (prefix == MODEL_NONE) {
         fprintf(stderr, "at least %zu commits must be there, of %zu\n", low, sim->model.count);
         (void)compare(sim, &read, seen); /* says what was seen */

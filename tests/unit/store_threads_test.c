@@ -1,7 +1,7 @@
 /* store_threads_test.c: a store on the disk with threads: writers, readers and scanners beside each
  * other, with memtables so small that flush and compaction never rest. Meant for ThreadSanitizer.
  *
- * THREADS_MS: for how long (1500). */
+ * THREADS_MS: for how long (4000). */
 #include "tests/support/store_fixture.h"
 #include "tests/unit/unit.h"
 
@@ -93,10 +93,17 @@ static void *write_much(void *arg) {
     return NULL;
 }
 
+static void expect_ok(enum status status, const struct error *error) {
+    char line[640];
+
+    error_format(error, line, sizeof line);
+    ck_assert_msg(status == STATUS_OK, "%s: %s", status_name(status), line);
+}
+
 static void read_one(struct crowd *crowd, struct buffer *value, uint32_t writer, uint32_t key) {
     uint64_t least = atomic_load(&crowd->acknowledged[writer][key]);
     struct store_read read;
-    struct error error;
+    struct error error = {0};
     enum status status;
     char name[16];
 
@@ -107,7 +114,7 @@ static void read_one(struct crowd *crowd, struct buffer *value, uint32_t writer,
                        value, NULL, &error);
     store_read_end(&read);
     if (least > 0 || status != STATUS_NOT_FOUND) {
-        ck_assert_int_eq(status, STATUS_OK);
+        expect_ok(status, &error);
         ck_assert_uint_ge(count_of(buffer_slice(value), writer, key), least);
     }
 }
@@ -117,7 +124,7 @@ static void scan_all(struct crowd *crowd, struct buffer *value, bool reverse) {
     struct buffer name = {.cap = 64};
     struct store_cursor *cursor;
     struct store_read read;
-    struct error error;
+    struct error error = {0};
     enum status status;
     unsigned int writer;
     unsigned int key;
@@ -130,7 +137,7 @@ static void scan_all(struct crowd *crowd, struct buffer *value, bool reverse) {
         status = store_cursor_next(cursor, &name, NULL, &error);
         if (status == STATUS_OK) {
             status = store_cursor_value(cursor, value, &error);
-            ck_assert_int_eq(status, STATUS_OK);
+            expect_ok(status, &error);
             ck_assert_int_eq(buffer_append_u8(&name, 0), STATUS_OK);
             ck_assert_int_eq(sscanf((char *)name.data, "w%u-%u", &writer, &key), 2);
             (void)count_of(buffer_slice(value), writer, key);
@@ -211,7 +218,7 @@ START_TEST(writers_and_readers_beside_flush_and_compaction) {
     crowd->fixture.options.memtable_bytes = 32 * 1024;
     crowd->fixture.options.segment_bytes = 256 * 1024;
     fixture_open(&crowd->fixture);
-    run_crowd(crowd, text ? strtoull(text, NULL, 10) : 1500);
+    run_crowd(crowd, text ? strtoull(text, NULL, 10) : 4000);
     ck_assert_uint_gt(fixture_stat(&crowd->fixture, "flushes"), 0);
     expect_last_values(crowd);
     fixture_reopen(&crowd->fixture);

@@ -27,7 +27,7 @@ int cli_fail(enum cli_exit code, const char *format, ...) {
     vfprintf(stderr, format, arguments);
     va_end(arguments);
     fputc('\n', stderr);
-    return code;
+    return (int)code;
 }
 
 enum cli_exit cli_exit_of(enum kvd_status status) {

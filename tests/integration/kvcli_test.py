@@ -361,6 +361,31 @@ class KvcliTest(unittest.TestCase):
             self.refused(3, "--timeout", "200", "ping", server="unix:" + path)
             self.assertLess(time.monotonic() - start, 10)
 
+    def test_a_put_whose_answer_is_lost_says_that_the_outcome_is_unknown(self):
+        env = dict(os.environ, KVD_SERVER=self.server.address)
+        client = subprocess.Popen([KVCLI, "--timeout", "300", "put", "key", "-"], env=env,
+                                  stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+        time.sleep(0.5)  # it has connected and waits for the value
+        self.server.process.send_signal(signal.SIGSTOP)
+        try:
+            _, error = client.communicate(b"value", timeout=60)
+        finally:
+            self.server.process.send_signal(signal.SIGCONT)
+        self.assertEqual(client.returncode, 4)
+        self.assertRegex(error.decode(), r"\Akvcli: key: [^\n]*may or may not[^\n]*\n\Z")
+
+    def test_progress_is_shown_on_a_terminal_only(self):
+        tree = self.make_tree()
+        outer, inner = pty.openpty()
+        env = dict(os.environ, KVD_SERVER=self.server.address)
+        for words in (("import", tree), ("verify", tree), ("export", tree)):
+            run = subprocess.run([KVCLI, *words], stdout=subprocess.PIPE, stderr=inner, env=env)
+            self.assertEqual(run.returncode, 0)
+            self.assertRegex(os.read(outer, 4096), rb"keys/s.*\r\x1b\[K\Z")
+            self.assertEqual(self.run_kvcli(*words).stderr, b"")
+        os.close(inner)
+        os.close(outer)
+
     def test_wrong_usage_exits_with_2(self):
         for words in ((), ("frob",), ("get",), ("get", "a", "b"), ("get", "a", "--frob"),
                       ("get", ""), ("put", "a"), ("put", "a", "b", "--file", "c"),

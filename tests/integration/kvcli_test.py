@@ -500,11 +500,18 @@ class CrashTest(unittest.TestCase):
         return subprocess.call([KVCLI, "-s", self.server.address, "verify", "/usr/include",
                                 "--gets"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
+    def await_count(self, least):
+        """Waits until so many keys are stored, so that the kill comes in the middle."""
+        deadline = time.monotonic() + START_SECONDS
+        words = [KVCLI, "-s", self.server.address, "count"]
+        while int(subprocess.run(words, stdout=subprocess.PIPE).stdout or 0) < least:
+            self.assertLess(time.monotonic(), deadline)
+
     def test_an_import_outlives_a_killed_server(self):
         client = subprocess.Popen(self.import_words("--retry", "60s"), stdout=subprocess.PIPE,
                                   stderr=subprocess.PIPE)
-        for pause in (0.2, 0.35, 0.15, 0.3):
-            time.sleep(pause)
+        for least in (100, 600, 1100, 1600):
+            self.await_count(least)
             self.server.kill()
             self.server.start()
         output, error = client.communicate(timeout=120)
@@ -517,7 +524,7 @@ class CrashTest(unittest.TestCase):
     def test_an_interrupted_import_is_run_again(self):
         client = subprocess.Popen(self.import_words(), stdout=subprocess.DEVNULL,
                                   stderr=subprocess.PIPE)
-        time.sleep(0.2)
+        self.await_count(100)
         self.server.kill()
         _, error = client.communicate(timeout=120)
         self.assertIn(client.returncode, (3, 4))

@@ -45,6 +45,7 @@ uint64_t process_prepare(void) {
 
     umask(077);
     ASSERT(sigaction(SIGPIPE, &ignore, NULL) == 0);
+    ASSERT(sigaction(SIGXFSZ, &ignore, NULL) == 0); /* a limit on files is an error of write() */
     ASSERT(uv_replace_allocator(allocate, resize, allocate_array, memory_free) == 0);
     return raise_descriptors();
 }

@@ -4,8 +4,9 @@
 
 #include <stdint.h>
 
-/* Files for nobody else (umask 077), no SIGPIPE, libuv's memory through memory.h, and as many
- * descriptors as are allowed; returns how many. Before any other use of libuv. */
+/* Files for nobody else (umask 077), no SIGPIPE and no SIGXFSZ, libuv's memory through
+ * memory.h, and as many descriptors as are allowed; returns how many. Before any other use of
+ * libuv. */
 uint64_t process_prepare(void);
 
 #endif

@@ -237,11 +237,24 @@ class FileSizeLimitTest(FullDiskTest):
     """The system refuses to let a file grow; kvd may lose its log to that, but nothing that it
     acknowledged, and it never crashes."""
 
-    def life_with_files_up_to(self, limit_bytes):
+    def folder_and_limit(self, limit_bytes):
         folder = tempfile.mkdtemp(prefix="kvd-limit-")
         self.addCleanup(shutil.rmtree, folder, True)
-        self.begin(folder, preexec_fn=lambda: resource.setrlimit(
-            resource.RLIMIT_FSIZE, (limit_bytes, resource.RLIM_INFINITY)))
+        return {"folder": folder, "preexec_fn": lambda: resource.setrlimit(
+            resource.RLIMIT_FSIZE, (limit_bytes, resource.RLIM_INFINITY))}
+
+    def test_no_file_may_grow(self):
+        """An error like any other, and no signal that kills."""
+        for limit_bytes in (0, 100):
+            more = self.folder_and_limit(limit_bytes)
+            command = [KVD, "--listen", "127.0.0.1:0", "--dir", os.path.join(more.pop("folder"), "data")]
+            run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                 timeout=DEADLINE_S, **more)
+            self.assertEqual(run.returncode, 1, run.stderr)
+            self.assertIn("File too large", run.stderr)
+
+    def life_with_files_up_to(self, limit_bytes):
+        self.begin(**self.folder_and_limit(limit_bytes))
         statuses = set()
         for _ in range(12 * MIB // 10000 // 50):
             statuses |= self.put_some(10000, 50)

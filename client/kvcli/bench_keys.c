@@ -3,6 +3,7 @@
 
 #include "protocol/base/memory.h"
 
+#define LOG2_DIGITS 40 /* binary, behind the point */
 #define POOL_PLACES ((uint64_t)64 * 1024)
 
 /* --- powers of two with fractions, so that no mathematics library is needed --- */
@@ -33,9 +34,11 @@ static double log2_of(uint64_t count) {
     int whole = 63 - __builtin_clzll(count);
     double rest = (double)count / (double)((uint64_t)1 << whole);
     double log2 = whole;
+    double digit = 1;
 
-    for (double digit = 0.5; digit > 1e-12; digit /= 2) {
+    for (int i = 0; i < LOG2_DIGITS; i++) {
         rest *= rest;
+        digit /= 2;
         if (rest >= 2) {
             rest /= 2;
             log2 += digit;

@@ -133,17 +133,21 @@ int cli_key(const struct cli *cli, int index, struct kvd_bytes *key_out) {
 int cli_keys(const struct cli *cli, struct kvd_bytes **keys_out) {
     int count = cli->options->argument_count;
     struct kvd_bytes *keys = memory_alloc_array((size_t)count, sizeof *keys);
-    int code = keys ? CLI_DONE : cli_fail(CLI_FAILED, "out of memory");
+    int code = CLI_DONE;
 
+    *keys_out = NULL;
+    if (!keys) {
+        return cli_fail(CLI_FAILED, "out of memory");
+    }
     for (int i = 0; i < count && code == CLI_DONE; i++) {
         code = cli_key(cli, i, &keys[i]);
     }
     if (code != CLI_DONE) {
         memory_free(keys);
-        keys = NULL;
+        return code;
     }
     *keys_out = keys;
-    return code;
+    return CLI_DONE;
 }
 
 int cli_finish_output(void) {

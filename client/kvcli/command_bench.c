@@ -142,9 +142,12 @@ int command_bench(struct cli *cli) {
     char text[ERROR_PATH_MAX + ERROR_TEXT_MAX];
     struct bench_result *result = memory_alloc_zeroed(sizeof *result); /* 120 KiB of buckets */
     enum status status;
-    int code =
-        result ? bench_plan_from(cli->options, &plan) : cli_fail(CLI_FAILED, "out of memory");
+    int code;
 
+    if (!result) {
+        return cli_fail(CLI_FAILED, "out of memory");
+    }
+    code = bench_plan_from(cli->options, &plan);
     if (code != CLI_DONE) {
         memory_free(result);
         return code;

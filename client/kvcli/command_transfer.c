@@ -118,7 +118,7 @@ int command_import(struct cli *cli) {
     struct transfer_import import = {.cli = cli, .source = options->arguments[0]};
     struct write_stream_options stream = {.retry_ms = options->retry_ms,
                                           .skip_existing = options->skip_existing};
-    enum transfer_format format;
+    enum transfer_format format = TRANSFER_TREE;
     int code = choose_format(cli, import.source, &format);
 
     if (code == CLI_DONE) {
@@ -175,7 +175,7 @@ static int run_export(struct transfer_export *export, enum transfer_format forma
 
 int command_export(struct cli *cli) {
     struct transfer_export export = {.cli = cli, .target = cli->options->arguments[0]};
-    enum transfer_format format;
+    enum transfer_format format = TRANSFER_TREE;
     int code = choose_format(cli, export.target, &format);
 
     if (code == CLI_DONE) {

@@ -203,17 +203,20 @@ enum status options_bytes(const struct options *options, int index, struct kvd_b
 /* --escape may come behind the options that it concerns: their escapes are replaced at the end. */
 static enum status unescape_options(struct options *options, struct error *error) {
     for (size_t i = 0; i < OPTION_COUNT && options->escape; i++) {
-        struct kvd_bytes *bytes = (struct kvd_bytes *)(void *)((char *)options + specs[i].offset);
+        char *field = (char *)options + specs[i].offset;
+        struct kvd_bytes bytes;
         char *text = NULL;
         enum status status;
         if (specs[i].kind != OPTION_BYTES || (options->given >> i & 1) == 0) {
             continue;
         }
-        memcpy(&text, &bytes->ptr, sizeof text); /* it came from argv, which may be changed */
-        status = unescape(bytes, text, error);
+        memcpy(&bytes, field, sizeof bytes);
+        memcpy(&text, &bytes.ptr, sizeof text); /* it came from argv, which may be changed */
+        status = unescape(&bytes, text, error);
         if (status != STATUS_OK) {
             return status;
         }
+        memcpy(field, &bytes, sizeof bytes);
     }
     return STATUS_OK;
 }

@@ -141,42 +141,43 @@ static int write_entries(struct transfer_export *export, struct kvd_scan *scan,
         progress_update(&export->progress, export->done, export->bytes);
     }
     progress_clear(&export->progress);
-    return status == KVD_END || status == KVD_OK
-               ? CLI_DONE
-               : cli_fail_call(export->cli, kvd_bytes(NULL, 0), status);
+    if (status != KVD_END && status != KVD_OK) {
+        return cli_fail_call(export->cli, kvd_bytes(NULL, 0), status);
+    }
+    return export->failed > 0 ? CLI_FAILED : CLI_DONE; /* a failing stream is told by its owner */
 }
 
-/* Flushes and, for a file, brings it to the disk and closes it. */
-static int finish(struct transfer_export *export, FILE *stream) {
+static int fail_output(const struct transfer_export *export, int number) {
     char reason[128];
-    bool good = fflush(stream) == 0 && !ferror(stream);
-    int number = errno;
 
-    if (stream != stdout) {
-        good = good && fsync(fileno(stream)) == 0;
-        number = good ? 0 : errno;
-        if (fclose(stream) != 0 && good) {
-            number = errno;
-            good = false;
-        }
+    return cli_fail(CLI_FAILED, "cannot write %s: %s", export->target,
+                    strerror_r(number, reason, sizeof reason));
+}
+
+/* Brings a file to the disk and closes it. */
+static int finish_file(const struct transfer_export *export, FILE *file) {
+    bool good = fflush(file) == 0 && !ferror(file) && fsync(fileno(file)) == 0;
+    int number = good ? 0 : errno;
+
+    if (fclose(file) != 0 && good) {
+        number = errno;
+        good = false;
     }
-    return good ? CLI_DONE
-                : cli_fail(CLI_FAILED, "cannot write %s: %s", export->target,
-                           strerror_r(number, reason, sizeof reason));
+    return good ? CLI_DONE : fail_output(export, number);
 }
 
 int transfer_export_lines(struct transfer_export *export, struct kvd_scan *scan,
                           enum transfer_format format) {
-    bool standard_output = strcmp(export->target, "-") == 0;
-    FILE *stream = standard_output ? stdout : fopen(export->target, "we");
-    char reason[128];
+    FILE *file;
     int code;
 
-    if (!stream) {
-        return cli_fail(CLI_FAILED, "cannot open %s: %s", export->target,
-                        strerror_r(errno, reason, sizeof reason));
+    if (strcmp(export->target, "-") == 0) {
+        return write_entries(export, scan, format, stdout);
     }
-    code = write_entries(export, scan, format, stream);
-    code = cli_worse(code, finish(export, stream));
-    return export->failed > 0 ? cli_worse(code, CLI_FAILED) : code;
+    file = fopen(export->target, "we");
+    if (!file) {
+        return fail_output(export, errno);
+    }
+    code = write_entries(export, scan, format, file);
+    return cli_worse(code, finish_file(export, file));
 }

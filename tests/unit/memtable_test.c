@@ -1,0 +1,223 @@
+/* memtable_test.c: the sorted memory of the newest commits, against a plain table of what was
+ * inserted. */
+#include "storage/memtable.h"
+#include "tests/unit/unit.h"
+
+#include "protocol/base/memory.h"
+#include "storage/ikey.h"
+#include "storage/random.h"
+
+#include <stdio.h>
+
+#define ROWS 97u
+#define ROUNDS 20u
+#define CREATE_BYTES (64u * 1024)
+
+static struct memtable *create(void) {
+    struct memtable *memtable;
+    enum status status = memtable_create(CREATE_BYTES, &memtable);
+
+    ck_assert_int_eq(status, STATUS_OK);
+    return memtable;
+}
+
+static struct slice row_of(uint8_t room[32], uint32_t number) {
+    char key[16];
+
+    snprintf(key, sizeof key, "k%05u", number * 7919 % 10007);
+    return slice_make(room, row_store(room, NAMESPACE_DEFAULT, slice_from_text(key)));
+}
+
+static void insert(struct memtable *memtable, uint32_t row, uint64_t version, const char *value) {
+    uint8_t room[32];
+    struct slice row_slice = row_of(room, row);
+    struct entry entry = {.kind = ENTRY_INLINE, .value = slice_from_text(value)};
+    size_t bytes = memtable_node_bytes(row_slice.len, entry_bytes(&entry));
+    enum status status = memtable_reserve(memtable, bytes, bytes);
+
+    ck_assert_int_eq(status, STATUS_OK);
+    memtable_insert(memtable, row_slice, version, &entry);
+}
+
+static bool get(const struct memtable *memtable, struct slice row, uint64_t at,
+                struct memtable_hit *hit) {
+    struct table_target target = table_target_make(row, at);
+
+    return memtable_get(memtable, &target, hit);
+}
+
+static void expect(const struct memtable *memtable, uint32_t row, uint64_t at, uint64_t version) {
+    struct memtable_hit hit;
+    uint8_t room[32];
+    bool found = get(memtable, row_of(room, row), at, &hit);
+
+    ck_assert_int_eq(found, version != 0);
+    if (found) {
+        ck_assert_uint_eq(hit.version, version);
+    }
+}
+
+START_TEST(an_empty_one_has_nothing) {
+    struct memtable *memtable = create();
+    struct iterator *iter;
+
+    expect(memtable, 1, VERSION_MAX, 0);
+    ck_assert_uint_eq(memtable_entries(memtable), 0);
+    ck_assert_uint_eq(memtable_version_max(memtable), 0);
+    ck_assert_uint_eq(memtable_version_min(memtable), UINT64_MAX);
+    ck_assert_uint_eq(memtable_first_segment(memtable), UINT64_MAX);
+    ck_assert_int_eq(memtable_iterator_create(memtable, &iter), STATUS_OK);
+    ck_assert_int_eq(iterator_seek_first(iter), STATUS_END);
+    ck_assert_int_eq(iterator_seek_last(iter), STATUS_END);
+    iterator_destroy(iter);
+    memtable_unref(memtable);
+}
+END_TEST
+
+START_TEST(a_get_finds_the_newest_version_that_is_old_enough) {
+    struct memtable *memtable = create();
+
+    insert(memtable, 1, 5, "five");
+    insert(memtable, 1, 9, "nine");
+    insert(memtable, 2, 7, "other");
+    expect(memtable, 1, 4, 0);
+    expect(memtable, 1, 5, 5);
+    expect(memtable, 1, 8, 5);
+    expect(memtable, 1, 9, 9);
+    expect(memtable, 1, VERSION_MAX, 9);
+    expect(memtable, 3, VERSION_MAX, 0);
+    ck_assert_uint_eq(memtable_entries(memtable), 3);
+    ck_assert_uint_eq(memtable_version_min(memtable), 5);
+    ck_assert_uint_eq(memtable_version_max(memtable), 9);
+    memtable_unref(memtable);
+}
+END_TEST
+
+static void fill(struct memtable *memtable) {
+    for (uint32_t i = 0; i < ROWS * ROUNDS; i++) {
+        insert(memtable, i * 31 % ROWS, i + 1, "value");
+    }
+}
+
+START_TEST(every_version_of_every_row_is_found) {
+    struct memtable *memtable = create();
+
+    fill(memtable);
+    for (uint32_t i = 0; i < ROWS * ROUNDS; i++) {
+        expect(memtable, i * 31 % ROWS, i + 1, i + 1);
+        expect(memtable, i * 31 % ROWS, i + ROWS, i + 1);
+    }
+    memtable_unref(memtable);
+}
+END_TEST
+
+START_TEST(a_walk_is_in_order_both_ways_and_leaves_nothing_out) {
+    struct memtable *memtable = create();
+    struct iterator *iter;
+    uint8_t before[IKEY_BYTES_MIN + 32];
+    size_t before_bytes = 0;
+    uint32_t forward = 0;
+    uint32_t backward = 0;
+    enum status status;
+
+    fill(memtable);
+    ck_assert_int_eq(memtable_iterator_create(memtable, &iter), STATUS_OK);
+    for (status = iterator_seek_first(iter); status == STATUS_OK; status = iterator_next(iter)) {
+        ck_assert(forward == 0 || ikey_compare(slice_make(before, before_bytes), iter->key) < 0);
+        before_bytes = iter->key.len;
+        memcpy(before, iter->key.ptr, before_bytes);
+        forward++;
+    }
+    ck_assert_int_eq(status, STATUS_END);
+    for (status = iterator_seek_last(iter); status == STATUS_OK; status = iterator_prev(iter)) {
+        ck_assert(backward == 0 || ikey_compare(slice_make(before, before_bytes), iter->key) > 0);
+        before_bytes = iter->key.len;
+        memcpy(before, iter->key.ptr, before_bytes);
+        backward++;
+    }
+    ck_assert_uint_eq(forward, ROWS * ROUNDS);
+    ck_assert_uint_eq(backward, ROWS * ROUNDS);
+    iterator_destroy(iter);
+    memtable_unref(memtable);
+}
+END_TEST
+
+START_TEST(the_largest_key_and_the_empty_one) {
+    struct memtable *memtable = create();
+    uint8_t *key = memory_alloc_zeroed(KEY_BYTES_MAX);
+    uint8_t *room = memory_alloc(ROW_BYTES_MAX);
+    struct entry entry = {.kind = ENTRY_TOMBSTONE};
+    struct memtable_hit hit;
+    struct slice row;
+    size_t bytes = memtable_node_bytes(ROW_BYTES_MAX, entry_bytes(&entry));
+
+    ck_assert_ptr_nonnull(key);
+    ck_assert_ptr_nonnull(room);
+    ck_assert_int_eq(memtable_reserve(memtable, 2 * bytes, bytes), STATUS_OK);
+    row = slice_make(room, row_store(room, 1, slice_make(key, KEY_BYTES_MAX)));
+    memtable_insert(memtable, row, 3, &entry);
+    ck_assert(get(memtable, row, 3, &hit));
+    row = slice_make(room, row_store(room, 1, slice_make(NULL, 0)));
+    ck_assert(!get(memtable, row, 3, &hit));
+    memtable_insert(memtable, row, 4, &entry);
+    ck_assert(get(memtable, row, 4, &hit));
+    memory_free(key);
+    memory_free(room);
+    memtable_unref(memtable);
+}
+END_TEST
+
+START_TEST(books_are_kept_of_segments) {
+    struct memtable *memtable = create();
+    struct entry entry = {.kind = ENTRY_REFERENCE,
+                          .ref = {.segment = 7,
+                                  .offset = 64,
+                                  .raw_bytes = 5000,
+                                  .stored_bytes = 3000,
+                                  .compressed = true}};
+    const struct segment_share *shares;
+    uint8_t room[32];
+    size_t count;
+
+    ck_assert_int_eq(memtable_reserve(memtable, 2000, 1000), STATUS_OK);
+    memtable_note_log(memtable, 7, 6200);
+    memtable_insert(memtable, row_of(room, 1), 1, &entry);
+    memtable_insert(memtable, row_of(room, 2), 2, &entry);
+    shares = memtable_shares(memtable, &count);
+    ck_assert_uint_eq(count, 1);
+    ck_assert_uint_eq(shares[0].segment, 7);
+    ck_assert_uint_eq(shares[0].records, 2);
+    ck_assert_uint_eq(shares[0].bytes, 6000);
+    memtable_note_log(memtable, 8, 100);
+    ck_assert_uint_eq(memtable_first_segment(memtable), 7);
+    ck_assert_uint_eq(memtable_log_bytes(memtable), 6300);
+    memtable_unref(memtable);
+}
+END_TEST
+
+START_TEST(want_of_memory_is_told_before_anything_is_done) {
+    struct memtable *memtable = NULL;
+    uint64_t n;
+    enum status status = STATUS_NO_MEMORY;
+
+    for (n = 0; status != STATUS_OK; n++) {
+        memory_fail_after(n, true);
+        status = memtable_create(CREATE_BYTES, &memtable);
+        memory_fail_never();
+        ck_assert(status == STATUS_OK || status == STATUS_NO_MEMORY);
+    }
+    ck_assert_uint_gt(n, 1);
+    memory_fail_after(0, true);
+    status = memtable_reserve(memtable, 64u << 20, 100);
+    memory_fail_never();
+    ck_assert_int_eq(status, STATUS_NO_MEMORY);
+    insert(memtable, 1, 1, "still usable");
+    expect(memtable, 1, 1, 1);
+    memtable_unref(memtable);
+}
+END_TEST
+
+UNIT_MAIN("memtable", an_empty_one_has_nothing, a_get_finds_the_newest_version_that_is_old_enough,
+          every_version_of_every_row_is_found, a_walk_is_in_order_both_ways_and_leaves_nothing_out,
+          the_largest_key_and_the_empty_one, books_are_kept_of_segments,
+          want_of_memory_is_told_before_anything_is_done)

@@ -174,21 +174,31 @@ static bool edit_removes_table(const struct version_edit *edit, uint32_t level, 
     return false;
 }
 
+static struct table_file *find_table(const struct version *version, uint32_t level,
+                                     uint64_t number) {
+    for (uint32_t i = 0; i < version->levels[level].count; i++) {
+        if (version->levels[level].infos[i]->number == number) {
+            return version->levels[level].tables[i];
+        }
+    }
+    return NULL;
+}
+
 /* A table that moves between levels keeps its file. */
-static struct table_file *find_table(const struct version *version, uint64_t number) {
-    for (uint32_t i = 0; i < LEVELS_MAX; i++) {
-        for (uint32_t j = 0; j < version->levels[i].count; j++) {
-            if (version->levels[i].infos[j]->number == number) {
-                return version->levels[i].tables[j];
-            }
+static struct table_file *find_moved(const struct version *base, const struct version_edit *edit,
+                                     uint64_t number) {
+    for (uint32_t i = 0; i < edit->tables_removed_count; i++) {
+        if (edit->tables_removed[i].number == number) {
+            return find_table(base, edit->tables_removed[i].level, number);
         }
     }
     return NULL;
 }
 
 static enum status level_add_table(const struct version_files *files, const struct version *base,
-                                   const struct table_info *info, struct level *level) {
-    struct table_file *file = find_table(base, info->number);
+                                   const struct version_edit *edit, const struct table_info *info,
+                                   struct level *level) {
+    struct table_file *file = find_moved(base, edit, info->number);
 
     if (file) {
         atomic_fetch_add_explicit(&file->refs, 1, memory_order_relaxed);
@@ -243,7 +253,7 @@ static enum status level_apply(const struct version_files *files, const struct v
     }
     for (uint32_t i = 0; i < edit->tables_added_count && status == STATUS_OK; i++) {
         if (edit->tables_added[i].level == index) {
-            status = level_add_table(files, base, &edit->tables_added[i].info, level);
+            status = level_add_table(files, base, edit, &edit->tables_added[i].info, level);
         }
     }
     return status == STATUS_OK ? level_finish(level, index) : status;
@@ -315,22 +325,25 @@ enum status version_apply(const struct version_files *files, const struct versio
     return STATUS_OK;
 }
 
-void version_mark_obsolete(const struct version *old, const struct version *next) {
-    uint32_t at = 0;
+static bool edit_adds_table(const struct version_edit *edit, uint64_t number) {
+    for (uint32_t i = 0; i < edit->tables_added_count; i++) {
+        if (edit->tables_added[i].info.number == number) {
+            return true;
+        }
+    }
+    return false;
+}
 
-    for (uint32_t i = 0; i < LEVELS_MAX; i++) {
-        for (uint32_t j = 0; j < old->levels[i].count; j++) {
-            struct table_file *file = old->levels[i].tables[j];
-            if (!find_table(next, file->info.number)) {
-                atomic_store_explicit(&file->obsolete, true, memory_order_release);
-            }
+void version_mark_obsolete(const struct version *old, const struct version_edit *edit) {
+    for (uint32_t i = 0; i < edit->tables_removed_count; i++) {
+        uint64_t number = edit->tables_removed[i].number;
+        struct table_file *file = find_table(old, edit->tables_removed[i].level, number);
+        if (file && !edit_adds_table(edit, number)) {
+            atomic_store_explicit(&file->obsolete, true, memory_order_release);
         }
     }
     for (uint32_t i = 0; i < old->segment_count; i++) {
-        while (at < next->segment_count && next->segments[at]->number < old->segments[i]->number) {
-            at++;
-        }
-        if (at == next->segment_count || next->segments[at] != old->segments[i]) {
+        if (edit_removes_segment(edit, old->segments[i]->number)) {
             atomic_store_explicit(&old->segments[i]->obsolete, true, memory_order_release);
         }
     }

@@ -68,8 +68,8 @@ enum status version_create_empty(struct version **version_out) MUST_CHECK;
 enum status version_apply(const struct version_files *files, const struct version *base,
                           const struct version_edit *edit, struct version **version_out) MUST_CHECK;
 
-/* Marks the files that `old` has and `next` has not, once the edit between them is durable. */
-void version_mark_obsolete(const struct version *old, const struct version *next);
+/* Marks the files of `old` that the edit drops, once it is durable. */
+void version_mark_obsolete(const struct version *old, const struct version_edit *edit);
 
 /* Weight of all tables: their bytes and the log bytes that they hold. */
 uint64_t version_weight(const struct version *version);

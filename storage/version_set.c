@@ -61,6 +61,11 @@ static enum status complete_edit_locked(struct version_set *set, struct version_
 
     version_edit_set(edit, EDIT_NEXT_FILE_NUMBER,
                      atomic_load_explicit(&set->next_file_number, memory_order_relaxed));
+    if (version_edit_has(edit, EDIT_STORE_TIME_MS) &&
+        edit->scalars[EDIT_STORE_TIME_MS] < manifest_state_get(state, EDIT_STORE_TIME_MS)) {
+        /* The time was taken before the lock, and another edit with a later one came first. */
+        version_edit_set(edit, EDIT_STORE_TIME_MS, manifest_state_get(state, EDIT_STORE_TIME_MS));
+    }
     if (edit->tables_removed_count == 0 && !version_edit_has(edit, EDIT_REPLAY_SEGMENT)) {
         return STATUS_OK;
     }
@@ -100,7 +105,7 @@ static enum status install_locked(struct version_set *set, struct version_edit *
         return status;
     }
     view_holder_install(set->views, spare, next, flushed);
-    version_mark_obsolete(old, next);
+    version_mark_obsolete(old, edit);
     set->current = next;
     version_unref(old);
     return STATUS_OK;

@@ -56,13 +56,14 @@ static enum status merge(const struct job *job, struct table_output *output, str
     status = iterator_seek_first(iter);
     while (status == STATUS_OK) {
         status = table_output_add(output, iter->key, iter->entry, error);
-        if (status == STATUS_OK) {
-            status = iterator_next(iter);
-            if (status != STATUS_OK && status != STATUS_END && error) {
-                *error = iter->error;
-                error->status = status;
-            }
+        if (status != STATUS_OK) {
+            break;
         }
+        status = iterator_next(iter);
+    }
+    if (status != STATUS_OK && status != STATUS_END && error && error->status == STATUS_OK) {
+        *error = iter->error; /* a move failed, not the output */
+        error->status = status;
     }
     iterator_destroy(iter);
     return status == STATUS_END ? table_output_finish(output, error) : status;

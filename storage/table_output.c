@@ -28,6 +28,12 @@ static bool nothing_below(const struct table_output *output, struct slice row) {
     return true;
 }
 
+/* Only of the dead it matters what lies below them. */
+static bool may_go(const struct table_output *output, const struct entry *entry) {
+    return entry->kind == ENTRY_TOMBSTONE ||
+           (entry->expiry_ms != 0 && entry->expiry_ms <= output->judge->now_ms);
+}
+
 static enum status writer_open(struct table_output *output, struct error *error) {
     struct table_writer_options options = {.env = output->options.env,
                                            .dir = output->options.dir,
@@ -36,6 +42,7 @@ static enum status writer_open(struct table_output *output, struct error *error)
                                            .compression = output->options.compression,
                                            .block_bytes = output->options.block_bytes};
 
+    output->key_bytes = 0;
     return table_writer_open(&options, &output->writer, error);
 }
 
@@ -55,8 +62,11 @@ static enum status writer_finish(struct table_output *output, struct error *erro
 
 /* Ends the present table when it is large enough and `row` begins a new row. */
 static enum status cut(struct table_output *output, struct slice row, struct error *error) {
-    if (!output->writer || table_writer_bytes(output->writer) < output->options.table_bytes ||
-        slice_equal(table_writer_last_row(output->writer), row)) {
+    bool full =
+        output->writer && (table_writer_bytes(output->writer) >= output->options.table_bytes ||
+                           output->key_bytes >= TABLE_OUTPUT_KEY_BYTES_MAX);
+
+    if (!full || slice_equal(table_writer_last_row(output->writer), row)) {
         return STATUS_OK;
     }
     return writer_finish(output, error);
@@ -73,6 +83,7 @@ static enum status write(struct table_output *output, struct slice ikey, struct 
         status = table_writer_add(output->writer, ikey, entry, error);
     }
     output->kept_entries += status == STATUS_OK;
+    output->key_bytes += ikey.len;
     return status;
 }
 
@@ -103,7 +114,8 @@ enum status table_output_add(struct table_output *output, struct slice ikey, str
                          "an entry that is not well formed");
     }
     status =
-        fate_judge_next(output->judge, ikey, &loaded, nothing_below(output, ikey_row(ikey)), &fate);
+        fate_judge_next(output->judge, ikey, &loaded,
+                        may_go(output, &loaded) && nothing_below(output, ikey_row(ikey)), &fate);
     if (status != STATUS_OK) {
         return status;
     }

@@ -1,14 +1,17 @@
 /* table_output.h: the tables that a flush or a compaction writes: sorted entries in, tables out.
  *
  * Judges each entry (entry_fate.h), writes those that stay, and begins a new table when the present
- * one has reached its size, never inside a row. On success the tables are in the job's edit; on
- * failure all files of the job are removed. One thread at a time. */
+ * one has reached its size, or its keys would make too large an index; never inside a row. On
+ * success the tables are in the job's edit; on failure all files of the job are removed. One thread
+ * at a time. */
 #ifndef KVD_STORAGE_TABLE_OUTPUT_H
 #define KVD_STORAGE_TABLE_OUTPUT_H
 
 #include "storage/entry_fate.h"
 #include "storage/table_writer.h"
 #include "storage/version_set.h"
+
+#define TABLE_OUTPUT_KEY_BYTES_MAX (16u * 1024 * 1024) /* an index holds at most so many */
 
 struct table_output_options {
     struct env *env; /* borrowed, as all here */
@@ -26,6 +29,7 @@ struct table_output {
     struct fate_judge *judge;    /* borrowed */
     struct version_edit *edit;   /* borrowed; receives the tables */
     struct table_writer *writer; /* owned; NULL between tables */
+    uint64_t key_bytes;          /* of the open table's keys */
     struct buffer entry;         /* owned: a rewritten entry */
     uint64_t dropped_entries;
     uint64_t kept_entries;

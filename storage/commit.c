@@ -9,9 +9,10 @@
 #include <stddef.h>
 
 #define TICK_MS 1000
-#define STALL_MS 1          /* until a frozen memtable is flushed */
-#define PACE_FROM_TABLES 8  /* level 0 tables from which the step runs later */
-#define PACE_MS_PER_TABLE 2 /* for each table beyond */
+#define TIME_AHEAD_MS (60 * 1000u) /* an idle store writes an empty group a minute */
+#define STALL_MS 1                 /* until a frozen memtable is flushed */
+#define PACE_FROM_TABLES 8         /* level 0 tables from which the step runs later */
+#define PACE_MS_PER_TABLE 2        /* for each table beyond */
 #define PACE_MS_MAX 50
 
 static struct commit_pipeline *from_step(struct step *step) {
@@ -91,8 +92,11 @@ static void run_later(struct commit_pipeline *pipeline, uint64_t delay_ms) {
     atomic_fetch_add_explicit(&pipeline->stats.delays, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&pipeline->stats.delay_ms, delay_ms, memory_order_relaxed);
     mutex_lock(&pipeline->mu);
-    scheduler_post_after(pipeline->options.scheduler, LANE_COMMIT, &pipeline->step,
-                         pipeline->stopping ? 0 : delay_ms);
+    if (pipeline->stopping) { /* a delayed step is not waited for by a drain */
+        scheduler_post(pipeline->options.scheduler, LANE_COMMIT, &pipeline->step);
+    } else {
+        scheduler_post_after(pipeline->options.scheduler, LANE_COMMIT, &pipeline->step, delay_ms);
+    }
     mutex_unlock(&pipeline->mu);
 }
 
@@ -151,6 +155,13 @@ static void vouch(struct commit_pipeline *pipeline, uint64_t written) {
 
 /* What was acknowledged at `written` becomes durable within a second; after a second of idleness an
  * empty group vouches for the last one. */
+/* Groups carry the store's time: what has expired while the store was idle stays expired, should it
+ * be killed and the wall clock be set back (R15). */
+static bool time_is_old(struct commit_pipeline *pipeline) {
+    return store_clock_now_ms(pipeline->options.clock) >
+           pipeline->options.log->group_time_ms + TIME_AHEAD_MS;
+}
+
 static void tick_step(struct step *tick) {
     struct commit_pipeline *pipeline = from_tick(tick);
     struct commit_log *log = pipeline->options.log;
@@ -160,7 +171,8 @@ static void tick_step(struct step *tick) {
     space_guard_refresh(pipeline->options.space);
     if (written > watermarks_durable(pipeline->options.marks)) {
         syncer_want(pipeline->options.syncer, written);
-    } else if (!log->last_group_is_empty && pipeline->tick_sequence == log->sequence) {
+    } else if (pipeline->tick_sequence == log->sequence &&
+               (!log->last_group_is_empty || time_is_old(pipeline))) {
         vouch(pipeline, written);
     }
     pipeline->tick_sequence = log->sequence;

@@ -38,7 +38,8 @@ struct commit_options {
     struct space_guard *space;
     struct syncer *syncer;
     struct scheduler *scheduler;
-    void (*frozen_cb)(void *arg); /* a memtable was frozen: flush it */
+    const _Atomic enum status *flush_status; /* how the last flush ended, see maintenance.h */
+    void (*frozen_cb)(void *arg);            /* a memtable was frozen: flush it */
     void *arg;
     uint64_t memtable_bytes;      /* a memtable is frozen at so many bytes, */
     uint64_t unflushed_log_bytes; /* or when it holds so much of the log */
@@ -73,6 +74,7 @@ struct commit_pipeline {
     uint64_t next_version;
     uint64_t version_ceiling;
     uint64_t tick_sequence;        /* of the log at the last tick */
+    enum status puts_refused;      /* why, while no memtable can be flushed; or OK */
     struct log_commit *group;      /* owned; GROUP_COMMITS_MAX */
     struct store_commit **members; /* owned; of the group, in order */
     uint8_t *row;                  /* owned; ROW_BYTES_MAX */

@@ -10,6 +10,8 @@ static size_t op_overhead(void) {
     return memtable_node_bytes(IKEY_NAMESPACE_BYTES, ENTRY_REFERENCE_BYTES_MAX);
 }
 
+#define DELETES_BEYOND 2 /* while nothing can be flushed, a memtable grows to twice its size */
+
 /* A group in the making. */
 struct group_build {
     struct view *view; /* owned */
@@ -121,7 +123,8 @@ static enum status make_room_in_memory(struct commit_pipeline *pipeline) {
     struct view *view =
         view_holder_take(pipeline->options.views, pipeline->options.marks, &visible);
     bool full = memtable_bytes(view->active) >= pipeline->options.memtable_bytes ||
-                memtable_log_bytes(view->active) >= pipeline->options.unflushed_log_bytes;
+                memtable_log_bytes(view->active) >=
+                    pipeline->options.unflushed_log_bytes / (VIEW_FROZEN_MAX + 1);
 
     view_unref(view);
     return full ? commit_group_freeze(pipeline) : STATUS_OK;
@@ -226,6 +229,11 @@ static enum status reserve(struct commit_pipeline *pipeline, struct group_build 
     struct error error = {0};
     enum status status;
 
+    if (pipeline->puts_refused != STATUS_OK &&
+        (commit->puts || memtable_bytes(build->view->active) >=
+                             DELETES_BEYOND * pipeline->options.memtable_bytes)) {
+        return pipeline->puts_refused;
+    }
     if (commit->puts && space_guard_is_low(pipeline->options.space, unflushed_bytes(build->view))) {
         return STATUS_NO_SPACE;
     }
@@ -279,7 +287,9 @@ static enum status take_head(struct commit_pipeline *pipeline, struct group_buil
     if (commit->batch.op_count == 0) {
         commit->outcome =
             (struct store_outcome){.status = STATUS_OK, .version = pipeline->next_version - 1};
-        commit->waiter.hold = (struct store_hold){0, 0};
+        commit->waiter.hold = (struct store_hold){
+            .written_version = commit->outcome.version,
+            .durable_version = commit->durability == STORE_SYNCED ? commit->outcome.version : 0};
         complete(pipeline, commit);
         return STATUS_OK;
     }
@@ -352,10 +362,16 @@ enum status commit_group_run(struct commit_pipeline *pipeline) {
     if (status == STATUS_OK) {
         status = make_room_in_memory(pipeline);
     }
+    pipeline->puts_refused = STATUS_OK;
     if (status == STATUS_BUSY && !commit_pipeline_is_stopping(pipeline)) {
-        return STATUS_BUSY;
+        pipeline->puts_refused =
+            atomic_load_explicit(pipeline->options.flush_status, memory_order_relaxed);
+        if (pipeline->puts_refused == STATUS_OK) {
+            return STATUS_BUSY; /* it only takes a while */
+        }
     }
-    status = status == STATUS_BUSY ? STATUS_OK : status; /* the last ones find room all the same */
+    status = status == STATUS_BUSY ? STATUS_OK : status; /* deletes, and the last ones at a close,
+                                                            find room all the same */
     if (status == STATUS_OK) {
         status = make_room_in_log(pipeline);
     }

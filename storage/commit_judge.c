@@ -51,6 +51,10 @@ bool commit_judge(struct store_commit *commit, const struct view *view,
         if (status == STATUS_OK) {
             watermarks_hold_entry(marks, (enum store_durability)hit.entry.durability, hit.version,
                                   &commit->waiter.hold);
+            if (hit.version > watermarks_visible(marks) &&
+                hit.version > commit->waiter.hold.written_version) {
+                commit->waiter.hold.written_version = hit.version; /* of its own group */
+            }
             view_hit_release(&hit);
         } else if (status != STATUS_NOT_FOUND) {
             commit->outcome.status = status;

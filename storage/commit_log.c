@@ -30,6 +30,7 @@ enum status commit_log_open(struct commit_log *log, const struct commit_log_opti
                                .incarnation = options->incarnation,
                                .preallocate_bytes = options->preallocate_bytes,
                                .sequence = options->last_sequence,
+                               .group_time_ms = store_clock_now_ms(options->clock),
                                .last_group_is_empty = true};
     memcpy(log->store_id, options->store_id, STORE_ID_BYTES);
     mutex_init(&log->sync_mu);
@@ -110,6 +111,7 @@ enum status commit_log_append(struct commit_log *log, const struct log_commit *c
         return STATUS_LOG_FAILED;
     }
     log->sequence++;
+    log->group_time_ms = group.store_time_ms;
     log->last_group_is_empty = count == 0;
     watermarks_raise_visible(log->marks, last_version);
     watermarks_raise_written(log->marks, last_version);

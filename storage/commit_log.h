@@ -31,6 +31,7 @@ struct commit_log {
     uint64_t preallocate_bytes;
     /* commit thread */
     uint64_t sequence;        /* of the last group */
+    uint64_t group_time_ms;   /* store time in it */
     bool last_group_is_empty; /* nothing is left to be vouched for */
     /* guarded by sync_mu, which is held during the sync on purpose: a second one would only wait in
      * the kernel. The commit thread takes it to rotate. */

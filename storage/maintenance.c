@@ -47,8 +47,11 @@ static void job_begins(struct maintenance_job *job) {
     mutex_unlock(&job->maintenance->mu);
 }
 
-static bool is_retried(enum status status) {
-    return status != STATUS_CORRUPT && status != STATUS_LOG_FAILED;
+/* A flush is always tried again: its table is written anew. A compaction that met damage would meet
+ * it again. */
+static bool is_retried(const struct maintenance_job *job, enum status status) {
+    bool rewrites = job == &job->maintenance->flush;
+    return status != STATUS_LOG_FAILED && (rewrites || status != STATUS_CORRUPT);
 }
 
 /* Keeps the result of a job; posts it again if there may be more to do, or later if it failed. */
@@ -60,9 +63,12 @@ static void job_ends(struct maintenance_job *job, enum status status, const stru
     job->running = false;
     job->error = *error;
     job->error.status = failed ? status : STATUS_OK;
+    if (job == &maintenance->flush) {
+        atomic_store_explicit(&maintenance->flush_status, job->error.status, memory_order_relaxed);
+    }
     if (status == STATUS_OK || (job->again && !failed)) {
         post_locked(job, 0);
-    } else if (failed && is_retried(status) && !maintenance->stopping) {
+    } else if (failed && is_retried(job, status) && !maintenance->stopping) {
         post_locked(job, RETRY_MS);
     }
     mutex_unlock(&maintenance->mu);
@@ -122,7 +128,7 @@ static void compaction_step(struct step *step) {
                                   memory_order_relaxed);
     } else {
         mutex_lock(&maintenance->mu);
-        maintenance->compact_all = false;
+        maintenance->compact_all = maintenance->compact_all && maintenance->compaction.again;
         mutex_unlock(&maintenance->mu);
     }
     if (status != STATUS_OK && status != STATUS_END) {
@@ -151,7 +157,7 @@ void maintenance_want_flush(struct maintenance *maintenance) {
 void maintenance_want_compaction(struct maintenance *maintenance, bool all) {
     mutex_lock(&maintenance->mu);
     maintenance->compact_all = maintenance->compact_all || all;
-    if (!maintenance->stopping) {
+    if (!maintenance->stopping && maintenance->compaction.error.status != STATUS_CORRUPT) {
         post_locked(&maintenance->compaction, 0);
     }
     mutex_unlock(&maintenance->mu);

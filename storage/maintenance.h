@@ -38,6 +38,7 @@ struct maintenance {
     store_log_cb log_cb;         /* constant; may be NULL */
     void *log_arg;
     struct maintenance_stats stats;
+    _Atomic enum status flush_status; /* relaxed: how the last flush ended, for the commit lane */
     struct maintenance_job flush;
     struct maintenance_job compaction;
     struct mutex mu;

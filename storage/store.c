@@ -350,6 +350,7 @@ static enum status open_jobs(struct store *store, struct error *error) {
                                      .space = &store->space,
                                      .syncer = &store->syncer,
                                      .scheduler = store->scheduler,
+                                     .flush_status = &store->maintenance.flush_status,
                                      .frozen_cb = want_flush_cb,
                                      .arg = store,
                                      .memtable_bytes = store->sizes.memtable_bytes,
@@ -384,7 +385,7 @@ static void remember_time(struct store *store) {
 }
 
 /* Commits end; then what is in memory is flushed, so that the next open has nothing to replay. */
-static void close_jobs(struct store *store) {
+static void settle_jobs(struct store *store) {
     commit_pipeline_stop(&store->pipeline);
     scheduler_drain(store->scheduler);
     maintenance_stop(&store->maintenance);
@@ -398,6 +399,13 @@ static void close_jobs(struct store *store) {
         maintenance_want_flush(&store->maintenance);
         scheduler_drain(store->scheduler);
         remember_time(store);
+    }
+    store->settled = true;
+}
+
+static void close_jobs(struct store *store) {
+    if (!store->settled) {
+        settle_jobs(store);
     }
     commit_pipeline_deinit(&store->pipeline);
     maintenance_deinit(&store->maintenance);
@@ -520,8 +528,7 @@ enum status store_open(const struct store_options *options, struct store **store
 enum status store_close(struct store *store, struct error *error) {
     enum status status;
 
-    commit_pipeline_stop(&store->pipeline);
-    scheduler_drain(store->scheduler);
+    settle_jobs(store);
     status = store_health(store, error);
     unmake(store);
     return status;

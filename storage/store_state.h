@@ -65,6 +65,7 @@ struct store {
     struct maintenance maintenance;
     struct commit_pipeline pipeline;
     struct recovery recovery; /* what the open found, for statistics */
+    bool settled;             /* nothing runs any more; what was in memory is flushed */
     uint32_t parts;           /* how many of the above are made, for store_open's way back */
     /* atomic; relaxed figures */
     _Atomic uint64_t gets;

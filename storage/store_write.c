@@ -47,7 +47,9 @@ static enum status add_namespace_name(struct store_commit *commit, uint32_t name
 }
 
 enum status store_commit_put(struct store_commit *commit, const struct store_put *put) {
-    enum status status = add_namespace_name(commit, put->namespace_id);
+    enum status status = put->namespace_id == NAMESPACE_SYSTEM
+                             ? STATUS_INVALID
+                             : add_namespace_name(commit, put->namespace_id);
 
     if (status != STATUS_OK) {
         return status;
@@ -57,6 +59,13 @@ enum status store_commit_put(struct store_commit *commit, const struct store_put
 
 enum status store_commit_delete(struct store_commit *commit, uint32_t namespace_id,
                                 struct slice key, const struct store_condition *condition) {
+    enum status status = namespace_id == NAMESPACE_SYSTEM
+                             ? STATUS_INVALID
+                             : add_namespace_name(commit, namespace_id);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
     return commit_request_delete(commit, namespace_id, key, condition);
 }
 

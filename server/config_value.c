@@ -296,7 +296,7 @@ static bool is_toml(enum config_type type, const char *text) {
     case CONFIG_REAL:
         return true;
     case CONFIG_LIST:
-        return text[0] == '[';
+        return text[0] == '[' && text[strlen(text) - 1] == ']'; /* and not "[::1]:7450" */
     default:
         return text[0] == '"' || text[0] == '\'';
     }

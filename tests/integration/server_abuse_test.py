@@ -98,18 +98,18 @@ class FramesTest(AbuseTest):
 
     def test_declared_length_above_the_limit_closes_and_reserves_nothing(self):
         client = self.client()
-        for length in (0x7FFFFFFF, 0xFFFFFFFF, (17 << 20) + 1):
+        for length in (0x7FFFFFFF, 0xFFFFFFFF, (25 << 20) + 1):
             client = self.client()
             client.send(struct.pack("<BBHIII", 0xB6, 0x11, PUT, length, 77, 0))
             reply = client.reply()
-            self.assertEqual((reply.status, reply.id, reply.detail), (TOO_LARGE, 77, 17 << 20))
+            self.assertEqual((reply.status, reply.id, reply.detail), (TOO_LARGE, 77, 25 << 20))
             self.assertTrue(client.is_closed())
 
     def test_memory_follows_bytes_and_not_the_declared_length(self):
         watcher = self.client()
         before = watcher.stats()["server.client_memory_bytes"]
         for _ in range(20):
-            self.client().send(struct.pack("<BBHIII", 0xB6, 0x11, PUT, 16 << 20, 1, 0) + bytes(100))
+            self.client().send(struct.pack("<BBHIII", 0xB6, 0x11, PUT, 24 << 20, 1, 0) + bytes(100))
         self.assertLess(watcher.stats()["server.client_memory_bytes"] - before, 1 << 20)
 
     def test_frame_that_never_ends_closes(self):
@@ -228,7 +228,7 @@ class OutputLimitTest(AbuseTest):
 
     def test_client_that_takes_nothing_is_closed_beyond_the_limit(self):
         client, watcher = self.client(), self.client()
-        client.ask(put(b"large", bytes(16 << 20)))
+        client.ask(put(b"large", bytes(24 << 20)))
         client.send(get(b"large") + get(b"large"))
         end = time.monotonic() + DEADLINE_S
         while watcher.stats()["server.closed_for_memory"] == 0:
@@ -238,12 +238,12 @@ class OutputLimitTest(AbuseTest):
 
     def test_client_that_takes_them_slowly_is_not(self):
         client = self.client()
-        client.ask(put(b"large", bytes(16 << 20)))
+        client.ask(put(b"large", bytes(24 << 20)))
         client.send(get(b"large") + get(b"large"))
         time.sleep(4)
         client.wait_for(1 << 20)
         time.sleep(2)
-        self.assertEqual([len(reply.value) for reply in client.replies(2)], [16 << 20] * 2)
+        self.assertEqual([len(reply.value) for reply in client.replies(2)], [24 << 20] * 2)
 
 
 class MemoryTest(AbuseTest):

@@ -42,7 +42,7 @@ class CommandsTest(SharedServerTest):
         features = reader.number("Q")
         self.assertTrue(features & FLAG_NAMESPACE)
         limits = dict((reader.number("H"), reader.number("Q")) for _ in range(reader.number("H")))
-        self.assertEqual(limits[3], 16 << 20)
+        self.assertEqual(limits[3], 24 << 20)
         self.assertGreater(limits[1], limits[3])
         self.assertTrue(reader.body[reader.at:].startswith(b"kvd"))
 
@@ -58,15 +58,15 @@ class CommandsTest(SharedServerTest):
         self.assertEqual(self.client.ask(frame(PING, b"\0\xffx")).body, b"\0\xffx")
 
     def test_value_of_each_size_comes_back(self):
-        for size in (0, 1, 1023, 1024, 65536, 1 << 20, 16 << 20):
+        for size in (0, 1, 1023, 1024, 65536, 1 << 20, 24 << 20):
             value = random.Random(size).randbytes(size)
             self.assertEqual(self.client.ask(put(self.key, value)).status, OK, size)
             reply = self.client.ask(get(self.key))
             self.assertEqual((reply.status, reply.value == value), (OK, True), size)
 
     def test_value_above_the_limit_is_refused_and_the_connection_lives(self):
-        reply = self.client.ask(put(self.key, bytes((16 << 20) + 1)))
-        self.assertEqual((reply.status, reply.detail), (TOO_LARGE, 16 << 20))
+        reply = self.client.ask(put(self.key, bytes((24 << 20) + 1)))
+        self.assertEqual((reply.status, reply.detail), (TOO_LARGE, 24 << 20))
         self.assertEqual(self.client.ask(get(self.key)).status, NOT_FOUND)
 
     def test_delete_removes(self):

@@ -140,6 +140,59 @@ START_TEST(files_go_when_the_last_read_of_them_ends) {
 }
 END_TEST
 
+struct files {
+    uint64_t tables;
+    uint64_t segments;
+};
+
+static enum status count_cb(void *arg, const char *name, uint64_t size_bytes) {
+    struct files *files = arg;
+
+    (void)size_bytes;
+    files->tables += strstr(name, ".table") != NULL;
+    files->segments += strstr(name, ".segment") != NULL;
+    return STATUS_OK;
+}
+
+static uint64_t tables_of(struct fixture *fixture) {
+    uint64_t count = 0;
+    char name[32];
+
+    for (uint32_t i = 0; i < LEVELS_MAX; i++) {
+        snprintf(name, sizeof name, "level_%u_tables", i);
+        count += fixture_stat(fixture, name);
+    }
+    return count;
+}
+
+START_TEST(no_file_is_left_that_the_store_does_not_name) {
+    struct fixture fixture;
+    struct error error;
+    enum status status;
+    char key[16];
+
+    fixture_init(&fixture, 1);
+    fixture.options.memtable_bytes = 16 * 1024;
+    fixture.options.segment_bytes = 8 * 1024;
+    fixture_open(&fixture);
+    for (uint32_t round = 0; round < 4; round++) {
+        struct files files = {0, 0};
+        for (uint32_t i = 0; i < 100; i++) {
+            snprintf(key, sizeof key, "key%02u", i);
+            fixture_put_bytes(&fixture, key, 500 + i * 10, i + round);
+        }
+        status = store_compact(fixture.store, &error);
+        ck_assert_int_eq(status, STATUS_OK);
+        fixture_settle(&fixture);
+        status = env_list(fixture.env, fixture.dir, count_cb, &files, &error);
+        ck_assert_int_eq(status, STATUS_OK);
+        ck_assert_uint_eq(files.tables, tables_of(&fixture));
+        ck_assert_uint_eq(files.segments, fixture_stat(&fixture, "segments"));
+    }
+    fixture_deinit(&fixture);
+}
+END_TEST
+
 UNIT_MAIN("store late read", a_late_read_is_caught,
           a_read_keeps_its_state_over_flush_and_compaction,
-          files_go_when_the_last_read_of_them_ends)
+          files_go_when_the_last_read_of_them_ends, no_file_is_left_that_the_store_does_not_name)

@@ -3,7 +3,7 @@
 #ifndef KVD_STORAGE_COMMIT_GROUP_H
 #define KVD_STORAGE_COMMIT_GROUP_H
 
-#include "storage/commit.h"
+#include "storage/commit_pipeline.h"
 
 /* Takes commits from the head of pipeline->first, up to the size of a group; each is completed or
  * waits for its watermark. At least one is taken, or: WOULD_BLOCK: the first one's conditions need

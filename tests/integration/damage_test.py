@@ -71,12 +71,22 @@ class DamageTest(unittest.TestCase):
         while client.stats()["storage.flushes"] < 2:
             cls.put_some(client, number, 1000)
             number += 1000
-        for _ in range(20):  # groups of their own, wherever a segment ends meanwhile
-            cls.put_some(client, number, 10)
-            number += 10
-        time.sleep(1.5)  # an idle store vouches for its last group
+        while not cls.put_unflushed(client, number):
+            number += 200
         client.close()
         server.kill()
+
+    @classmethod
+    def put_unflushed(cls, client, number):
+        """Groups of their own, wherever a segment ends meanwhile. Whether none was flushed."""
+        while client.stats()["storage.memtables_frozen"] > 0:
+            time.sleep(0.05)
+        flushes = client.stats()["storage.flushes"]
+        for first in range(number, number + 200, 10):
+            cls.put_some(client, first, 10)
+        time.sleep(1.5)  # an idle store vouches for its last group
+        stats = client.stats()
+        return (stats["storage.flushes"], stats["storage.memtables_frozen"]) == (flushes, 0)
 
     @classmethod
     def put_some(cls, client, first, count):

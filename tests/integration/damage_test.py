@@ -84,7 +84,7 @@ class DamageTest(unittest.TestCase):
         flushes = client.stats()["storage.flushes"]
         for first in range(number, number + 200, 10):
             cls.put_some(client, first, 10)
-        time.sleep(1.5)  # an idle store vouches for its last group
+        time.sleep(3)  # an idle store vouches for its last group: a sync, then an empty group
         stats = client.stats()
         return (stats["storage.flushes"], stats["storage.memtables_frozen"]) == (flushes, 0)
 

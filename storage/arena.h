@@ -24,8 +24,8 @@ struct arena {
 void arena_init(struct arena *arena);
 void arena_deinit(struct arena *arena);
 
-/* After OK, arena_take succeeds for pieces of together up to `bytes`, in any sizes, as long as each
- * is at most `piece_bytes_max`. Errors: NO_MEMORY. */
+/* After OK, arena_take succeeds for pieces of together up to `bytes`, each counted as rounded up to
+ * 8, as long as each is at most `piece_bytes_max`. Errors: NO_MEMORY. */
 enum status arena_reserve(struct arena *arena, size_t bytes, size_t piece_bytes_max) MUST_CHECK;
 
 /* `bytes` of memory aligned to 8. Asserts that it was reserved. */

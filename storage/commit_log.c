@@ -3,6 +3,8 @@
 
 #include "protocol/base/assert.h"
 
+#include <stdio.h>
+
 static enum status writer_create(struct commit_log *log, struct segment_writer **writer_out,
                                  struct error *error) {
     struct segment_writer_options options = {.env = log->env,
@@ -29,6 +31,8 @@ enum status commit_log_open(struct commit_log *log, const struct commit_log_opti
                                .clock = options->clock,
                                .incarnation = options->incarnation,
                                .preallocate_bytes = options->preallocate_bytes,
+                               .log_cb = options->log_cb,
+                               .log_arg = options->log_arg,
                                .sequence = options->last_sequence,
                                .group_time_ms = store_clock_now_ms(options->clock),
                                .last_group_is_empty = true};
@@ -86,13 +90,31 @@ struct log_position commit_log_durable(struct commit_log *log) {
     return durable;
 }
 
+static void say_failed(const struct commit_log *log, const struct error *error) {
+    char line[ERROR_PATH_MAX + ERROR_TEXT_MAX + 160];
+    int used = snprintf(line, sizeof line,
+                        "the log has failed; no more writes until kvd is "
+                        "started again: ");
+
+    if (log->log_cb) {
+        error_format(error, line + used, (int)sizeof line - used);
+        log->log_cb(log->log_arg, STORE_LOG_ERROR, line);
+    }
+}
+
 void commit_log_fail(struct commit_log *log, const struct error *error) {
+    bool first;
+
     mutex_lock(&log->mu);
-    if (!commit_log_failed(log)) {
+    first = !commit_log_failed(log);
+    if (first) {
         log->error = *error;
         atomic_store_explicit(&log->failed, true, memory_order_release);
     }
     mutex_unlock(&log->mu);
+    if (first) {
+        say_failed(log, error);
+    }
     watermarks_fail(log->marks);
 }
 

@@ -29,6 +29,8 @@ struct commit_log {
     uint64_t incarnation;
     uint8_t store_id[STORE_ID_BYTES];
     uint64_t preallocate_bytes;
+    store_log_cb log_cb; /* may be NULL */
+    void *log_arg;
     /* commit thread */
     uint64_t sequence;        /* of the last group */
     uint64_t group_time_ms;   /* store time in it */
@@ -55,6 +57,8 @@ struct commit_log_options {
     const uint8_t *store_id; /* STORE_ID_BYTES */
     uint64_t preallocate_bytes;
     uint64_t last_sequence;
+    store_log_cb log_cb; /* told, once, that the log has failed; may be NULL */
+    void *log_arg;
     bool nothing_to_replay; /* no memtable needs an older segment */
 };
 

@@ -306,6 +306,8 @@ static enum status open_log(struct store *store, struct error *error) {
                                          .preallocate_bytes = store->sizes.preallocate_bytes,
                                          .last_sequence =
                                              manifest_state_get(state, EDIT_LOG_SEQUENCE),
+                                         .log_cb = store->options.log_cb,
+                                         .log_arg = store->options.log_arg,
                                          .nothing_to_replay = store->recovery.memtable == NULL};
     enum status status;
 

@@ -89,6 +89,7 @@ static void report_commits(const struct report *report, struct store *store) {
     put(report, "log_syncs", figure(&store->log.syncs));
     put(report, "write_delays", figure(&commits->delays));
     put(report, "write_delay_ms", figure(&commits->delay_ms));
+    put(report, "log_failed", commit_log_failed(&store->log));
     put(report, "flushes", figure(&jobs->flushes));
     put(report, "compactions", figure(&jobs->compactions));
     put(report, "compaction_input_bytes", figure(&jobs->compaction_input_bytes));

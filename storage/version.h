@@ -63,8 +63,8 @@ struct version {
 enum status version_create_empty(struct version **version_out) MUST_CHECK;
 
 /* The version after `edit` (tables and segments added and removed; the rest is not its business).
- * Marks nothing obsolete. That it removes only what is there and adds only what is not is checked by
- * manifest_state_apply. Errors: CORRUPT when tables of a level >= 1 would overlap, NO_MEMORY. */
+ * Marks nothing obsolete. That it removes only what is there and adds only what is not is checked
+ * by manifest_state_apply. Errors: CORRUPT when tables of a level >= 1 would overlap, NO_MEMORY. */
 enum status version_apply(const struct version_files *files, const struct version *base,
                           const struct version_edit *edit, struct version **version_out) MUST_CHECK;
 

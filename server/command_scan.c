@@ -74,6 +74,8 @@ static enum status last_key_of(const struct wire_range *range, struct slice *las
 
 /* Errors: INVALID for a cursor that is none of ours; NOT_FOUND (the namespace); those of
  * store_cursor_open. */
+#define NAMESPACE_OF_NONE UINT32_MAX /* the store gives it to no name: no key is in it */
+
 static enum status walk_begin(struct walk *walk, struct read_context *context,
                               const struct wire_request *request, struct error *error) {
     const struct wire_range *range = &request->range;
@@ -83,6 +85,10 @@ static enum status walk_begin(struct walk *walk, struct read_context *context,
 
     if (status == STATUS_OK) {
         status = lookup_namespace(context, request, &walk->namespace_id);
+        if (status == STATUS_NOT_FOUND) { /* it reads as empty */
+            walk->namespace_id = NAMESPACE_OF_NONE;
+            status = STATUS_OK;
+        }
     }
     if (status == STATUS_OK) {
         buffer_clear(walk->scratch);

@@ -9,6 +9,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -17,6 +18,8 @@
 #define HOST_BYTES_MAX 256
 #define PORT_BYTES_MAX 6
 #define UNIX_PREFIX "unix:"
+
+#define PORT_MAX 65535u
 
 struct host_port {
     char host[HOST_BYTES_MAX];
@@ -104,7 +107,8 @@ static bool split(const char *address, struct host_port *out) {
         return false;
     }
     if (host_len == 0 || host_len >= HOST_BYTES_MAX || port_len == 0 ||
-        port_len >= PORT_BYTES_MAX || strspn(colon + 1, "0123456789") != port_len) {
+        port_len >= PORT_BYTES_MAX || strspn(colon + 1, "0123456789") != port_len ||
+        strtoul(colon + 1, NULL, 10) > PORT_MAX) { /* getaddrinfo would cut it to 16 bits */
         return false;
     }
     memcpy(out->host, host, host_len);

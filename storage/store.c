@@ -25,6 +25,7 @@ void store_options_init(struct store_options *options, const char *dir) {
                                       .compress = true,
                                       .block_bytes = TABLE_BLOCK_BYTES_DEFAULT,
                                       .open_files_max = 512,
+                                      .space_ratio_percent = 150,
                                       .io_threads = 4};
 }
 

@@ -57,16 +57,22 @@ enum store_log_level { STORE_LOG_DEBUG, STORE_LOG_INFO, STORE_LOG_WARN, STORE_LO
 typedef void (*store_log_cb)(void *arg, enum store_log_level level, const char *line);
 
 struct store_options {
-    const char *dir;             /* created if missing, unless read_only */
-    uint64_t memory_limit_bytes; /* for all of the engine: memtables, caches, table metadata */
-    uint32_t value_threshold;    /* values of at least so many bytes live in the log only */
-    bool compress;               /* zstd for tables and separated values, where it pays */
-    uint32_t block_bytes;        /* target size of a table block; 4 KiB to 16 KiB */
-    uint32_t open_files_max;     /* descriptors that the engine may hold */
-    uint32_t io_threads;         /* ignored when `scheduler` is given */
-    store_log_cb log_cb;         /* may be NULL */
-    void *log_arg;               /* passed to log_cb */
-    struct env *env;             /* borrowed until store_close; NULL: the file system */
+    const char *dir;              /* created if missing, unless read_only */
+    uint64_t memory_limit_bytes;  /* for all of the engine: memtables, caches, table metadata */
+    uint32_t value_threshold;     /* values of at least so many bytes live in the log only */
+    bool compress;                /* zstd for tables and separated values, where it pays */
+    uint32_t block_bytes;         /* target size of a table block; 4 KiB to 16 KiB */
+    uint32_t open_files_max;      /* descriptors that the engine may hold */
+    uint32_t io_threads;          /* ignored when `scheduler` is given */
+    uint32_t space_ratio_percent; /* files may take so much of the live data's size; 110 to 1000 */
+    uint64_t reclaim_bytes_per_s; /* least rate at which freed space is collected; 0: as fast as can
+                                     be */
+    uint64_t scrub_bytes_per_s;   /* background verification of all files; 0: none */
+    bool read_only;               /* nothing on disk is changed; commits answer READ_ONLY */
+    bool in_memory;      /* files live in memory and are gone at close; `dir` is a name only */
+    store_log_cb log_cb; /* may be NULL */
+    void *log_arg;       /* passed to log_cb */
+    struct env *env;     /* borrowed until store_close; NULL: the file system */
     struct scheduler *scheduler; /* borrowed until store_close; NULL: threads of its own */
     uint64_t memtable_bytes;     /* for tests; 0: derived from memory_limit_bytes */
     uint64_t segment_bytes;      /* for tests; 0: derived from the store's size */
@@ -89,7 +95,9 @@ enum status store_close(struct store *store, struct error *error);
 uint64_t store_now_ms(struct store *store);
 
 /* ---- Namespaces -------------------------------------------------------------------------------
- */
+ *
+ * A namespace is made by its first write, or by store_commit_namespace_set; both are commits. Ids
+ * are never used twice. */
 
 #define STORE_NAMESPACE_DEFAULT 1u
 #define STORE_NAMESPACE_NAME_MAX 255
@@ -99,6 +107,30 @@ uint64_t store_now_ms(struct store *store);
  * create), INVALID (name too long or with control characters), BUSY (too many), NO_MEMORY. */
 enum status store_namespace(struct store *store, struct slice name, bool create,
                             uint32_t *namespace_id_out) MUST_CHECK;
+
+/* What may be set for a namespace; zeroed: no quota, nothing kept beyond snapshots. */
+struct store_namespace_settings {
+    uint64_t quota_bytes; /* puts that would pass it answer QUOTA; 0: none */
+    uint64_t keep_ms;     /* versions stay readable for so long after they were replaced; 0: no */
+    uint32_t
+        keep_versions; /* at least so many versions of each key stay readable; 0, 1: the newest */
+};
+
+struct store_namespace_info {
+    struct slice name; /* borrowed during the callback */
+    uint32_t id;
+    struct store_namespace_settings settings;
+    uint64_t keys;         /* live keys; exact once everything is compacted, else an upper bound */
+    uint64_t live_bytes;   /* keys, values and their tables' overhead, likewise */
+    uint64_t pinned_bytes; /* of versions that only snapshots or retention keep */
+};
+
+typedef void (*store_namespace_cb)(void *arg, const struct store_namespace_info *info);
+
+/* Calls back for every namespace, the default one first, then by name. May read the disk when
+ * something is pinned. Errors: NO_MEMORY, CORRUPT, IO. */
+enum status store_namespace_list(struct store *store, store_namespace_cb list_cb, void *arg,
+                                 struct error *error) MUST_CHECK;
 
 /* ---- Holds ------------------------------------------------------------------------------------
  */
@@ -154,11 +186,30 @@ static inline struct store_hold store_read_hold_take(struct store_read *read) {
     return hold;
 }
 
+/* Which state a read sees. */
+enum store_at_kind {
+    STORE_AT_NEWEST,
+    STORE_AT_SNAPSHOT, /* value: the id of an open snapshot */
+    STORE_AT_VERSION,  /* value: a version that is still kept */
+    STORE_AT_TIME      /* value: store time in ms; the newest version at that time */
+};
+
+struct store_at {
+    enum store_at_kind kind;
+    uint64_t value;
+};
+
+/* Begins one on another state than the newest. Errors: NOT_FOUND (no such snapshot), GONE (that
+ * version is not kept any more in this namespace), INVALID (a version or time of the future);
+ * nothing is pinned then. */
+enum status store_read_begin_at(struct store *store, const struct store_at *at,
+                                uint32_t namespace_id, struct store_read *read) MUST_CHECK;
+
 struct store_value_info {
     uint64_t version;     /* of the commit that wrote it */
     uint64_t expiry_ms;   /* absolute store time; 0 is never */
     uint32_t user_flags;  /* as given to put */
-    uint32_t value_bytes; /* length of the value */
+    uint64_t value_bytes; /* length of the value */
     uint64_t checksum;    /* XXH3-64 of the value */
 };
 
@@ -170,6 +221,15 @@ struct store_value_info {
 enum status store_get(struct store_read *read, uint32_t namespace_id, struct slice key,
                       enum store_wait wait, struct buffer *destination,
                       struct store_value_info *info_out, struct error *error) MUST_CHECK;
+
+/* Appends bytes [offset, offset + length) of a value, cut at its end (nothing when offset is at or
+ * behind it). Of a large value only the blocks that it needs are read, and verified; a shorter one
+ * is read and verified whole. `length` is bounded by the destination's cap. info_out: of the whole
+ * value. Errors as store_get. */
+enum status store_get_range(struct store_read *read, uint32_t namespace_id, struct slice key,
+                            uint64_t offset, uint64_t length, enum store_wait wait,
+                            struct buffer *destination, struct store_value_info *info_out,
+                            struct error *error) MUST_CHECK;
 
 /* Keys in [from, to) of one namespace; an empty `to` means to the end. `from` and `to` are borrowed
  * only during the call that takes the range. */
@@ -202,6 +262,114 @@ enum status store_cursor_value(struct store_cursor *cursor, struct buffer *desti
 
 /* Closes it; NULL is allowed. */
 void store_cursor_close(struct store_cursor *cursor);
+
+/* ---- Snapshots --------------------------------------------------------------------------------
+ *
+ * A registered version: entries that it sees are kept, files are not pinned. Gone at its deadline,
+ * when released, and when the store is closed. */
+
+#define STORE_OWNER_BYTES_MAX 63
+
+struct store_snapshot_info {
+    uint64_t id;
+    uint64_t version;
+    uint64_t now_ms;                       /* expiry is judged at this time */
+    uint64_t opened_ms;                    /* store time */
+    uint64_t deadline_ms;                  /* store time; UINT64_MAX: none */
+    char owner[STORE_OWNER_BYTES_MAX + 1]; /* for people: the connection that opened it */
+};
+
+typedef void (*store_snapshot_cb)(void *arg, const struct store_snapshot_info *info);
+
+/* Registers the newest visible state. `owner` is copied and cut. lifetime_ms 0: no deadline.
+ * Errors: BUSY (too many are open), NO_MEMORY. */
+enum status store_snapshot_open(struct store *store, const char *owner, uint64_t lifetime_ms,
+                                struct store_snapshot_info *info_out) MUST_CHECK;
+
+/* Errors: NOT_FOUND (never opened, released, or past its deadline). */
+enum status store_snapshot_close(struct store *store, uint64_t id) MUST_CHECK;
+
+/* Calls back for each, oldest version first. No I/O. */
+void store_snapshot_list(struct store *store, store_snapshot_cb list_cb, void *arg);
+
+/* ---- History ----------------------------------------------------------------------------------
+ *
+ * All of these wait for the disk: for I/O threads only. */
+
+struct store_version {
+    bool deleted;     /* this version ended the key: a delete, or a range delete */
+    uint64_t time_ms; /* store time of the commit, about (to the second); 0: not known any more */
+    struct store_value_info info; /* info.version; the rest only if not deleted */
+};
+
+typedef enum status (*store_version_cb)(void *arg, const struct store_version *version);
+
+/* Calls back for the kept versions of a key, newest first, at most `limit`, those above `before`
+ * (0: from the newest; else only versions < before) left out. Stops when the callback returns
+ * anything but OK, and returns that. Errors: CORRUPT, IO, NO_MEMORY. */
+enum status store_history(struct store_read *read, uint32_t namespace_id, struct slice key,
+                          uint64_t before, uint32_t limit, store_version_cb version_cb, void *arg,
+                          struct error *error) MUST_CHECK;
+
+enum store_change_kind { STORE_CHANGE_ADDED, STORE_CHANGE_CHANGED, STORE_CHANGE_REMOVED };
+
+struct store_change {
+    enum store_change_kind kind;
+    struct slice key;               /* borrowed during the callback */
+    struct store_value_info before; /* not for ADDED */
+    struct store_value_info after;  /* not for REMOVED */
+};
+
+typedef enum status (*store_change_cb)(void *arg, const struct store_change *change);
+
+/* Calls back for each key of the range that differs between the states of two reads, in key order
+ * (range->reverse is not allowed). Both reads begun for this namespace. Errors: as store_history.
+ */
+enum status store_diff(struct store_read *from, struct store_read *to,
+                       const struct store_range *range, store_change_cb change_cb, void *arg,
+                       struct error *error) MUST_CHECK;
+
+/* Fills an empty commit that puts the range back to the state of `past`: new versions that refer to
+ * the old records; no value is copied. When submitted, it answers BUSY if anything in the range has
+ * changed since `present` was begun: then reset it and try again. *changed_out: keys that differ.
+ * Errors: TOO_LARGE (more keys than a commit takes: rewind a smaller range), CORRUPT, IO,
+ * NO_MEMORY. */
+enum status store_rewind(struct store_read *past, struct store_read *present,
+                         const struct store_range *range, struct store_commit *commit,
+                         uint64_t *changed_out, struct error *error) MUST_CHECK;
+
+/* ---- Large values -----------------------------------------------------------------------------
+ *
+ * A value too long for one frame is uploaded in pieces, and then named by a commit. An upload that
+ * is abandoned, or broken by a crash, leaves only what GC takes. begin, append and finish wait for
+ * the disk. One thread at a time for one upload. */
+
+struct store_upload;
+
+#define STORE_LARGE_BYTES_MAX (UINT64_C(16) * 1024 * 1024 * 1024)
+
+/* Errors: NO_SPACE, NO_MEMORY, TOO_LARGE (the key), LOG_FAILED, READ_ONLY, IO. */
+enum status store_upload_begin(struct store *store, uint32_t namespace_id, struct slice key,
+                               struct store_upload **upload_out, struct error *error) MUST_CHECK;
+
+/* Adds bytes at the end. Errors: TOO_LARGE (16 GiB), NO_SPACE, NO_MEMORY, IO: the upload can only
+ * be abandoned then. */
+enum status store_upload_append(struct store_upload *upload, struct slice bytes,
+                                struct error *error) MUST_CHECK;
+
+/* Bytes appended so far, and their XXH3-64. */
+uint64_t store_upload_bytes(const struct store_upload *upload);
+uint64_t store_upload_checksum(const struct store_upload *upload);
+
+/* Memory that the upload holds, for budgets. */
+uint64_t store_upload_memory(const struct store_upload *upload);
+
+/* Syncs all pieces. Must come before store_commit_upload. Errors as append. */
+enum status store_upload_finish(struct store_upload *upload, struct error *error) MUST_CHECK;
+
+/* Frees the upload; what no commit has named becomes garbage. After the commit has completed, or
+ * instead of it; not while it is submitted. NULL is allowed. */
+void store_upload_destroy(struct store_upload *upload);
 
 /* ---- Work for an I/O thread -------------------------------------------------------------------
  */
@@ -243,11 +411,16 @@ struct store_put {
 };
 
 struct store_outcome {
-    enum status status; /* OK; EXISTS, ABSENT, VERSION_MISMATCH: a condition is not met and
-                           nothing was done; NO_SPACE, LOG_FAILED, NO_MEMORY, CORRUPT, IO:
-                           nothing was done; UNKNOWN: it may or may not have taken effect */
-    uint64_t version;   /* of the commit, when OK; of the key as found, when not met (0: none) */
-    uint32_t operation; /* the number (from 0) of the operation whose condition is not met */
+    enum status status;    /* OK; EXISTS, ABSENT, VERSION_MISMATCH: a condition is not met and
+                              nothing was done; ABSENT also for an expiry of no key; OVERFLOW, INVALID
+                              (not a number): an addition; TOO_LARGE: an append; QUOTA; BUSY: a
+                              rewind met changes; NO_SPACE, LOG_FAILED, READ_ONLY, NO_MEMORY, CORRUPT,
+                              IO: nothing was done; UNKNOWN: it may or may not have taken effect */
+    uint64_t version;      /* of the commit, when OK; of the key as found, when not met (0: none) */
+    uint32_t operation;    /* the number (from 0) of the operation at fault */
+    uint32_t result_count; /* of additions and appends, in the order of their operations */
+    const int64_t
+        *results; /* the new number, or the new length; borrowed until the commit is reset */
 };
 
 typedef void (*store_commit_cb)(struct store_commit *commit, const struct store_outcome *outcome);
@@ -270,6 +443,40 @@ enum status store_commit_delete(struct store_commit *commit, uint32_t namespace_
                                 struct slice key,
                                 const struct store_condition *condition) MUST_CHECK;
 
+/* Deletes every key in [range->from, range->to), as one operation whatever their number;
+ * range->reverse has no meaning. Errors as above. */
+enum status store_commit_delete_range(struct store_commit *commit,
+                                      const struct store_range *range) MUST_CHECK;
+
+/* Adds to a decimal 64-bit number kept as text; an absent key counts as 0. Keeps expiry and user
+ * flags. */
+enum status store_commit_add(struct store_commit *commit, uint32_t namespace_id, struct slice key,
+                             int64_t amount, const struct store_condition *condition) MUST_CHECK;
+
+/* Adds bytes at the end of a value; an absent key counts as empty. Keeps expiry and user flags. */
+enum status store_commit_append(struct store_commit *commit, uint32_t namespace_id,
+                                struct slice key, struct slice bytes,
+                                const struct store_condition *condition) MUST_CHECK;
+
+/* Gives a key a new expiry, ttl_ms from now; 0: none any more. The value is not copied. */
+enum status store_commit_expire(struct store_commit *commit, uint32_t namespace_id,
+                                struct slice key, uint64_t ttl_ms,
+                                const struct store_condition *condition) MUST_CHECK;
+
+/* Names the value of a finished upload; put->value is not looked at, put->key and namespace must be
+ * those of the upload. The upload must outlive the commit. */
+enum status store_commit_upload(struct store_commit *commit, const struct store_put *put,
+                                struct store_upload *upload) MUST_CHECK;
+
+/* Makes a namespace, or changes its settings. Errors: INVALID (the default one may be changed, not
+ * named twice in a commit), NO_MEMORY. */
+enum status store_commit_namespace_set(struct store_commit *commit, struct slice name,
+                                       const struct store_namespace_settings *settings) MUST_CHECK;
+
+/* Drops a namespace with all its keys, at once. Errors: NOT_FOUND, INVALID (the default one),
+ * NO_MEMORY. */
+enum status store_commit_namespace_drop(struct store_commit *commit, struct slice name) MUST_CHECK;
+
 /* The caller's word, returned by store_commit_arg; e.g. the request that it belongs to. */
 void store_commit_set_arg(struct store_commit *commit, void *arg);
 void *store_commit_arg(const struct store_commit *commit);
@@ -290,6 +497,63 @@ enum status store_flush(struct store *store, struct error *error) MUST_CHECK;
 
 /* Merges everything into the bottom level; returns when done. Likewise. */
 enum status store_compact(struct store *store, struct error *error) MUST_CHECK;
+
+/* Collects segments until less than half of the allowed share is dead; returns when done. */
+enum status store_collect(struct store *store, struct error *error) MUST_CHECK;
+
+/* One finding, or one line of a report, for people: `name` is a short word or path. */
+typedef void (*store_report_cb)(void *arg, const char *name, const char *text);
+
+struct store_verify_result {
+    uint64_t files;
+    uint64_t bytes; /* read and verified */
+    uint64_t entries;
+    uint64_t values; /* separated values and extents read and verified */
+    uint64_t faults; /* each was reported */
+};
+
+/* Reads all of the store as it is now and verifies every checksum and invariant: blocks, values,
+ * references resolve, levels are ordered and disjoint, accounts equal a recount, no file is
+ * unaccounted for. Reports each fault and goes on. *cancel, if not NULL, ends it early (CANCELLED).
+ * For an I/O thread. Errors: IO and NO_MEMORY of its own; faults are no error. */
+enum status store_verify(struct store *store, const _Atomic bool *cancel, store_report_cb report_cb,
+                         void *arg, struct store_verify_result *result_out,
+                         struct error *error) MUST_CHECK;
+
+/* The same for a store that nobody has open; changes nothing. Errors also: LOCKED, NOT_FOUND. */
+enum status store_check(const struct store_options *options, store_report_cb report_cb, void *arg,
+                        struct store_verify_result *result_out, struct error *error) MUST_CHECK;
+
+struct store_salvage_result {
+    uint64_t files_read;
+    uint64_t entries_kept;
+    uint64_t entries_lost; /* known to have been there, and not readable */
+    bool has_order; /* false: from segments alone: keys may have been deleted or replaced since */
+};
+
+/* Rebuilds a store in `new_dir` (must not exist) from whatever is readable in options->dir; reports
+ * per file what was kept and lost. Errors: EXISTS, NO_SPACE, NO_MEMORY, IO. */
+enum status store_salvage(const struct store_options *options, const char *new_dir,
+                          store_report_cb report_cb, void *arg,
+                          struct store_salvage_result *result_out, struct error *error) MUST_CHECK;
+
+/* Makes `new_dir` (must not exist) a store of its own with the present durable state, by hard links
+ * where the file system can. Errors: EXISTS, UNSUPPORTED, NO_SPACE, IO, LOG_FAILED. */
+enum status store_checkpoint(struct store *store, const char *new_dir,
+                             struct error *error) MUST_CHECK;
+
+/* Tells how a lookup of the key goes: memtables, levels, tables, filters, blocks, segments,
+ * offsets, cached or read, microseconds, bytes. For an I/O thread. Errors: as store_get. */
+enum status store_explain(struct store_read *read, uint32_t namespace_id, struct slice key,
+                          store_report_cb report_cb, void *arg, struct error *error) MUST_CHECK;
+
+/* What the bytes of the store's directory are, summing to what the disk says. `holder` is empty, or
+ * says who keeps them: a snapshot with its owner, a namespace's retention, a view. */
+typedef void (*store_space_cb)(void *arg, const char *kind, const char *holder, uint64_t bytes);
+
+/* For an I/O thread; walks all tables. Errors: CORRUPT, IO, NO_MEMORY. */
+enum status store_why_space(struct store *store, store_space_cb space_cb, void *arg,
+                            struct error *error) MUST_CHECK;
 
 typedef void (*store_stats_cb)(void *arg, const char *name, uint64_t value);
 

@@ -30,6 +30,10 @@
     X(CORRUPT, "corrupt", "stored bytes are damaged")                                              \
     X(LOCKED, "locked", "the directory is in use by another process")                              \
     X(NEWER_FORMAT, "newer_format", "written by a newer kvd with features unknown to this one")    \
+    X(GONE, "gone", "this version is not kept any more")                                           \
+    X(QUOTA, "quota", "the namespace has reached its quota")                                       \
+    X(OVERFLOW, "overflow", "the sum does not fit a signed 64-bit number")                         \
+    X(CONFLICT, "conflict", "what the transaction has read was changed by another")                \
     X(READ_ONLY, "read_only", "the store is read-only")                                            \
     X(LOG_FAILED, "log_failed", "the log failed earlier; no more writes until the store reopens")  \
     X(UNKNOWN, "unknown", "the outcome is not known: it may or may not have taken effect")         \

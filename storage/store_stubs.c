@@ -1,0 +1,265 @@
+/* store_stubs.c: functions of the door that are being built; each goes as its room comes. */
+#include "storage/store.h"
+
+enum status store_namespace_list(struct store *store, store_namespace_cb list_cb, void *arg,
+                                 struct error *error) {
+    (void)store;
+    (void)list_cb;
+    (void)arg;
+    (void)error;
+    return STATUS_UNSUPPORTED;
+}
+
+enum status store_read_begin_at(struct store *store, const struct store_at *at,
+                                uint32_t namespace_id, struct store_read *read) {
+    (void)store;
+    (void)at;
+    (void)namespace_id;
+    (void)read;
+    return STATUS_UNSUPPORTED;
+}
+
+enum status store_get_range(struct store_read *read, uint32_t namespace_id, struct slice key,
+                            uint64_t offset, uint64_t length, enum store_wait wait,
+                            struct buffer *destination, struct store_value_info *info_out,
+                            struct error *error) {
+    (void)read;
+    (void)namespace_id;
+    (void)key;
+    (void)offset;
+    (void)length;
+    (void)wait;
+    (void)destination;
+    (void)info_out;
+    (void)error;
+    return STATUS_UNSUPPORTED;
+}
+
+enum status store_snapshot_open(struct store *store, const char *owner, uint64_t lifetime_ms,
+                                struct store_snapshot_info *info_out) {
+    (void)store;
+    (void)owner;
+    (void)lifetime_ms;
+    (void)info_out;
+    return STATUS_UNSUPPORTED;
+}
+
+enum status store_snapshot_close(struct store *store, uint64_t id) {
+    (void)store;
+    (void)id;
+    return STATUS_UNSUPPORTED;
+}
+
+void store_snapshot_list(struct store *store, store_snapshot_cb list_cb, void *arg) {
+    (void)store;
+    (void)list_cb;
+    (void)arg;
+}
+
+enum status store_history(struct store_read *read, uint32_t namespace_id, struct slice key,
+                          uint64_t before, uint32_t limit, store_version_cb version_cb, void *arg,
+                          struct error *error) {
+    (void)read;
+    (void)namespace_id;
+    (void)key;
+    (void)before;
+    (void)limit;
+    (void)version_cb;
+    (void)arg;
+    (void)error;
+    return STATUS_UNSUPPORTED;
+}
+
+enum status store_diff(struct store_read *from, struct store_read *to,
+                       const struct store_range *range, store_change_cb change_cb, void *arg,
+                       struct error *error) {
+    (void)from;
+    (void)to;
+    (void)range;
+    (void)change_cb;
+    (void)arg;
+    (void)error;
+    return STATUS_UNSUPPORTED;
+}
+
+enum status store_rewind(struct store_read *past, struct store_read *present,
+                         const struct store_range *range, struct store_commit *commit,
+                         uint64_t *changed_out, struct error *error) {
+    (void)past;
+    (void)present;
+    (void)range;
+    (void)commit;
+    (void)changed_out;
+    (void)error;
+    return STATUS_UNSUPPORTED;
+}
+
+enum status store_upload_begin(struct store *store, uint32_t namespace_id, struct slice key,
+                               struct store_upload **upload_out, struct error *error) {
+    (void)store;
+    (void)namespace_id;
+    (void)key;
+    (void)upload_out;
+    (void)error;
+    return STATUS_UNSUPPORTED;
+}
+
+enum status store_upload_append(struct store_upload *upload, struct slice bytes,
+                                struct error *error) {
+    (void)upload;
+    (void)bytes;
+    (void)error;
+    return STATUS_UNSUPPORTED;
+}
+
+uint64_t store_upload_bytes(const struct store_upload *upload) {
+    (void)upload;
+    return 0;
+}
+
+uint64_t store_upload_checksum(const struct store_upload *upload) {
+    (void)upload;
+    return 0;
+}
+
+uint64_t store_upload_memory(const struct store_upload *upload) {
+    (void)upload;
+    return 0;
+}
+
+enum status store_upload_finish(struct store_upload *upload, struct error *error) {
+    (void)upload;
+    (void)error;
+    return STATUS_UNSUPPORTED;
+}
+
+void store_upload_destroy(struct store_upload *upload) {
+    (void)upload;
+}
+
+enum status store_commit_delete_range(struct store_commit *commit,
+                                      const struct store_range *range) {
+    (void)commit;
+    (void)range;
+    return STATUS_UNSUPPORTED;
+}
+
+enum status store_commit_add(struct store_commit *commit, uint32_t namespace_id, struct slice key,
+                             int64_t amount, const struct store_condition *condition) {
+    (void)commit;
+    (void)namespace_id;
+    (void)key;
+    (void)amount;
+    (void)condition;
+    return STATUS_UNSUPPORTED;
+}
+
+enum status store_commit_append(struct store_commit *commit, uint32_t namespace_id,
+                                struct slice key, struct slice bytes,
+                                const struct store_condition *condition) {
+    (void)commit;
+    (void)namespace_id;
+    (void)key;
+    (void)bytes;
+    (void)condition;
+    return STATUS_UNSUPPORTED;
+}
+
+enum status store_commit_expire(struct store_commit *commit, uint32_t namespace_id,
+                                struct slice key, uint64_t ttl_ms,
+                                const struct store_condition *condition) {
+    (void)commit;
+    (void)namespace_id;
+    (void)key;
+    (void)ttl_ms;
+    (void)condition;
+    return STATUS_UNSUPPORTED;
+}
+
+enum status store_commit_upload(struct store_commit *commit, const struct store_put *put,
+                                struct store_upload *upload) {
+    (void)commit;
+    (void)put;
+    (void)upload;
+    return STATUS_UNSUPPORTED;
+}
+
+enum status store_commit_namespace_set(struct store_commit *commit, struct slice name,
+                                       const struct store_namespace_settings *settings) {
+    (void)commit;
+    (void)name;
+    (void)settings;
+    return STATUS_UNSUPPORTED;
+}
+
+enum status store_commit_namespace_drop(struct store_commit *commit, struct slice name) {
+    (void)commit;
+    (void)name;
+    return STATUS_UNSUPPORTED;
+}
+
+enum status store_collect(struct store *store, struct error *error) {
+    (void)store;
+    (void)error;
+    return STATUS_UNSUPPORTED;
+}
+
+enum status store_verify(struct store *store, const _Atomic bool *cancel, store_report_cb report_cb,
+                         void *arg, struct store_verify_result *result_out, struct error *error) {
+    (void)store;
+    (void)cancel;
+    (void)report_cb;
+    (void)arg;
+    (void)result_out;
+    (void)error;
+    return STATUS_UNSUPPORTED;
+}
+
+enum status store_check(const struct store_options *options, store_report_cb report_cb, void *arg,
+                        struct store_verify_result *result_out, struct error *error) {
+    (void)options;
+    (void)report_cb;
+    (void)arg;
+    (void)result_out;
+    (void)error;
+    return STATUS_UNSUPPORTED;
+}
+
+enum status store_salvage(const struct store_options *options, const char *new_dir,
+                          store_report_cb report_cb, void *arg,
+                          struct store_salvage_result *result_out, struct error *error) {
+    (void)options;
+    (void)new_dir;
+    (void)report_cb;
+    (void)arg;
+    (void)result_out;
+    (void)error;
+    return STATUS_UNSUPPORTED;
+}
+
+enum status store_checkpoint(struct store *store, const char *new_dir, struct error *error) {
+    (void)store;
+    (void)new_dir;
+    (void)error;
+    return STATUS_UNSUPPORTED;
+}
+
+enum status store_explain(struct store_read *read, uint32_t namespace_id, struct slice key,
+                          store_report_cb report_cb, void *arg, struct error *error) {
+    (void)read;
+    (void)namespace_id;
+    (void)key;
+    (void)report_cb;
+    (void)arg;
+    (void)error;
+    return STATUS_UNSUPPORTED;
+}
+
+enum status store_why_space(struct store *store, store_space_cb space_cb, void *arg,
+                            struct error *error) {
+    (void)store;
+    (void)space_cb;
+    (void)arg;
+    (void)error;
+    return STATUS_UNSUPPORTED;
+}

@@ -364,10 +364,15 @@ static enum status open_jobs(struct store *store, struct error *error) {
                                      .version_ceiling = store->recovery.version_ceiling};
     enum status status;
 
+    memory_budget_start(&store->budget, store->block_cache, store->scheduler,
+                        store->options.memory_limit_bytes);
     maintenance_init(&store->maintenance, &context, store->scheduler, store->options.log_cb,
                      store->options.log_arg);
     status = commit_pipeline_init(&store->pipeline, &options);
     if (status != STATUS_OK) {
+        memory_budget_stop(&store->budget);
+        scheduler_drain(store->scheduler);
+        memory_budget_deinit(&store->budget);
         maintenance_deinit(&store->maintenance);
         return error_set(error, status, 0, NULL, ERROR_NO_OFFSET, "starting the commit pipeline");
     }
@@ -390,6 +395,7 @@ static void remember_time(struct store *store) {
 /* Commits end; then what is in memory is flushed, so that the next open has nothing to replay. */
 static void settle_jobs(struct store *store) {
     commit_pipeline_stop(&store->pipeline);
+    memory_budget_stop(&store->budget);
     scheduler_drain(store->scheduler);
     maintenance_stop(&store->maintenance);
     scheduler_drain(store->scheduler);
@@ -412,6 +418,7 @@ static void close_jobs(struct store *store) {
     }
     commit_pipeline_deinit(&store->pipeline);
     maintenance_deinit(&store->maintenance);
+    memory_budget_deinit(&store->budget);
 }
 
 /* The catalogue of namespaces, from the system namespace. */

@@ -8,6 +8,7 @@
 #include "storage/commit_log.h"
 #include "storage/compression.h"
 #include "storage/maintenance.h"
+#include "storage/memory_budget.h"
 #include "storage/namespaces.h"
 #include "storage/reclaim.h"
 #include "storage/recovery.h"
@@ -62,6 +63,7 @@ struct store {
     struct commit_log log;
     struct syncer syncer;
     struct space_guard space;
+    struct memory_budget budget;
     struct maintenance maintenance;
     struct commit_pipeline pipeline;
     struct recovery recovery; /* what the open found, for statistics */

@@ -4,12 +4,14 @@
 
 #include "protocol/base/assert.h"
 
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
 #define FAIL_NEVER INT64_MAX
 
 static _Atomic uint64_t allocation_count;           /* relaxed: a counter */
+static _Atomic uint64_t bytes_in_use;               /* relaxed: a counter */
 static _Atomic int64_t fail_countdown = FAIL_NEVER; /* relaxed: set while threads are quiet */
 static _Atomic bool fail_for_ever;                  /* relaxed, as above */
 
@@ -25,20 +27,27 @@ static bool must_fail(void) {
     return left == 0 || (left < 0 && atomic_load_explicit(&fail_for_ever, memory_order_relaxed));
 }
 
+static void *taken(void *ptr) {
+    if (ptr) {
+        atomic_fetch_add_explicit(&bytes_in_use, malloc_usable_size(ptr), memory_order_relaxed);
+    }
+    return ptr;
+}
+
 void *memory_alloc(size_t bytes) {
     ASSERT(bytes > 0);
-    return must_fail() ? NULL : malloc(bytes);
+    return must_fail() ? NULL : taken(malloc(bytes));
 }
 
 void *memory_alloc_zeroed(size_t bytes) {
     ASSERT(bytes > 0);
-    return must_fail() ? NULL : calloc(1, bytes);
+    return must_fail() ? NULL : taken(calloc(1, bytes));
 }
 
 void *memory_alloc_array(size_t count, size_t element_bytes) {
     ASSERT(count > 0);
     ASSERT(element_bytes > 0);
-    return must_fail() ? NULL : calloc(count, element_bytes);
+    return must_fail() ? NULL : taken(calloc(count, element_bytes));
 }
 
 void *memory_alloc_aligned(size_t alignment, size_t bytes) {
@@ -48,16 +57,28 @@ void *memory_alloc_aligned(size_t alignment, size_t bytes) {
     if (must_fail() || posix_memalign(&ptr, alignment, bytes) != 0) {
         return NULL;
     }
-    return ptr;
+    return taken(ptr);
 }
 
 void *memory_resize(void *ptr, size_t bytes) {
+    size_t before = malloc_usable_size(ptr);
+    void *resized;
+
     ASSERT(bytes > 0);
-    return must_fail() ? NULL : realloc(ptr, bytes);
+    resized = must_fail() ? NULL : realloc(ptr, bytes);
+    if (resized) {
+        atomic_fetch_sub_explicit(&bytes_in_use, before, memory_order_relaxed);
+    }
+    return taken(resized);
 }
 
 void memory_free(void *ptr) {
+    atomic_fetch_sub_explicit(&bytes_in_use, malloc_usable_size(ptr), memory_order_relaxed);
     free(ptr);
+}
+
+uint64_t memory_bytes_in_use(void) {
+    return atomic_load_explicit(&bytes_in_use, memory_order_relaxed);
 }
 
 uint64_t memory_allocation_count(void) {

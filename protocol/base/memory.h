@@ -34,6 +34,10 @@ void memory_free(void *ptr);
  * allocations once warm" read. Relaxed; exact when the other threads are quiet. */
 uint64_t memory_allocation_count(void);
 
+/* Bytes that are allocated now, as the allocator rounds them. Relaxed: a moment old. What the
+ * memory limit is held against. */
+uint64_t memory_bytes_in_use(void);
+
 /* For tests: lets the next `countdown` allocations pass and fails the one after; if `for_ever`, all
  * after it as well. memory_fail_never() ends it. Affects all threads. */
 void memory_fail_after(uint64_t countdown, bool for_ever);

@@ -99,7 +99,7 @@ static enum status look(struct sim *sim, struct store_read *read, uint32_t key,
     }
     *seen = (struct model_seen){.looked = true, .present = status == STATUS_OK};
     if (seen->present) {
-        seen->value_bytes = info.value_bytes;
+        seen->value_bytes = (uint32_t)info.value_bytes;
         seen->checksum = checksum_of(buffer_slice(&sim->buffer));
         seen->version = info.version;
         if (info.value_bytes != sim->buffer.len || info.checksum != seen->checksum ||
@@ -153,7 +153,7 @@ static enum status take(struct sim *sim, struct store_cursor *cursor,
         sim_fail(sim, "a scan shows a key twice, or outside of its range", STATUS_INTERNAL);
     }
     seen[key].present = true;
-    seen[key].value_bytes = info->value_bytes;
+    seen[key].value_bytes = (uint32_t)info->value_bytes;
     seen[key].checksum = info->checksum;
     seen[key].version = info->version;
     buffer_deinit(&value);

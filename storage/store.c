@@ -7,6 +7,7 @@
 #include "protocol/base/memory.h"
 #include "storage/commit_group.h"
 #include "storage/env_posix.h"
+#include "storage/environment.h"
 #include "storage/store_state.h"
 
 #include <stdio.h>
@@ -74,8 +75,8 @@ static enum status options_check(const struct store_options *options, struct err
 
     if (!options->dir || !options->dir[0] || strlen(options->dir) > ENV_PATH_MAX - 64) {
         wrong = "dir is empty or too long";
-    } else if (options->memory_limit_bytes < MEMORY_LIMIT_MIN) {
-        wrong = "memory_limit_bytes is below 8 MiB";
+    } else if (environment_memory_left(options) < MEMORY_LIMIT_MIN) {
+        wrong = "memory_limit_bytes is below 8 MiB (32 MiB with in_memory)";
     } else if (options->block_bytes < TABLE_BLOCK_BYTES_MIN ||
                options->block_bytes > TABLE_BLOCK_BYTES_MAX) {
         wrong = "block_bytes is not between 4 KiB and 16 KiB";
@@ -93,21 +94,18 @@ static enum status options_check(const struct store_options *options, struct err
  */
 
 static enum status open_environment(struct store *store, struct error *error) {
-    enum status status = STATUS_OK;
+    enum status status = environment_open(&store->options, &store->environment);
 
-    store->env = store->options.env;
-    if (!store->env) {
-        status = env_posix_create(&store->env);
-        store->env_is_owned = status == STATUS_OK;
+    if (status != STATUS_OK) {
+        return error_set(error, status, 0, NULL, ERROR_NO_OFFSET, "environment");
     }
-    return status == STATUS_OK ? status
-                               : error_set(error, status, 0, NULL, ERROR_NO_OFFSET, "environment");
+    store->env = store->environment.env;
+    store->options.memory_limit_bytes = environment_memory_left(&store->options);
+    return STATUS_OK;
 }
 
 static void close_environment(struct store *store) {
-    if (store->env_is_owned) {
-        env_posix_destroy(store->env);
-    }
+    environment_close(&store->environment);
 }
 
 static enum status open_scheduler(struct store *store, struct error *error) {
@@ -136,7 +134,7 @@ static enum status open_directory(struct store *store, struct error *error) {
     struct env_space space;
     enum status status = env_make_dir(store->env, store->dir, error);
 
-    if (status == STATUS_OK && store->env_is_owned) {
+    if (status == STATUS_OK && environment_is_disk(&store->environment)) {
         status = env_posix_check_dir(store->env, store->dir, warning, error);
     }
     if (status == STATUS_OK && warning[0]) {
@@ -332,6 +330,12 @@ static void want_flush_cb(void *arg) {
     maintenance_want_flush(&store->maintenance);
 }
 
+/* Files in memory are allocated by this process too, and their room is set aside. */
+static uint64_t budget_limit(const struct store *store) {
+    uint64_t limit_bytes = store->options.memory_limit_bytes;
+    return store->environment.clocks ? 4 * limit_bytes : limit_bytes;
+}
+
 static enum status open_jobs(struct store *store, struct error *error) {
     struct job_context context = {.env = store->env,
                                   .dir = store->dir,
@@ -364,8 +368,7 @@ static enum status open_jobs(struct store *store, struct error *error) {
                                      .version_ceiling = store->recovery.version_ceiling};
     enum status status;
 
-    memory_budget_start(&store->budget, store->block_cache, store->scheduler,
-                        store->options.memory_limit_bytes);
+    memory_budget_start(&store->budget, store->block_cache, store->scheduler, budget_limit(store));
     maintenance_init(&store->maintenance, &context, store->scheduler, store->options.log_cb,
                      store->options.log_arg);
     status = commit_pipeline_init(&store->pipeline, &options);
@@ -505,6 +508,7 @@ static void unmake(struct store *store) {
 
 enum status store_open(const struct store_options *options, struct store **store_out,
                        struct error *error) {
+    const char *dir = options->in_memory && !options->env ? ENVIRONMENT_MEMORY_DIR : options->dir;
     enum status status = options_check(options, error);
     struct store *store;
 
@@ -516,12 +520,12 @@ enum status store_open(const struct store_options *options, struct store **store
         return error_set(error, STATUS_NO_MEMORY, 0, NULL, ERROR_NO_OFFSET, "opening a store");
     }
     store->options = *options;
-    store->dir = memory_alloc(strlen(options->dir) + 1);
+    store->dir = memory_alloc(strlen(dir) + 1);
     if (!store->dir) {
         unmake(store);
         return error_set(error, STATUS_NO_MEMORY, 0, NULL, ERROR_NO_OFFSET, "opening a store");
     }
-    memcpy(store->dir, options->dir, strlen(options->dir) + 1);
+    memcpy(store->dir, dir, strlen(dir) + 1);
     store->options.dir = store->dir;
     while (store->parts < PART_COUNT && status == STATUS_OK) {
         status = parts[store->parts].open(store, error);

@@ -7,6 +7,7 @@
 #include "storage/commit.h"
 #include "storage/commit_log.h"
 #include "storage/compression.h"
+#include "storage/environment.h"
 #include "storage/maintenance.h"
 #include "storage/memory_budget.h"
 #include "storage/namespaces.h"
@@ -41,8 +42,8 @@ struct store {
     struct store_options options;
     char *dir; /* owned copy */
     struct store_sizes sizes;
-    struct env *env; /* borrowed, or owned */
-    bool env_is_owned;
+    struct environment environment;
+    struct env *env;             /* of `environment` */
     struct scheduler *scheduler; /* borrowed, or owned */
     bool scheduler_is_owned;
     struct env_lock *lock; /* owned; NULL until taken */

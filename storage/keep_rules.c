@@ -1,0 +1,123 @@
+/* keep_rules.c: see keep_rules.h. */
+#include "storage/keep_rules.h"
+
+#include "protocol/base/assert.h"
+#include "protocol/base/memory.h"
+
+enum status keep_rules_init(struct keep_rules *rules, size_t snapshot_capacity,
+                            size_t namespace_capacity) {
+    *rules = (struct keep_rules){.oldest_snapshot_ms = UINT64_MAX,
+                                 .durable_version = UINT64_MAX,
+                                 .snapshot_capacity = snapshot_capacity,
+                                 .namespace_capacity = namespace_capacity};
+    ASSERT(snapshot_capacity > 0);
+    rules->snapshots = memory_alloc_array(snapshot_capacity, sizeof *rules->snapshots);
+    if (rules->snapshots && namespace_capacity > 0) {
+        rules->namespaces = memory_alloc_array(namespace_capacity, sizeof *rules->namespaces);
+    }
+    if (!rules->snapshots || (namespace_capacity > 0 && !rules->namespaces)) {
+        keep_rules_deinit(rules);
+        return STATUS_NO_MEMORY;
+    }
+    return STATUS_OK;
+}
+
+enum status keep_rules_init_plain(struct keep_rules *rules, uint64_t visible, uint64_t now_ms) {
+    enum status status = keep_rules_init(rules, 1, 0);
+
+    if (status == STATUS_OK) {
+        keep_rules_add_snapshot(rules, visible);
+        rules->now_ms = now_ms;
+    }
+    return status;
+}
+
+void keep_rules_deinit(struct keep_rules *rules) {
+    memory_free(rules->snapshots);
+    memory_free(rules->namespaces);
+    *rules = (struct keep_rules){0};
+}
+
+void keep_rules_add_snapshot(struct keep_rules *rules, uint64_t version) {
+    if (rules->snapshot_count > 0) {
+        uint64_t last = rules->snapshots[rules->snapshot_count - 1];
+        ASSERT(last <= version);
+        if (last == version) {
+            return;
+        }
+    }
+    ASSERT(rules->snapshot_count < rules->snapshot_capacity);
+    rules->snapshots[rules->snapshot_count++] = version;
+}
+
+void keep_rules_add_namespace(struct keep_rules *rules, const struct keep_namespace *keep) {
+    ASSERT(rules->namespace_count < rules->namespace_capacity);
+    if (rules->namespace_count > 0) {
+        ASSERT(rules->namespaces[rules->namespace_count - 1].namespace_id < keep->namespace_id);
+    }
+    rules->namespaces[rules->namespace_count++] = *keep;
+}
+
+struct keep_namespace keep_rules_namespace(const struct keep_rules *rules, uint32_t namespace_id) {
+    size_t low = 0;
+    size_t high = rules->namespace_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (rules->namespaces[middle].namespace_id < namespace_id) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    if (low < rules->namespace_count && rules->namespaces[low].namespace_id == namespace_id) {
+        return rules->namespaces[low];
+    }
+    return (struct keep_namespace){.namespace_id = namespace_id,
+                                   .keep_since_version = UINT64_MAX,
+                                   .keep_since_ms = UINT64_MAX};
+}
+
+static uint64_t least(uint64_t left, uint64_t right) {
+    return left < right ? left : right;
+}
+
+uint64_t keep_rules_expiry_ms(const struct keep_rules *rules, const struct keep_namespace *keep) {
+    return least(least(rules->now_ms, rules->oldest_snapshot_ms), keep->keep_since_ms);
+}
+
+uint64_t keep_rules_settled_version(const struct keep_rules *rules,
+                                    const struct keep_namespace *keep) {
+    return least(rules->snapshots[0], keep->keep_since_version);
+}
+
+/* Whether some snapshot sees `version` but not `hider`: version <= s < hider. */
+static bool snapshot_between(const struct keep_rules *rules, uint64_t version, uint64_t hider) {
+    size_t low = 0;
+    size_t high = rules->snapshot_count;
+
+    while (low < high) { /* the first snapshot >= version */
+        size_t middle = low + (high - low) / 2;
+        if (rules->snapshots[middle] < version) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < rules->snapshot_count && rules->snapshots[low] < hider;
+}
+
+static bool count_is_reached(const struct keep_namespace *keep, uint32_t newer) {
+    return newer >= (keep->keep_versions > 1 ? keep->keep_versions : 1);
+}
+
+bool keep_rules_hidden_goes(const struct keep_rules *rules, const struct keep_namespace *keep,
+                            uint64_t version, uint64_t hider, uint32_t newer) {
+    return !snapshot_between(rules, version, hider) && hider <= keep->keep_since_version &&
+           count_is_reached(keep, newer);
+}
+
+bool keep_rules_rest_goes(const struct keep_rules *rules, const struct keep_namespace *keep,
+                          uint64_t version, uint32_t newer) {
+    return version <= keep_rules_settled_version(rules, keep) && count_is_reached(keep, newer + 1);
+}

@@ -469,6 +469,19 @@ enum status manifest_start(const struct manifest_options *options, struct manife
     return STATUS_OK;
 }
 
+enum status manifest_hold(const struct manifest_options *options, struct manifest_state *state,
+                          struct manifest **manifest_out) {
+    struct manifest *manifest = manifest_new(options);
+
+    if (!manifest) {
+        return STATUS_NO_MEMORY;
+    }
+    manifest->state = *state;
+    *state = (struct manifest_state){0};
+    *manifest_out = manifest;
+    return STATUS_OK;
+}
+
 void manifest_close(struct manifest *manifest) {
     if (!manifest) {
         return;
@@ -496,6 +509,10 @@ uint64_t manifest_number(const struct manifest *manifest) {
 /* ---- append, rotate ---- */
 
 static enum status refuse_failed(const struct manifest *manifest, struct error *error) {
+    if (!manifest->file.file) {
+        return error_set(error, STATUS_READ_ONLY, 0, manifest->dir, ERROR_NO_OFFSET,
+                         "the store was opened to be read");
+    }
     if (!manifest->failed) {
         return STATUS_OK;
     }

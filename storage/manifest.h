@@ -53,6 +53,11 @@ struct manifest_options {
 enum status manifest_start(const struct manifest_options *options, struct manifest_state *state,
                            struct manifest **manifest_out, struct error *error) MUST_CHECK;
 
+/* One that only holds `state` (taken on success) and writes nothing, for a store that is opened to
+ * be read: appending answers READ_ONLY. Errors: NO_MEMORY. */
+enum status manifest_hold(const struct manifest_options *options, struct manifest_state *state,
+                          struct manifest **manifest_out) MUST_CHECK;
+
 /* Closes the file. NULL is allowed. */
 void manifest_close(struct manifest *manifest);
 

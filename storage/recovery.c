@@ -175,6 +175,10 @@ static enum status state_load(const struct recovery_options *options, struct man
     if (status != STATUS_NOT_FOUND) {
         return status;
     }
+    if (options->read_only) {
+        return error_set(error, STATUS_NOT_FOUND, 0, options->dir, ERROR_NO_OFFSET,
+                         "there is no store to be read");
+    }
     if (getrandom(store_id, sizeof store_id, 0) != (ssize_t)sizeof store_id) {
         return error_set(error, STATUS_IO, 0, NULL, ERROR_NO_OFFSET, "getrandom");
     }
@@ -255,8 +259,15 @@ static enum status start_manifest(const struct recovery_options *options,
                                   struct error *error) {
     struct manifest_options manifest_options = {.env = options->env, .dir = options->dir};
     struct cleaner cleaner = {.options = options};
-    enum status status = manifest_start(&manifest_options, state, &recovery->manifest, error);
+    enum status status;
 
+    if (options->read_only) {
+        status = manifest_hold(&manifest_options, state, &recovery->manifest);
+        return status == STATUS_OK ? status
+                                   : error_set(error, status, 0, options->dir, ERROR_NO_OFFSET,
+                                               "holding the manifest");
+    }
+    status = manifest_start(&manifest_options, state, &recovery->manifest, error);
     if (status != STATUS_OK) {
         return status;
     }

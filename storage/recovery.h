@@ -21,6 +21,7 @@ struct recovery_options {
     struct env *env;
     const char *dir;
     struct compression *compression;
+    bool read_only; /* nothing on disk is changed: the manifest only holds what was found */
 };
 
 struct recovery {
@@ -35,7 +36,8 @@ struct recovery {
     uint64_t removed_files; /* that no edit named */
 };
 
-/* Errors: CORRUPT (file and offset named), NEWER_FORMAT, NO_SPACE, IO, NO_MEMORY. */
+/* Errors: CORRUPT (file and offset named), NEWER_FORMAT, NO_SPACE, IO, NO_MEMORY; NOT_FOUND
+ * (read_only, and there is no store). */
 enum status recovery_run(const struct recovery_options *options, struct recovery *recovery_out,
                          struct error *error) MUST_CHECK;
 

@@ -132,7 +132,8 @@ static void close_scheduler(struct store *store) {
 static enum status open_directory(struct store *store, struct error *error) {
     char warning[ENV_POSIX_WARNING_MAX] = "";
     struct env_space space;
-    enum status status = env_make_dir(store->env, store->dir, error);
+    enum status status =
+        store->options.read_only ? STATUS_OK : env_make_dir(store->env, store->dir, error);
 
     if (status == STATUS_OK && environment_is_disk(&store->environment)) {
         status = env_posix_check_dir(store->env, store->dir, warning, error);
@@ -265,8 +266,10 @@ static enum status make_versions(struct store *store, struct error *error) {
 }
 
 static enum status open_recovered(struct store *store, struct error *error) {
-    struct recovery_options options = {
-        .env = store->env, .dir = store->dir, .compression = store->compression};
+    struct recovery_options options = {.env = store->env,
+                                       .dir = store->dir,
+                                       .compression = store->compression,
+                                       .read_only = store->options.read_only};
     enum status status = recovery_run(&options, &store->recovery, error);
 
     if (status != STATUS_OK) {
@@ -336,6 +339,18 @@ static uint64_t budget_limit(const struct store *store) {
     return store->environment.clocks ? 4 * limit_bytes : limit_bytes;
 }
 
+static enum status open_budget(struct store *store, struct error *error) {
+    (void)error;
+    memory_budget_start(&store->budget, store->block_cache, store->scheduler, budget_limit(store));
+    return STATUS_OK;
+}
+
+static void close_budget(struct store *store) {
+    memory_budget_stop(&store->budget);
+    scheduler_drain(store->scheduler);
+    memory_budget_deinit(&store->budget);
+}
+
 static enum status open_jobs(struct store *store, struct error *error) {
     struct job_context context = {.env = store->env,
                                   .dir = store->dir,
@@ -368,14 +383,10 @@ static enum status open_jobs(struct store *store, struct error *error) {
                                      .version_ceiling = store->recovery.version_ceiling};
     enum status status;
 
-    memory_budget_start(&store->budget, store->block_cache, store->scheduler, budget_limit(store));
     maintenance_init(&store->maintenance, &context, store->scheduler, store->options.log_cb,
                      store->options.log_arg);
     status = commit_pipeline_init(&store->pipeline, &options);
     if (status != STATUS_OK) {
-        memory_budget_stop(&store->budget);
-        scheduler_drain(store->scheduler);
-        memory_budget_deinit(&store->budget);
         maintenance_deinit(&store->maintenance);
         return error_set(error, status, 0, NULL, ERROR_NO_OFFSET, "starting the commit pipeline");
     }
@@ -398,7 +409,6 @@ static void remember_time(struct store *store) {
 /* Commits end; then what is in memory is flushed, so that the next open has nothing to replay. */
 static void settle_jobs(struct store *store) {
     commit_pipeline_stop(&store->pipeline);
-    memory_budget_stop(&store->budget);
     scheduler_drain(store->scheduler);
     maintenance_stop(&store->maintenance);
     scheduler_drain(store->scheduler);
@@ -421,7 +431,6 @@ static void close_jobs(struct store *store) {
     }
     commit_pipeline_deinit(&store->pipeline);
     maintenance_deinit(&store->maintenance);
-    memory_budget_deinit(&store->budget);
 }
 
 /* The catalogue of namespaces, from the system namespace. */
@@ -468,7 +477,7 @@ static enum status load_namespaces(struct store *store, struct error *error) {
 static enum status open_catalogue(struct store *store, struct error *error) {
     enum status status = load_namespaces(store, error);
 
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK && !store->options.read_only) {
         maintenance_want_flush(&store->maintenance);
         maintenance_want_compaction(&store->maintenance, false);
     }
@@ -485,22 +494,30 @@ static void close_nothing(struct store *store) {
 static const struct part {
     enum status (*open)(struct store *, struct error *);
     void (*close)(struct store *);
+    bool to_write; /* left out of a store that is opened to be read */
 } parts[] = {
-    {open_environment, close_environment},
-    {open_scheduler, close_scheduler},
-    {open_directory, close_directory},
-    {open_caches, close_caches},
-    {open_recovered, close_recovered},
-    {open_log, close_log},
-    {open_jobs, close_jobs},
-    {open_catalogue, close_nothing},
+    {open_environment, close_environment, false},
+    {open_scheduler, close_scheduler, false},
+    {open_directory, close_directory, false},
+    {open_caches, close_caches, false},
+    {open_recovered, close_recovered, false},
+    {open_budget, close_budget, false},
+    {open_log, close_log, true},
+    {open_jobs, close_jobs, true},
+    {open_catalogue, close_nothing, false},
 };
 
 #define PART_COUNT (sizeof parts / sizeof parts[0])
 
+static bool is_left_out(const struct store *store, uint32_t part) {
+    return parts[part].to_write && store->options.read_only;
+}
+
 static void unmake(struct store *store) {
     while (store->parts > 0) {
-        parts[--store->parts].close(store);
+        if (!is_left_out(store, --store->parts)) {
+            parts[store->parts].close(store);
+        }
     }
     memory_free(store->dir);
     memory_free(store);
@@ -528,7 +545,8 @@ enum status store_open(const struct store_options *options, struct store **store
     memcpy(store->dir, dir, strlen(dir) + 1);
     store->options.dir = store->dir;
     while (store->parts < PART_COUNT && status == STATUS_OK) {
-        status = parts[store->parts].open(store, error);
+        status =
+            is_left_out(store, store->parts) ? STATUS_OK : parts[store->parts].open(store, error);
         store->parts += status == STATUS_OK;
     }
     if (status != STATUS_OK) {
@@ -542,7 +560,9 @@ enum status store_open(const struct store_options *options, struct store **store
 enum status store_close(struct store *store, struct error *error) {
     enum status status;
 
-    settle_jobs(store);
+    if (!store->options.read_only) {
+        settle_jobs(store);
+    }
     status = store_health(store, error);
     unmake(store);
     return status;

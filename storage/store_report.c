@@ -127,6 +127,8 @@ enum status store_health(struct store *store, struct error *error) {
         found = store->log.error;
         mutex_unlock(&store->log.mu);
         status = STATUS_LOG_FAILED;
+    } else if (store->options.read_only) {
+        status = STATUS_OK; /* no jobs */
     } else {
         status = maintenance_error(&store->maintenance, &found);
     }
@@ -154,6 +156,9 @@ static void freeze_step_run(struct step *step) {
 enum status store_flush(struct store *store, struct error *error) {
     struct freeze_step freeze = {.pipeline = &store->pipeline};
 
+    if (store->options.read_only) {
+        return STATUS_READ_ONLY;
+    }
     step_init(&freeze.step, freeze_step_run);
     scheduler_post(store->scheduler, LANE_COMMIT, &freeze.step);
     scheduler_drain(store->scheduler);

@@ -80,7 +80,8 @@ enum status store_namespace(struct store *store, struct slice name, bool create,
 /* A commit that cannot be made ready is completed at once; the others keep their order. */
 static bool make_ready(struct store_commit *commit, enum store_durability durability,
                        store_commit_cb done_cb) {
-    enum status status = batch_finish(&commit->batch);
+    enum status status =
+        commit->store->options.read_only ? STATUS_READ_ONLY : batch_finish(&commit->batch);
 
     commit->durability = durability;
     commit->done_cb = done_cb;

@@ -43,38 +43,44 @@ enum wire_opcode {
     WIRE_META = 0x0013,
     WIRE_SCAN = 0x0014,
     WIRE_COUNT = 0x0015,
-    WIRE_GET_RANGE = 0x0016, /* reserved: a part of a large value */
-    WIRE_HISTORY = 0x0017,   /* reserved: the versions of a key */
+    WIRE_GET_RANGE = 0x0016,
+    WIRE_HISTORY = 0x0017,
+    WIRE_DIFF = 0x0018,
 
     WIRE_PUT = 0x0020,
     WIRE_DELETE = 0x0021,
     WIRE_BATCH = 0x0022,
-    WIRE_DELETE_RANGE = 0x0023, /* reserved */
-    WIRE_ADD = 0x0024,          /* reserved: add to an integer */
-    WIRE_APPEND = 0x0025,       /* reserved */
-    WIRE_TOUCH = 0x0026,        /* reserved: a new expiry */
-    WIRE_PERSIST = 0x0027,      /* reserved: no expiry */
-    WIRE_REWIND = 0x0028,       /* reserved: a prefix as it was */
-    WIRE_PUT_STREAM = 0x0029,   /* reserved: upload of a large value */
-    WIRE_BULK_LOAD = 0x002A,    /* reserved */
+    WIRE_DELETE_RANGE = 0x0023,
+    WIRE_ADD = 0x0024,
+    WIRE_APPEND = 0x0025,
+    WIRE_TOUCH = 0x0026,
+    WIRE_PERSIST = 0x0027,
+    WIRE_REWIND = 0x0028,
+    WIRE_UPLOAD_BEGIN = 0x0029,
+    WIRE_BULK_LOAD = 0x002A, /* reserved */
+    WIRE_UPLOAD_DATA = 0x002B,
+    WIRE_UPLOAD_COMMIT = 0x002C,
+    WIRE_UPLOAD_ABORT = 0x002D,
 
-    WIRE_TXN_BEGIN = 0x0030,      /* reserved */
-    WIRE_TXN_COMMIT = 0x0031,     /* reserved */
-    WIRE_TXN_ABORT = 0x0032,      /* reserved */
-    WIRE_SNAPSHOT_OPEN = 0x0033,  /* reserved */
-    WIRE_SNAPSHOT_CLOSE = 0x0034, /* reserved */
+    WIRE_TXN_BEGIN = 0x0030,  /* reserved */
+    WIRE_TXN_COMMIT = 0x0031, /* reserved */
+    WIRE_TXN_ABORT = 0x0032,  /* reserved */
+    WIRE_SNAPSHOT_OPEN = 0x0033,
+    WIRE_SNAPSHOT_CLOSE = 0x0034,
+    WIRE_SNAPSHOT_LIST = 0x0035,
 
     WIRE_WATCH = 0x0040,  /* reserved */
     WIRE_FEED = 0x0041,   /* reserved */
     WIRE_BACKUP = 0x0042, /* reserved */
 
     WIRE_STATS = 0x0050,
-    WIRE_WHY = 0x0051,              /* reserved: who holds the space, why a key is so */
-    WIRE_CONFIG = 0x0052,           /* reserved */
-    WIRE_MAINTAIN = 0x0053,         /* reserved: compact, collect, verify */
-    WIRE_NAMESPACE_CREATE = 0x0060, /* reserved */
-    WIRE_NAMESPACE_DROP = 0x0061,   /* reserved */
-    WIRE_NAMESPACE_LIST = 0x0062,   /* reserved */
+    WIRE_WHY = 0x0051,
+    WIRE_CONFIG = 0x0052, /* reserved */
+    WIRE_MAINTAIN = 0x0053,
+    WIRE_EXPLAIN = 0x0054,
+    WIRE_NAMESPACE_CREATE = 0x0060,
+    WIRE_NAMESPACE_DROP = 0x0061,
+    WIRE_NAMESPACE_LIST = 0x0062,
 };
 
 /* Flags. Those with a field announce it in the body; fields come in the order of the bits, lowest
@@ -87,14 +93,16 @@ enum wire_flag {
     WIRE_FLAG_TTL = 1 << 3,            /* u64: milliseconds from arrival, > 0 */
     WIRE_FLAG_EXPIRE_AT = 1 << 4,      /* u64: milliseconds since 1970 UTC, > 0; not with TTL */
     WIRE_FLAG_CONDITION = 1 << 5,      /* u8: enum wire_condition; u64 version, if kind VERSION */
-    WIRE_FLAG_SNAPSHOT = 1 << 6,       /* u64: snapshot number */
-    WIRE_FLAG_TRANSACTION = 1 << 7,    /* u64: transaction id; not with SNAPSHOT */
+    WIRE_FLAG_SNAPSHOT = 1 << 6,       /* u64: id of a snapshot to read at */
+    WIRE_FLAG_TRANSACTION = 1 << 7,    /* u64: transaction id */
     WIRE_FLAG_NAMESPACE = 1 << 8,      /* varint length, name: 1 to WIRE_NAMESPACE_BYTES_MAX */
     WIRE_FLAG_CHECKSUM = 1 << 9,       /* u64: XXH3-64, seed 0, of the raw value bytes */
     WIRE_FLAG_EXTENSIONS = 1 << 10,    /* varint length, entries; see struct wire_extension */
     WIRE_FLAG_WANT_CHECKSUM = 1 << 11, /* no field: records of the reply carry their checksum */
     WIRE_FLAG_COST = 1 << 12,          /* reserved: the reply carries a cost receipt */
     WIRE_FLAG_EXPLAIN = 1 << 13,       /* reserved: the reply says how it was found */
+    WIRE_FLAG_AT_VERSION = 1 << 14,    /* u64: read at this version */
+    WIRE_FLAG_AT_TIME = 1 << 15,       /* u64: read as it was then, ms since 1970 UTC */
     WIRE_FLAG_MORE = 1 << 24,          /* reserved: further frames of this id follow */
     WIRE_FLAG_CREDIT = 1 << 25,        /* reserved: a grant of bytes for a stream */
     WIRE_FLAG_CANCEL = 1 << 26,        /* reserved: the stream ended before its end */
@@ -106,7 +114,11 @@ enum wire_flag {
     ((uint32_t)(WIRE_FLAG_DEADLINE | WIRE_FLAG_DURABILITY | WIRE_FLAG_RETRY_TOKEN |                \
                 WIRE_FLAG_TTL | WIRE_FLAG_EXPIRE_AT | WIRE_FLAG_CONDITION | WIRE_FLAG_SNAPSHOT |   \
                 WIRE_FLAG_TRANSACTION | WIRE_FLAG_NAMESPACE | WIRE_FLAG_CHECKSUM |                 \
-                WIRE_FLAG_EXTENSIONS | WIRE_FLAG_WANT_CHECKSUM))
+                WIRE_FLAG_EXTENSIONS | WIRE_FLAG_WANT_CHECKSUM | WIRE_FLAG_AT_VERSION |            \
+                WIRE_FLAG_AT_TIME))
+
+/* Those that say at which state to read; they and TRANSACTION exclude each other. */
+#define WIRE_FLAGS_STATE ((uint32_t)(WIRE_FLAG_SNAPSHOT | WIRE_FLAG_AT_VERSION | WIRE_FLAG_AT_TIME))
 
 /* When a write is acknowledged. Without the field the server's configured default holds. */
 enum wire_durability {

@@ -5,18 +5,40 @@
  *
  *      HELLO    version_min u16, version_max u16, features u64, client name block
  *      PING     rest: any bytes, echoed
- *      GET, EXISTS, META, DELETE     rest: key
+ *      GET, EXISTS, META, DELETE, TOUCH, PERSIST, EXPLAIN, UPLOAD_BEGIN     rest: key
+ *      GET_RANGE     offset u64, length u32, rest: key
+ *      HISTORY  before u64, limit varint, rest: key
+ *      DIFF     from state, to state, range
  *      MGET     count varint, count times: key block
  *      PUT      user flags u32, key block, rest: value
+ *      ADD      amount i64, rest: key
+ *      APPEND   key block, rest: bytes
  *      BATCH    count varint, count times an item:
- *                 kind u8 (1 put, 2 delete), item flags u8,
+ *                 kind u8, item flags u8,
  *                 optional fields by item flag bit, lowest first:
  *                   0x01 ttl ms u64 | 0x02 expire at ms u64 | 0x04 condition (as the request's)
  *                   | 0x08 value checksum u64 | 0x10 user flags u32
- *                 key block, and for a put: value block
- *      SCAN, COUNT   range flags u8, limit varint, page bytes varint, from block, to block,
- *                    cursor block
+ *                 key block (delete range: from block), and
+ *                   1 put: value block | 2 delete | 3 delete range: to block | 4 add: amount i64
+ *                   | 5 append: block | 6 touch | 7 persist
+ *      SCAN, COUNT   range
+ *      DELETE_RANGE  bounds
+ *      REWIND   state, bounds
+ *      UPLOAD_DATA   id u64, offset u64, rest: bytes
+ *      UPLOAD_COMMIT id u64, user flags u32
+ *      UPLOAD_ABORT, SNAPSHOT_CLOSE   id u64
+ *      SNAPSHOT_OPEN lifetime ms u64
+ *      SNAPSHOT_LIST, NAMESPACE_LIST  nothing
  *      STATS    rest: a prefix of the names wanted, empty for all
+ *      WHY      rest: what, as text: "space"
+ *      MAINTAIN action u8, rest: its argument
+ *      NAMESPACE_CREATE   name block, settings
+ *      NAMESPACE_DROP     rest: name
+ *
+ *      range    range flags u8, limit varint, page bytes varint, from block, to block, cursor block
+ *      bounds   range flags u8, from block, to block
+ *      state    kind u8, and value u64 unless the kind is 0
+ *      settings quota bytes u64, keep ms u64, keep versions u32
  *
  * Decoding borrows: each slice of a request points into the frame and lives as long as the received
  * bytes. wire_request_decode checks everything, lists included, so that walking them afterwards
@@ -58,7 +80,9 @@ struct wire_options {
     uint64_t ttl_ms;       /* from arrival */
     uint64_t expire_at_ms; /* since 1970 UTC, by the server's clock */
     uint64_t version;      /* for WIRE_CONDITION_VERSION */
-    uint64_t snapshot;
+    uint64_t snapshot;     /* id */
+    uint64_t at_version;   /* read at */
+    uint64_t at_time_ms;   /* read as it was; since 1970 UTC, by the server's clock */
     uint64_t transaction;
     struct slice namespace_name;
     uint64_t checksum;       /* XXH3-64, seed 0, of the raw value */
@@ -80,7 +104,15 @@ struct wire_list {
     struct slice bytes;
 };
 
-enum wire_item_kind { WIRE_ITEM_PUT = 1, WIRE_ITEM_DELETE = 2 };
+enum wire_item_kind {
+    WIRE_ITEM_PUT = 1,
+    WIRE_ITEM_DELETE = 2,
+    WIRE_ITEM_DELETE_RANGE = 3,
+    WIRE_ITEM_ADD = 4,
+    WIRE_ITEM_APPEND = 5,
+    WIRE_ITEM_TOUCH = 6,
+    WIRE_ITEM_PERSIST = 7,
+};
 
 enum wire_item_flag {
     WIRE_ITEM_TTL = 1 << 0,
@@ -90,7 +122,7 @@ enum wire_item_flag {
     WIRE_ITEM_USER_FLAGS = 1 << 4,
 };
 
-/* One write of a BATCH. A delete has neither value, expiry, checksum nor user flags. */
+/* One write of a BATCH. Which flags a kind may have is in docs/protocol.md. */
 struct wire_item {
     uint8_t kind;      /* enum wire_item_kind */
     uint8_t flags;     /* enum wire_item_flag; fields that are not announced are 0 */
@@ -100,8 +132,10 @@ struct wire_item {
     uint64_t ttl_ms;
     uint64_t expire_at_ms;
     uint64_t checksum;
-    struct slice key;
-    struct slice value;
+    int64_t amount;     /* add */
+    struct slice key;   /* delete range: the first key; empty: from the start */
+    struct slice value; /* put: the value; append: the bytes; delete range: the first key that
+                           stays; empty: to the end */
 };
 
 enum wire_range_flag {
@@ -113,7 +147,8 @@ enum wire_range_flag {
 /* Keys in [from, to); an empty `from` starts at the first key, an empty `to` ends behind the last.
  * Reverse walks the same set from its other end. */
 struct wire_range {
-    uint8_t flags;  /* enum wire_range_flag; keys-only has no meaning for COUNT */
+    uint8_t flags;  /* enum wire_range_flag; those without meaning are refused: DELETE_RANGE,
+                       REWIND: only the prefix; DIFF: not reverse, not keys-only */
     uint32_t limit; /* entries wanted of this page (COUNT: entries to walk); 0 = server's max */
     uint32_t page_bytes; /* body bytes wanted of this page; 0 = server's choice */
     struct slice from;
@@ -121,19 +156,59 @@ struct wire_range {
     struct slice cursor; /* empty, or what the page before returned, with all else unchanged */
 };
 
+enum wire_state_kind {
+    WIRE_STATE_NEWEST = 0,
+    WIRE_STATE_SNAPSHOT = 1, /* value: its id */
+    WIRE_STATE_VERSION = 2,  /* value: the version */
+    WIRE_STATE_TIME = 3,     /* value: ms since 1970 UTC, by the server's clock */
+};
+
+/* A state of the store, for DIFF and REWIND. Other reads say it by their flags. */
+struct wire_state {
+    uint8_t kind;   /* enum wire_state_kind */
+    uint64_t value; /* 0 for NEWEST */
+};
+
+enum wire_action {
+    WIRE_ACTION_FLUSH = 1,
+    WIRE_ACTION_COMPACT = 2,
+    WIRE_ACTION_COLLECT = 3,
+    WIRE_ACTION_VERIFY = 4,
+    WIRE_ACTION_CHECKPOINT = 5, /* argument: a path on the server */
+};
+
+/* What may be set for a namespace; zeroed: nothing. */
+struct wire_settings {
+    uint64_t quota_bytes;   /* 0: none */
+    uint64_t keep_ms;       /* replaced versions stay readable for so long */
+    uint32_t keep_versions; /* and at least so many of each key */
+};
+
 struct wire_request {
     uint32_t id;
     uint16_t opcode; /* enum wire_opcode; one that is served */
     struct wire_options options;
-    struct slice key;      /* GET, EXISTS, META, DELETE, PUT */
-    struct slice value;    /* PUT */
-    uint32_t user_flags;   /* PUT: 32 bits of the user's, stored with the value */
-    struct slice payload;  /* PING: the bytes to echo; STATS: the section; HELLO: the client name */
-    struct wire_list list; /* MGET: keys; BATCH: items */
-    struct wire_range range; /* SCAN, COUNT */
-    uint16_t version_min;    /* HELLO */
-    uint16_t version_max;    /* HELLO */
-    uint64_t features;       /* HELLO: what the client can speak */
+    struct slice key;        /* of all that are about one key */
+    struct slice value;      /* PUT; APPEND, UPLOAD_DATA: the bytes */
+    uint32_t user_flags;     /* PUT, UPLOAD_COMMIT: 32 bits of the user's, stored with the value */
+    struct slice payload;    /* PING: the bytes to echo; STATS: the section; HELLO: the client name;
+                                WHY: what; MAINTAIN: the argument; NAMESPACE_*: the name */
+    struct wire_list list;   /* MGET: keys; BATCH: items */
+    struct wire_range range; /* SCAN, COUNT, DIFF; DELETE_RANGE, REWIND: flags, from and to;
+                                HISTORY: only the limit */
+    struct wire_state from_state;  /* DIFF */
+    struct wire_state to_state;    /* DIFF; REWIND: the one to go back to */
+    uint64_t offset;               /* GET_RANGE; UPLOAD_DATA: the bytes that came before these */
+    uint32_t length;               /* GET_RANGE */
+    uint64_t before;               /* HISTORY: only versions below; 0: from the newest */
+    int64_t amount;                /* ADD */
+    uint64_t handle;               /* UPLOAD_*: id of the upload; SNAPSHOT_CLOSE: of the snapshot */
+    uint64_t lifetime_ms;          /* SNAPSHOT_OPEN; 0: as long as the connection */
+    uint8_t action;                /* MAINTAIN: enum wire_action */
+    struct wire_settings settings; /* NAMESPACE_CREATE */
+    uint16_t version_min;          /* HELLO */
+    uint16_t version_max;          /* HELLO */
+    uint64_t features;             /* HELLO: what the client can speak */
 };
 
 /* Why a request was refused, for the error reply. */
@@ -175,8 +250,8 @@ enum status wire_extension_next(struct slice *rest,
 enum status wire_request_encode(struct buffer *buffer,
                                 const struct wire_request *request) MUST_CHECK;
 
-/* The same for a PUT, without the value's bytes: the sender sends request->value directly behind.
- */
+/* The same for a PUT, APPEND or UPLOAD_DATA, without the value's bytes: the sender sends
+ * request->value directly behind. */
 enum status wire_request_encode_head(struct buffer *buffer,
                                      const struct wire_request *request) MUST_CHECK;
 

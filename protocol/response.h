@@ -9,15 +9,33 @@
  *                rest: server name
  *      PING      rest: the bytes sent
  *      GET       record, rest: value
+ *      GET_RANGE record (of the whole value), rest: the bytes
  *      META      record
  *      EXISTS    version u64
- *      PUT, DELETE, BATCH     version u64 (of the commit)
+ *      PUT, DELETE, DELETE_RANGE, TOUCH, PERSIST, UPLOAD_COMMIT, NAMESPACE_CREATE, NAMESPACE_DROP
+ *                version u64 (of the commit)
+ *      BATCH     version u64; if it has items that add or append: count u32, count times i64
+ *      ADD       version u64, i64 (the sum)
+ *      APPEND    version u64, u64 (the new length)
+ *      REWIND    version u64, u64 (keys changed)
+ *      UPLOAD_BEGIN   u64 (the id)
+ *      UPLOAD_DATA    u64 (bytes so far)
+ *      UPLOAD_ABORT, SNAPSHOT_CLOSE   nothing
+ *      SNAPSHOT_OPEN  id u64, version u64, time ms u64, deadline ms u64 (0 none)
  *      MGET      count u32, count times an entry: status u16, and
  *                  OK: record, value_len bytes;  NOT_FOUND: nothing;  others: text block
  *      SCAN      page flags u8 (1 = end), count u32, count times an entry: key block, record,
  *                  value_len bytes (none when keys-only); cursor block (empty at the end)
  *      COUNT     page flags u8 (1 = end), count u64, cursor block (empty at the end)
- *      STATS     count u32, count times: name block, value block (text)
+ *      HISTORY   page flags u8, count u32, count times: version u64, time ms u64 (0 not known),
+ *                  flags u8 (1 = deleted), record unless deleted
+ *      DIFF      page flags u8, count u32, count times: kind u8 (1 added, 2 changed, 3 removed),
+ * key block, record before unless added, record after unless removed; cursor block STATS, EXPLAIN,
+ * MAINTAIN   count u32, count times: name block, value block (text) WHY       count u32, count
+ * times: kind block, holder block, bytes u64 SNAPSHOT_LIST  count u32, count times: id u64, version
+ * u64, time ms u64, opened ms u64, deadline ms u64 (0 none), owner block NAMESPACE_LIST count u32,
+ * count times: name block, id u32, settings (as in a request), keys u64, live bytes u64, pinned
+ * bytes u64
  *
  *      record    version u64, expires at ms u64 (0 never), value_len u64, user flags u32, and
  *                checksum u64 if the response's flags have CHECKSUM
@@ -75,6 +93,50 @@ struct wire_hello {
     struct slice server_name;
 };
 
+/* One version of a key, in a HISTORY. */
+struct wire_version {
+    uint64_t version;
+    uint64_t time_ms;          /* of the commit, about; 0: not known any more */
+    bool deleted;              /* it ended the key */
+    struct wire_record record; /* unless deleted */
+};
+
+enum wire_change_kind { WIRE_CHANGE_ADDED = 1, WIRE_CHANGE_CHANGED = 2, WIRE_CHANGE_REMOVED = 3 };
+
+/* One key that differs, in a DIFF. */
+struct wire_change {
+    uint8_t kind; /* enum wire_change_kind */
+    struct slice key;
+    struct wire_record before; /* unless added */
+    struct wire_record after;  /* unless removed */
+};
+
+struct wire_snapshot {
+    uint64_t id;
+    uint64_t version;     /* everything up to here is seen */
+    uint64_t time_ms;     /* expiry is judged at this time */
+    uint64_t opened_ms;   /* SNAPSHOT_LIST */
+    uint64_t deadline_ms; /* 0: none */
+    struct slice owner;   /* SNAPSHOT_LIST: text */
+};
+
+/* One line of WHY. */
+struct wire_holder {
+    struct slice kind;   /* what the bytes are, as text */
+    struct slice holder; /* who keeps them; empty: nobody in particular */
+    uint64_t bytes;
+};
+
+/* One namespace of NAMESPACE_LIST. */
+struct wire_namespace {
+    struct slice name; /* empty: the default one */
+    uint32_t id;
+    struct wire_settings settings;
+    uint64_t keys;
+    uint64_t live_bytes;
+    uint64_t pinned_bytes; /* of versions that only snapshots or retention keep */
+};
+
 /* --- writing: the server's side. All append to `buffer`; Errors of buffer_reserve unless said. */
 
 /* Begins a response; *mark_out is for wire_response_finish, or for buffer_rollback. `flags` is 0 or
@@ -105,6 +167,15 @@ enum status wire_response_meta(struct buffer *buffer, uint32_t id,
 enum status wire_response_count(struct buffer *buffer, uint32_t id, uint64_t count,
                                 struct slice cursor, bool at_end) MUST_CHECK;
 
+enum status wire_response_empty(struct buffer *buffer, uint32_t id) MUST_CHECK;
+enum status wire_response_number(struct buffer *buffer, uint32_t id, uint64_t number) MUST_CHECK;
+enum status wire_response_version_number(struct buffer *buffer, uint32_t id, uint64_t version,
+                                         uint64_t number) MUST_CHECK; /* ADD: as two's complement */
+enum status wire_response_results(struct buffer *buffer, uint32_t id, uint64_t version,
+                                  const int64_t *results, uint32_t count) MUST_CHECK;
+enum status wire_response_snapshot(struct buffer *buffer, uint32_t id,
+                                   const struct wire_snapshot *snapshot) MUST_CHECK;
+
 /* Leaves room for a record (with its checksum if `flags` has WIRE_FLAG_CHECKSUM); the value goes
  * directly behind. */
 enum status wire_record_begin(struct buffer *buffer, uint32_t flags, size_t *mark_out) MUST_CHECK;
@@ -118,12 +189,15 @@ void wire_record_finish(struct buffer *buffer, size_t mark, uint32_t flags,
  * grows. */
 struct slice wire_record_value(const struct buffer *buffer, size_t mark, uint32_t flags);
 
-/* MGET, SCAN, STATS: between wire_response_begin and finish, a list whose count is filled in at the
- * end.
+/* Between wire_response_begin and finish, a list whose count is filled in at the end.
  *
- *   MGET  wire_list_begin, per key: wire_mget_entry_begin + record + value, or
- * wire_mget_entry_error SCAN  wire_page_begin, per entry: wire_scan_entry_begin + record + value;
- * wire_page_finish STATS wire_list_begin, per line: wire_stats_entry
+ *   MGET      wire_list_begin, per key: wire_mget_entry_begin + record + value, or
+ *             wire_mget_entry_error; wire_list_finish
+ *   SCAN      wire_page_begin, per entry: wire_scan_entry_begin + record + value;
+ *             wire_page_finish
+ *   DIFF      wire_page_begin, per entry: wire_change_entry; wire_page_finish
+ *   HISTORY   wire_page_begin, per entry: wire_version_entry; wire_history_finish
+ *   others    wire_list_begin, per line: wire_..._entry; wire_list_finish
  *
  * An entry that does not fit any more: buffer_rollback to where it began and do not count it. An
  * MGET reply may answer fewer keys than asked, but at least one: the client asks for the rest. */
@@ -143,8 +217,20 @@ enum status wire_scan_entry_begin(struct buffer *buffer,
 enum status wire_page_finish(struct buffer *buffer, size_t mark, uint32_t count,
                              struct slice cursor, bool at_end) MUST_CHECK;
 
+/* Ends the page of a HISTORY, which has no cursor. */
+void wire_history_finish(struct buffer *buffer, size_t mark, uint32_t count, bool at_end);
+
+/* One element each, or nothing. */
 enum status wire_stats_entry(struct buffer *buffer, struct slice name,
                              struct slice value) MUST_CHECK;
+enum status wire_holder_entry(struct buffer *buffer, const struct wire_holder *holder) MUST_CHECK;
+enum status wire_version_entry(struct buffer *buffer,
+                               const struct wire_version *version) MUST_CHECK;
+enum status wire_change_entry(struct buffer *buffer, const struct wire_change *change) MUST_CHECK;
+enum status wire_snapshot_entry(struct buffer *buffer,
+                                const struct wire_snapshot *snapshot) MUST_CHECK;
+enum status wire_namespace_entry(struct buffer *buffer,
+                                 const struct wire_namespace *space) MUST_CHECK;
 
 /* --- reading: the client's side. */
 
@@ -176,12 +262,17 @@ struct wire_response {
     uint16_t opcode;           /* of the request, as given */
     struct wire_error error;   /* status is not OK */
     struct wire_hello hello;   /* HELLO */
-    uint64_t version;          /* PUT, DELETE, BATCH, EXISTS */
-    struct wire_record record; /* GET, META */
-    struct slice payload;      /* GET: the value; PING: the bytes */
-    struct wire_list list;     /* MGET: entries; STATS: lines */
-    struct wire_page page;     /* SCAN, COUNT */
-    bool keys_only;            /* SCAN, as given */
+    uint64_t version;          /* of the commit, of all writes; EXISTS: of the key */
+    uint64_t number;           /* UPLOAD_BEGIN: the id; UPLOAD_DATA: bytes so far; APPEND: the new
+                                  length; REWIND: keys changed */
+    int64_t sum;               /* ADD */
+    struct wire_record record; /* GET, GET_RANGE, META */
+    struct slice payload;      /* GET, GET_RANGE: the bytes; PING: the bytes */
+    struct wire_list list; /* MGET: entries; BATCH: results; STATS, EXPLAIN, MAINTAIN, WHY: lines;
+                              SNAPSHOT_LIST, NAMESPACE_LIST */
+    struct wire_page page; /* SCAN, COUNT, HISTORY (no cursor), DIFF */
+    struct wire_snapshot snapshot; /* SNAPSHOT_OPEN */
+    bool keys_only;                /* SCAN, as given */
 };
 
 /* Reads the response of a frame of kind RESPONSE to a request of `opcode` (keys_only: as the SCAN
@@ -196,8 +287,23 @@ enum status wire_response_decode(const struct wire_frame *frame, uint16_t opcode
 enum status wire_response_next_entry(struct wire_response *response,
                                      struct wire_entry *entry_out) MUST_CHECK;
 
-/* Takes the next line of STATS. Errors as above. */
+/* Takes the next line of STATS, EXPLAIN or MAINTAIN. Errors as above. */
 enum status wire_response_next_stat(struct wire_response *response, struct slice *name_out,
                                     struct slice *value_out) MUST_CHECK;
+
+/* Take the next element: of BATCH, HISTORY, DIFF, WHY, SNAPSHOT_LIST, NAMESPACE_LIST. Errors as
+ * above. */
+enum status wire_response_next_result(struct wire_response *response,
+                                      int64_t *result_out) MUST_CHECK;
+enum status wire_response_next_version(struct wire_response *response,
+                                       struct wire_version *version_out) MUST_CHECK;
+enum status wire_response_next_change(struct wire_response *response,
+                                      struct wire_change *change_out) MUST_CHECK;
+enum status wire_response_next_holder(struct wire_response *response,
+                                      struct wire_holder *holder_out) MUST_CHECK;
+enum status wire_response_next_snapshot(struct wire_response *response,
+                                        struct wire_snapshot *snapshot_out) MUST_CHECK;
+enum status wire_response_next_namespace(struct wire_response *response,
+                                         struct wire_namespace *space_out) MUST_CHECK;
 
 #endif

@@ -90,25 +90,31 @@ const struct command *dispatch_find(uint16_t opcode) {
     case WIRE_CANCEL:
     case WIRE_GET_RANGE:
     case WIRE_HISTORY:
+    case WIRE_DIFF:
     case WIRE_DELETE_RANGE:
     case WIRE_ADD:
     case WIRE_APPEND:
     case WIRE_TOUCH:
     case WIRE_PERSIST:
     case WIRE_REWIND:
-    case WIRE_PUT_STREAM:
+    case WIRE_UPLOAD_BEGIN:
     case WIRE_BULK_LOAD:
+    case WIRE_UPLOAD_DATA:
+    case WIRE_UPLOAD_COMMIT:
+    case WIRE_UPLOAD_ABORT:
     case WIRE_TXN_BEGIN:
     case WIRE_TXN_COMMIT:
     case WIRE_TXN_ABORT:
     case WIRE_SNAPSHOT_OPEN:
     case WIRE_SNAPSHOT_CLOSE:
+    case WIRE_SNAPSHOT_LIST:
     case WIRE_WATCH:
     case WIRE_FEED:
     case WIRE_BACKUP:
     case WIRE_WHY:
     case WIRE_CONFIG:
     case WIRE_MAINTAIN:
+    case WIRE_EXPLAIN:
     case WIRE_NAMESPACE_CREATE:
     case WIRE_NAMESPACE_DROP:
     case WIRE_NAMESPACE_LIST:

@@ -279,7 +279,7 @@ START_TEST(the_answers_of_the_document_mean_what_their_comments_say) {
     ck_assert_uint_eq(response.error.detail, 43);
     ck_assert(find_example("response", "hello", &example));
     response = response_of(&example);
-    ck_assert_uint_eq(response.hello.limits.key_max, 65536);
+    ck_assert_uint_eq(response.hello.limits.key_max, 65535);
     ck_assert_uint_eq(response.hello.limits.durability, WIRE_DURABILITY_SYNCED);
 }
 END_TEST

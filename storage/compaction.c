@@ -151,17 +151,46 @@ static enum status rewrite(const struct job *job, uint64_t visible, struct compa
     return status;
 }
 
-enum status compaction_run(const struct job_context *context, bool all,
-                           struct compaction_stats *stats_out, struct error *error) {
+void compaction_sweep_init(struct compaction_sweep *sweep) {
+    *sweep = (struct compaction_sweep){0};
+}
+
+void compaction_sweep_begin(struct compaction_sweep *sweep) {
+    sweep->level = 0;
+}
+
+void compaction_sweep_deinit(struct compaction_sweep *sweep) {
+    *sweep = (struct compaction_sweep){0};
+}
+
+static bool pick(const struct job *job, enum compaction_kind kind,
+                 struct compaction_pick *pick_out) {
+    uint64_t base_bytes = job->context->base_bytes;
+
+    switch (kind) {
+    case COMPACT_WEIGHT:
+        return compaction_pick(job->version, base_bytes, pick_out);
+    case COMPACT_SWEEP:
+        return compaction_pick_all(job->version, base_bytes, pick_out);
+    case COMPACT_DROP:
+    case COMPACT_TIDY:
+        break;
+    }
+    return false;
+}
+
+enum status compaction_run(const struct job_context *context, enum compaction_kind kind,
+                           struct compaction_sweep *sweep, struct compaction_stats *stats_out,
+                           struct error *error) {
     struct job job = {.context = context};
     uint64_t visible;
     struct view *view = view_holder_take(context->views, context->marks, &visible);
     enum status status = STATUS_END;
 
+    (void)sweep;
     *stats_out = (struct compaction_stats){0};
     job.version = view->version;
-    if (all ? compaction_pick_all(job.version, context->base_bytes, &job.pick)
-            : compaction_pick(job.version, context->base_bytes, &job.pick)) {
+    if (pick(&job, kind, &job.pick)) {
         status = can_move(&job) ? move(&job, error) : rewrite(&job, visible, stats_out, error);
     }
     view_unref(view);

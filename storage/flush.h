@@ -10,6 +10,7 @@
 #define KVD_STORAGE_FLUSH_H
 
 #include "storage/commit_log.h"
+#include "storage/keep_rules.h"
 #include "storage/table_output.h"
 
 /* What flush and compaction need of the store; borrowed; constant. */
@@ -24,7 +25,9 @@ struct job_context {
     struct commit_log *log;
     uint32_t block_bytes;
     uint64_t table_bytes;
-    uint64_t base_bytes; /* least weight of a level, see compaction_picker.h */
+    uint64_t base_bytes;     /* least weight of a level, see compaction_picker.h */
+    uint64_t job_bytes;      /* a compaction that reads more than this takes less; 0: no bound */
+    struct keep_source keep; /* take_cb NULL: there are neither snapshots nor retention */
 };
 
 /* Flushes the oldest frozen memtable. Errors: END (there is none), LOG_FAILED, NO_SPACE, IO,

@@ -479,7 +479,7 @@ static enum status open_catalogue(struct store *store, struct error *error) {
 
     if (status == STATUS_OK && !store->options.read_only) {
         maintenance_want_flush(&store->maintenance);
-        maintenance_want_compaction(&store->maintenance, false);
+        maintenance_want_compaction(&store->maintenance);
     }
     return status;
 }

@@ -1,6 +1,5 @@
 /* store_report.c: what the store says of itself, and maintenance by hand. */
 #include "protocol/base/memory.h"
-#include "storage/commit_group.h"
 #include "storage/store_state.h"
 
 #include <stdio.h>
@@ -94,6 +93,9 @@ static void report_commits(const struct report *report, struct store *store) {
     put(report, "compactions", figure(&jobs->compactions));
     put(report, "compaction_input_bytes", figure(&jobs->compaction_input_bytes));
     put(report, "compaction_output_bytes", figure(&jobs->compaction_output_bytes));
+    put(report, "dropped_tables", figure(&jobs->dropped_tables));
+    put(report, "tidied_tables", figure(&jobs->tidied_tables));
+    put(report, "collections", figure(&jobs->collections));
     put(report, "job_failures", figure(&jobs->failures));
     put(report, "gets", figure(&store->gets));
     put(report, "gets_blocked", figure(&store->gets_blocked));
@@ -134,47 +136,6 @@ enum status store_health(struct store *store, struct error *error) {
     }
     if (status != STATUS_OK && error) {
         *error = found;
-    }
-    return status;
-}
-
-/* ---- By hand ----------------------------------------------------------------------------------
- */
-
-/* Freezes on the commit lane, where nothing is inserted meanwhile. */
-struct freeze_step {
-    struct step step;
-    struct commit_pipeline *pipeline;
-    enum status status;
-};
-
-static void freeze_step_run(struct step *step) {
-    struct freeze_step *freeze = (struct freeze_step *)step;
-    freeze->status = commit_group_freeze(freeze->pipeline);
-}
-
-enum status store_flush(struct store *store, struct error *error) {
-    struct freeze_step freeze = {.pipeline = &store->pipeline};
-
-    if (store->options.read_only) {
-        return STATUS_READ_ONLY;
-    }
-    step_init(&freeze.step, freeze_step_run);
-    scheduler_post(store->scheduler, LANE_COMMIT, &freeze.step);
-    scheduler_drain(store->scheduler);
-    if (freeze.status != STATUS_OK) {
-        return error_set(error, freeze.status, 0, NULL, ERROR_NO_OFFSET, "freezing the memtable");
-    }
-    return store_health(store, error);
-}
-
-enum status store_compact(struct store *store, struct error *error) {
-    enum status status = store_flush(store, error);
-
-    if (status == STATUS_OK) {
-        maintenance_want_compaction(&store->maintenance, true);
-        scheduler_drain(store->scheduler);
-        status = store_health(store, error);
     }
     return status;
 }

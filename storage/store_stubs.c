@@ -198,12 +198,6 @@ enum status store_commit_namespace_drop(struct store_commit *commit, struct slic
     return STATUS_UNSUPPORTED;
 }
 
-enum status store_collect(struct store *store, struct error *error) {
-    (void)store;
-    (void)error;
-    return STATUS_UNSUPPORTED;
-}
-
 enum status store_verify(struct store *store, const _Atomic bool *cancel, store_report_cb report_cb,
                          void *arg, struct store_verify_result *result_out, struct error *error) {
     (void)store;

@@ -177,25 +177,6 @@ bool commit_group_judge(struct commit_pipeline *pipeline, struct store_commit *c
     return judged;
 }
 
-static struct entry entry_of(const struct batch_op *op, const struct log_commit *placed,
-                             uint64_t segment, enum store_durability durability) {
-    struct entry entry = {.kind = op->kind,
-                          .durability = (enum durability)durability,
-                          .expiry_ms = op->expiry_ms,
-                          .user_flags = op->user_flags,
-                          .value = op->value};
-
-    if (op->kind == ENTRY_REFERENCE) {
-        entry.ref = (struct value_ref){.segment = segment,
-                                       .offset = placed->values_offset + op->values_offset,
-                                       .raw_bytes = op->raw_bytes,
-                                       .stored_bytes = op->stored_bytes,
-                                       .checksum = op->checksum,
-                                       .compressed = op->compressed};
-    }
-    return entry;
-}
-
 static void insert(struct commit_pipeline *pipeline, struct group_build *build,
                    const struct store_commit *commit, const struct log_commit *placed) {
     struct reader reader = reader_make(placed->meta);
@@ -204,7 +185,8 @@ static void insert(struct commit_pipeline *pipeline, struct group_build *build,
     while (batch_take(&reader, placed->values.len, &op) == STATUS_OK) {
         size_t row_len = row_store(pipeline->row, op.namespace_id, op.key);
         struct entry entry =
-            entry_of(&op, placed, commit_log_segment(pipeline->options.log), commit->durability);
+            batch_op_entry(&op, commit_log_segment(pipeline->options.log), placed->values_offset,
+                           (enum durability)commit->durability);
         memtable_insert(build->view->active, slice_make(pipeline->row, row_len), placed->version,
                         &entry);
     }
@@ -218,6 +200,21 @@ static uint64_t unflushed_bytes(const struct view *view) {
         bytes += memtable_bytes(view->frozen[i]);
     }
     return bytes;
+}
+
+/* Room for the books of the segments that aliases and large values refer to. */
+static enum status reserve_segments(struct memtable *memtable, const struct batch *batch) {
+    struct reader reader = reader_make(buffer_slice(&batch->meta));
+    enum status status = STATUS_OK;
+    struct batch_op op;
+
+    while (status == STATUS_OK && batch_take(&reader, batch->values.len, &op) == STATUS_OK) {
+        if (op.alias || op.kind == ENTRY_LARGE) {
+            struct entry entry = batch_op_entry(&op, 0, 0, DURABILITY_MEMORY);
+            status = memtable_reserve_segments(memtable, &entry);
+        }
+    }
+    return status;
 }
 
 /* Space for the commit in the log and in memory, before anything of it is written. */
@@ -238,6 +235,9 @@ static enum status reserve(struct commit_pipeline *pipeline, struct group_build 
         return STATUS_NO_SPACE;
     }
     status = memtable_reserve(build->view->active, node_bytes, node_bytes);
+    if (status == STATUS_OK && commit->batch.refers_elsewhere) {
+        status = reserve_segments(build->view->active, &commit->batch);
+    }
     if (status == STATUS_OK) {
         status = commit_log_reserve(pipeline->options.log, build->log_bytes + log_bytes, &error);
     }

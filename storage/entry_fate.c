@@ -32,10 +32,6 @@ static bool snapshot_between(const struct fate_judge *judge, uint64_t version, u
     return low < judge->snapshot_count && judge->snapshots[low] < newer;
 }
 
-static bool is_dead(const struct entry *entry, uint64_t now_ms) {
-    return entry->kind == ENTRY_TOMBSTONE || (entry->expiry_ms != 0 && entry->expiry_ms <= now_ms);
-}
-
 enum status fate_judge_next(struct fate_judge *judge, struct slice ikey, const struct entry *entry,
                             bool nothing_below, enum fate *fate_out) {
     struct slice row = ikey_row(ikey);
@@ -58,7 +54,7 @@ enum status fate_judge_next(struct fate_judge *judge, struct slice ikey, const s
     judge->newer_version = version;
     if (hidden) {
         *fate_out = FATE_DROP;
-    } else if (!is_dead(entry, judge->now_ms)) {
+    } else if (!entry_is_dead(entry, judge->now_ms)) {
         *fate_out = FATE_KEEP;
     } else {
         bool all_see_it = version <= judge->snapshots[0];

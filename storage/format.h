@@ -7,7 +7,9 @@
 
 #include <stdint.h>
 
-#define FORMAT_VERSION 1u
+/* What is written. Version 1 is read as well: it has no aliases, large values, relocations or usage
+ * figures of tables. */
+#define FORMAT_VERSION 2u
 
 /* First eight bytes of each file, little-endian: "kvd" + kind + four characters. */
 #define SEGMENT_MAGIC UINT64_C(0x31676553646B7621)
@@ -25,6 +27,20 @@
 #define VALUE_BYTES_MAX (24u * 1024 * 1024) /* one value in one frame; longer ones are streamed */
 #define COMMIT_BYTES_MAX (64u * 1024 * 1024)
 #define COMMIT_OPS_MAX (1u << 20)
+
+/* A value longer than VALUE_BYTES_MAX is a list of extents, each one record of the log: blocks, and
+ * behind them an index with the stored length and checksum of each block. */
+#define LARGE_BYTES_MAX (UINT64_C(16) * 1024 * 1024 * 1024)
+#define EXTENT_BLOCK_BYTES (64u * 1024)         /* raw; verified and read alone */
+#define EXTENT_RAW_BYTES_MAX (4u * 1024 * 1024) /* of the last extent it may be less */
+#define EXTENT_BLOCKS_MAX (EXTENT_RAW_BYTES_MAX / EXTENT_BLOCK_BYTES)
+#define EXTENT_INDEX_ENTRY_BYTES 12u /* stored length u32, checksum u64 of the raw block */
+#define EXTENT_STORED_BYTES_MAX                                                                    \
+    (EXTENT_RAW_BYTES_MAX + EXTENT_BLOCKS_MAX * EXTENT_INDEX_ENTRY_BYTES)
+#define LARGE_EXTENTS_MAX 4096u
+
+_Static_assert(LARGE_BYTES_MAX / EXTENT_RAW_BYTES_MAX <= LARGE_EXTENTS_MAX,
+               "the longest value fits the list of its extents");
 
 #define NAMESPACE_SYSTEM 0u  /* kvd's own keys */
 #define NAMESPACE_DEFAULT 1u /* what requests without a namespace mean */

@@ -224,7 +224,9 @@ static enum status verify_commit(struct log_reader *reader, const struct commit_
     ops = reader_make(buffer_slice(&reader->meta));
     while ((status = batch_take(&ops, commit->values_bytes, &op)) == STATUS_OK) {
         op_count++;
-        if (op.kind == ENTRY_REFERENCE) {
+        if (op.extent) {
+            status = STATUS_CORRUPT; /* only commit segments are verified so; they have none */
+        } else if (batch_op_has_value(&op)) {
             status = verify_value(reader, &op, values_offset, compression, error);
         }
         if (status != STATUS_OK) {

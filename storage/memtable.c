@@ -7,6 +7,7 @@
 #include "storage/arena.h"
 #include "storage/checksum.h"
 #include "storage/ikey.h"
+#include "storage/lock.h"
 
 #include <stdatomic.h>
 
@@ -37,6 +38,9 @@ struct memtable {
     /* commit thread */
     struct arena arena;
     uint64_t random;
+    size_t share_last; /* where the last reference went: most go to the same segment again */
+    /* guarded by mu, which is a leaf; changed by the commit thread only, so it reads without */
+    struct mutex mu;
     struct segment_share *shares; /* owned; ascending */
     size_t share_count;
     size_t share_capacity;
@@ -179,6 +183,7 @@ static void memtable_free(struct memtable *memtable) {
     arena_deinit(&memtable->arena);
     memory_free(memtable->buckets);
     memory_free(memtable->shares);
+    mutex_deinit(&memtable->mu);
     memory_free(memtable);
 }
 
@@ -191,6 +196,7 @@ enum status memtable_create(uint64_t bytes, struct memtable **memtable_out) {
         return STATUS_NO_MEMORY;
     }
     arena_init(&memtable->arena);
+    mutex_init(&memtable->mu);
     memtable->shares = memory_alloc_array(SHARES_FIRST, sizeof *memtable->shares);
     memtable->buckets = memory_alloc_array(buckets, sizeof *memtable->buckets);
     memtable->bucket_mask = buckets - 1;
@@ -223,34 +229,99 @@ void memtable_unref(struct memtable *memtable) {
     }
 }
 
-enum status memtable_reserve(struct memtable *memtable, size_t bytes, size_t node_bytes_max) {
-    /* One more segment at most: a commit lies in one. */
-    if (memtable->share_count == memtable->share_capacity) {
-        size_t capacity = memtable->share_capacity * 2;
-        struct segment_share *shares =
-            memory_resize(memtable->shares, capacity * sizeof *memtable->shares);
-        if (!shares) {
-            return STATUS_NO_MEMORY;
-        }
-        memtable->shares = shares;
-        memtable->share_capacity = capacity;
+/* Room for one more share than there are. */
+static enum status room_for_share(struct memtable *memtable) {
+    struct segment_share *shares;
+    struct segment_share *old = memtable->shares;
+    size_t capacity = memtable->share_capacity * 2;
+
+    if (memtable->share_count < memtable->share_capacity) {
+        return STATUS_OK;
     }
-    return arena_reserve(&memtable->arena, bytes, node_bytes_max);
+    shares = memory_alloc_array(capacity, sizeof *shares);
+    if (!shares) {
+        return STATUS_NO_MEMORY;
+    }
+    memcpy(shares, old, memtable->share_count * sizeof *shares);
+    mutex_lock(&memtable->mu);
+    memtable->shares = shares;
+    memtable->share_capacity = capacity;
+    mutex_unlock(&memtable->mu);
+    memory_free(old);
+    return STATUS_OK;
 }
 
-/* Segments ascend as commits do, so the newest share is the last one. */
-static void note_reference(struct memtable *memtable, const struct value_ref *ref) {
-    struct segment_share *last =
-        memtable->share_count ? &memtable->shares[memtable->share_count - 1] : NULL;
+enum status memtable_reserve(struct memtable *memtable, size_t bytes, size_t node_bytes_max) {
+    /* One more segment at most: what a commit writes lies in one. */
+    enum status status = room_for_share(memtable);
+    return status == STATUS_OK ? arena_reserve(&memtable->arena, bytes, node_bytes_max) : status;
+}
 
-    if (!last || last->segment != ref->segment) {
-        ASSERT(!last || last->segment < ref->segment);
-        ASSERT(memtable->share_count < memtable->share_capacity);
-        last = &memtable->shares[memtable->share_count++];
-        *last = (struct segment_share){.segment = ref->segment};
+/* The first share whose segment is >= `segment`. */
+static size_t share_position(const struct memtable *memtable, uint64_t segment) {
+    size_t low = 0;
+    size_t high = memtable->share_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (memtable->shares[middle].segment < segment) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
     }
-    last->records++;
-    last->bytes += ref->stored_bytes;
+    return low;
+}
+
+static bool share_is_at(const struct memtable *memtable, size_t position, uint64_t segment) {
+    return position < memtable->share_count && memtable->shares[position].segment == segment;
+}
+
+/* Where the share of this segment is; put in with zeros if it is new, for which there is room. */
+static size_t share_of_locked(struct memtable *memtable, uint64_t segment) REQUIRES(memtable->mu) {
+    size_t position = memtable->share_last;
+
+    if (share_is_at(memtable, position, segment)) {
+        return position;
+    }
+    position = share_position(memtable, segment);
+    if (!share_is_at(memtable, position, segment)) {
+        struct segment_share *shares = memtable->shares;
+        ASSERT(memtable->share_count < memtable->share_capacity);
+        memmove(shares + position + 1, shares + position,
+                (memtable->share_count - position) * sizeof *shares);
+        shares[position] = (struct segment_share){.segment = segment};
+        memtable->share_count++;
+    }
+    memtable->share_last = position;
+    return position;
+}
+
+enum status memtable_reserve_segments(struct memtable *memtable, const struct entry *entry) {
+    struct entry_refs refs = entry_refs_begin(entry);
+    struct value_ref ref;
+    enum status status = room_for_share(memtable);
+
+    while (status == STATUS_OK && entry_refs_next(&refs, &ref)) {
+        mutex_lock(&memtable->mu);
+        (void)share_of_locked(memtable, ref.segment); /* there is room, here and hereafter */
+        mutex_unlock(&memtable->mu);
+        status = room_for_share(memtable);
+    }
+    return status;
+}
+
+/* Books all records that the entry refers to. */
+static void note_references(struct memtable *memtable, const struct entry *entry) {
+    struct entry_refs refs = entry_refs_begin(entry);
+    struct value_ref ref;
+
+    mutex_lock(&memtable->mu);
+    while (entry_refs_next(&refs, &ref)) {
+        struct segment_share *share = &memtable->shares[share_of_locked(memtable, ref.segment)];
+        segment_share_add(share, ref.stored_bytes, entry->alias);
+    }
+    mutex_unlock(&memtable->mu);
 }
 
 static void note_version(struct memtable *memtable, uint64_t version) {
@@ -319,8 +390,8 @@ void memtable_insert(struct memtable *memtable, struct slice row, uint64_t versi
         atomic_store_explicit(&before[level]->next[level], node, memory_order_release);
     }
     hash_insert(memtable, node, row);
-    if (entry->kind == ENTRY_REFERENCE) {
-        note_reference(memtable, &entry->ref);
+    if (entry->kind == ENTRY_REFERENCE || entry->kind == ENTRY_LARGE) {
+        note_references(memtable, entry);
     }
     note_version(memtable, version);
     atomic_fetch_add_explicit(&memtable->entries, 1, memory_order_relaxed);
@@ -479,4 +550,24 @@ enum status memtable_iterator_create(const struct memtable *memtable, struct ite
     iter->memtable = memtable;
     *iter_out = &iter->base;
     return STATUS_OK;
+}
+
+enum status memtable_copy_shares(struct memtable *memtable, struct segment_share **shares_out,
+                                 size_t *count_out) {
+    size_t bytes = 0;
+    enum status status = STATUS_OK;
+
+    *shares_out = NULL;
+    mutex_lock(&memtable->mu);
+    *count_out = memtable->share_count;
+    if (memtable->share_count > 0) {
+        bytes = memtable->share_count * sizeof **shares_out;
+        *shares_out = memory_alloc(bytes);
+        status = *shares_out ? STATUS_OK : STATUS_NO_MEMORY;
+    }
+    if (*shares_out) {
+        memcpy(*shares_out, memtable->shares, bytes);
+    }
+    mutex_unlock(&memtable->mu);
+    return status;
 }

@@ -50,9 +50,16 @@ void memtable_unref(struct memtable *memtable);
 size_t memtable_node_bytes(size_t row_bytes, size_t entry_bytes);
 
 /* After OK, inserts of nodes of together `bytes`, none above `node_bytes_max`, cannot fail, if all
- * their references are into one segment. Errors: NO_MEMORY. */
+ * their references are into one segment, or into those of memtable_reserve_segments. Errors:
+ * NO_MEMORY. */
 enum status memtable_reserve(struct memtable *memtable, size_t bytes,
                              size_t node_bytes_max) MUST_CHECK;
+
+/* Makes room in the books for all segments that `entry` (an alias or a large value) refers to. They
+ * stand in memtable_shares from now on, with zeros until something is inserted. Errors: NO_MEMORY.
+ */
+enum status memtable_reserve_segments(struct memtable *memtable,
+                                      const struct entry *entry) MUST_CHECK;
 
 /* Adds (row, version) -> entry; that pair must be new. Needs a reservation. */
 void memtable_insert(struct memtable *memtable, struct slice row, uint64_t version,
@@ -84,7 +91,13 @@ void memtable_note_log(struct memtable *memtable, uint64_t segment, uint64_t byt
 uint64_t memtable_log_bytes(const struct memtable *memtable);
 uint64_t memtable_first_segment(const struct memtable *memtable); /* UINT64_MAX when empty */
 
-/* What it needs of segments, ascending by number; borrowed; stable once frozen. */
+/* What it needs of segments, ascending by number; borrowed; for the commit thread, or once frozen.
+ */
 const struct segment_share *memtable_shares(const struct memtable *memtable, size_t *count_out);
+
+/* A copy of the same at this moment, for any thread; *shares_out (NULL when there are none) is the
+ * caller's to free. Errors: NO_MEMORY. */
+enum status memtable_copy_shares(struct memtable *memtable, struct segment_share **shares_out,
+                                 size_t *count_out) MUST_CHECK;
 
 #endif

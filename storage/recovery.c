@@ -21,31 +21,23 @@ struct replay {
     uint8_t *row; /* owned; ROW_BYTES_MAX */
 };
 
-static struct entry entry_of(const struct batch_op *op, const struct log_replay_commit *commit) {
-    struct entry entry = {.kind = op->kind,
-                          .durability = DURABILITY_SYNCED, /* it has been read from the medium */
-                          .expiry_ms = op->expiry_ms,
-                          .user_flags = op->user_flags,
-                          .value = op->value};
-
-    if (op->kind == ENTRY_REFERENCE) {
-        entry.ref = (struct value_ref){.segment = commit->segment,
-                                       .offset = commit->values_offset + op->values_offset,
-                                       .raw_bytes = op->raw_bytes,
-                                       .stored_bytes = op->stored_bytes,
-                                       .checksum = op->checksum,
-                                       .compressed = op->compressed};
-    }
-    return entry;
-}
-
 static enum status insert_op(struct replay *replay, const struct log_replay_commit *commit,
                              const struct batch_op *op) {
     struct slice row = {replay->row, row_store(replay->row, op->namespace_id, op->key)};
-    struct entry entry = entry_of(op, commit);
-    size_t bytes = memtable_node_bytes(row.len, entry_bytes(&entry));
-    enum status status = memtable_reserve(replay->memtable, bytes, bytes);
+    struct entry entry;
+    size_t bytes;
+    enum status status;
 
+    if (op->extent) {
+        return STATUS_CORRUPT; /* extents have segments of their own */
+    }
+    /* It has been read from the medium: it is synced, whatever it was. */
+    entry = batch_op_entry(op, commit->segment, commit->values_offset, DURABILITY_SYNCED);
+    bytes = memtable_node_bytes(row.len, entry_bytes(&entry));
+    status = memtable_reserve(replay->memtable, bytes, bytes);
+    if (status == STATUS_OK) {
+        status = memtable_reserve_segments(replay->memtable, &entry);
+    }
     if (status == STATUS_OK) {
         memtable_insert(replay->memtable, row, commit->version, &entry);
     }

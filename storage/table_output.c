@@ -28,12 +28,6 @@ static bool nothing_below(const struct table_output *output, struct slice row) {
     return true;
 }
 
-/* Only of the dead it matters what lies below them. */
-static bool may_go(const struct table_output *output, const struct entry *entry) {
-    return entry->kind == ENTRY_TOMBSTONE ||
-           (entry->expiry_ms != 0 && entry->expiry_ms <= output->judge->now_ms);
-}
-
 static enum status writer_open(struct table_output *output, struct error *error) {
     struct table_writer_options options = {.env = output->options.env,
                                            .dir = output->options.dir,
@@ -113,9 +107,11 @@ enum status table_output_add(struct table_output *output, struct slice ikey, str
         return error_set(error, status, 0, NULL, ERROR_NO_OFFSET,
                          "an entry that is not well formed");
     }
-    status =
-        fate_judge_next(output->judge, ikey, &loaded,
-                        may_go(output, &loaded) && nothing_below(output, ikey_row(ikey)), &fate);
+    /* Only of the dead it matters what lies below them. */
+    status = fate_judge_next(
+        output->judge, ikey, &loaded,
+        entry_is_dead(&loaded, output->judge->now_ms) && nothing_below(output, ikey_row(ikey)),
+        &fate);
     if (status != STATUS_OK) {
         return status;
     }

@@ -92,9 +92,4 @@ static inline void view_hit_release(struct view_hit *hit) {
 enum status view_iterator_create(const struct view *view, enum read_wait wait,
                                  struct iterator **iter_out) MUST_CHECK;
 
-/* Whether an entry counts as absent at `now_ms`: a tombstone, or expired. */
-static inline bool entry_is_dead(const struct entry *entry, uint64_t now_ms) {
-    return entry->kind == ENTRY_TOMBSTONE || (entry->expiry_ms != 0 && entry->expiry_ms <= now_ms);
-}
-
 #endif

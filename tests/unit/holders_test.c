@@ -33,7 +33,8 @@ static struct table_info *add_table(struct books *books, uint32_t level) {
 
 static void holds(struct table_info *info, uint64_t segment, uint64_t records, uint64_t bytes) {
     ck_assert_uint_lt(info->share_count, SHARES_MAX);
-    info->shares[info->share_count++] = (struct segment_share){segment, records, bytes};
+    info->shares[info->share_count++] =
+        (struct segment_share){.segment = segment, .records = records, .bytes = bytes};
 }
 
 static void add_segment(struct books *books, uint64_t number, enum segment_kind kind, bool sealed) {

@@ -15,7 +15,7 @@ static void mend_header(void) {
 START_TEST(a_header_is_as_documented_and_accepted) {
     table_header_store(header, 12);
     ck_assert(memcmp(header, "!vkdTbl1", 8) == 0);
-    ck_assert_uint_eq(load_u32(header + 8), 1);
+    ck_assert_uint_eq(load_u32(header + 8), FORMAT_VERSION);
     ck_assert_uint_eq(load_u64(header + 24), 12);
     ck_assert_uint_eq(load_u64(header + 40), checksum_of(slice_make(header, 40)));
     ck_assert_int_eq(table_header_check(header, 12), STATUS_OK);
@@ -81,7 +81,7 @@ START_TEST(a_footer_is_as_documented_and_accepted) {
     ck_assert_uint_eq(load_u64(footer_bytes + 24), 227);
     ck_assert_uint_eq(load_u64(footer_bytes + 36), 12);
     ck_assert_uint_eq(load_u64(footer_bytes + 44), 287 + TABLE_FOOTER_BYTES);
-    ck_assert_uint_eq(load_u32(footer_bytes + 52), 1);
+    ck_assert_uint_eq(load_u32(footer_bytes + 52), FORMAT_VERSION);
     ck_assert(memcmp(footer_bytes + 56, "!vkdTbl1", 8) == 0);
     ck_assert_uint_eq(load_u64(footer_bytes + 64), checksum_of(slice_make(footer_bytes, 64)));
 }

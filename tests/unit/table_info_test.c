@@ -1,7 +1,8 @@
 /* table_info_test.c: copies and codec of what the manifest knows of a table. */
 #include "tests/unit/table_fixture.h"
 
-static struct segment_share shares[] = {{3, 10, 1000}, {9, 1, 77}};
+static struct segment_share shares[] = {{3, 10, 1000, 0, 0}, {9, 1, 77, 2, 50}, {11, 0, 0, 1, 8}};
+static struct namespace_usage usages[] = {{0, 1, 0, 30, 0}, {7, 19, 3, 900, 1135}};
 static struct key smallest;
 static struct key largest;
 
@@ -20,9 +21,13 @@ static struct table_info sample(void) {
         .tombstones = 3,
         .expiring = 4,
         .expiry_max_ms = UINT64_MAX,
-        .log_bytes = 1077,
+        .expiring_weight = 800,
+        .expiry_steps = {10, 10, 20, 30, 40, 50, 60, UINT64_MAX},
+        .log_bytes = 1135,
         .shares = shares,
-        .share_count = 2,
+        .share_count = 3,
+        .usages = usages,
+        .usage_count = 2,
     };
 }
 
@@ -38,11 +43,20 @@ static void expect_sample(const struct table_info *info) {
     ck_assert_uint_eq(info->tombstones, 3);
     ck_assert_uint_eq(info->expiring, 4);
     ck_assert_uint_eq(info->expiry_max_ms, UINT64_MAX);
-    ck_assert_uint_eq(info->log_bytes, 1077);
-    ck_assert_uint_eq(info->share_count, 2);
-    ck_assert_uint_eq(info->shares[1].segment, 9);
-    ck_assert_uint_eq(info->shares[1].records, 1);
-    ck_assert_uint_eq(info->shares[1].bytes, 77);
+    ck_assert_uint_eq(info->log_bytes, 1135);
+    ck_assert_uint_eq(info->share_count, 3);
+    ck_assert_mem_eq(info->shares, shares, sizeof shares);
+    ck_assert_uint_eq(info->usage_count, 2);
+    for (uint32_t i = 0; i < 2; i++) {
+        ck_assert_uint_eq(info->usages[i].namespace_id, usages[i].namespace_id);
+        ck_assert_uint_eq(info->usages[i].entries, usages[i].entries);
+        ck_assert_uint_eq(info->usages[i].tombstones, usages[i].tombstones);
+        ck_assert_uint_eq(info->usages[i].table_bytes, usages[i].table_bytes);
+        ck_assert_uint_eq(info->usages[i].log_bytes, usages[i].log_bytes);
+    }
+    ck_assert_uint_eq(info->expiring_weight, 800);
+    ck_assert_uint_eq(info->expiry_steps[0], 10);
+    ck_assert_uint_eq(info->expiry_steps[7], UINT64_MAX);
 }
 
 static struct buffer encoded(const struct table_info *info) {
@@ -80,7 +94,41 @@ START_TEST(a_copy_is_deep) {
 }
 END_TEST
 
-START_TEST(every_truncation_is_corrupt) {
+/* Length of what format 1 wrote of a sample without aliases: all but three counts of 0. */
+static size_t old_bytes(const struct table_info *info) {
+    struct buffer buffer = encoded(info);
+    size_t len = buffer.len - 3;
+    ck_assert_uint_eq(load_u32(buffer.data + len - 1) & 0xFFFFFF00, 0);
+    buffer_deinit(&buffer);
+    return len;
+}
+
+START_TEST(every_truncation_is_corrupt_but_that_to_format_1) {
+    struct table_info info = sample();
+    struct buffer buffer;
+    info.share_count = 2;
+    shares[1].alias_records = 0;
+    info.usage_count = 0;
+    info.expiring_weight = 0;
+    buffer = encoded(&info);
+    for (size_t len = 0; len < buffer.len; len++) {
+        struct table_info taken;
+        bool whole = len == old_bytes(&info);
+        ck_assert_int_eq(decode(slice_make(buffer.data, len), &taken),
+                         whole ? STATUS_OK : STATUS_CORRUPT);
+        if (whole) {
+            ck_assert_uint_eq(taken.share_count, 2);
+            ck_assert_uint_eq(taken.usage_count, 0);
+            ck_assert_uint_eq(taken.expiring_weight, 0);
+            table_info_deinit(&taken);
+        }
+    }
+    shares[1].alias_records = 2;
+    buffer_deinit(&buffer);
+}
+END_TEST
+
+START_TEST(every_truncation_of_the_newer_part_is_corrupt) {
     struct table_info info = sample();
     struct buffer buffer = encoded(&info);
     for (size_t len = 0; len < buffer.len; len++) {
@@ -125,10 +173,32 @@ START_TEST(keys_in_the_wrong_order_are_corrupt) {
 END_TEST
 
 START_TEST(shares_out_of_order_are_corrupt) {
-    struct segment_share twice[] = {{3, 1, 1}, {3, 1, 1}};
+    struct segment_share twice[] = {{3, 1, 1, 0, 0}, {3, 1, 1, 0, 0}};
     struct table_info info = sample();
     info.shares = twice;
+    info.share_count = 2;
     expect_refused(&info);
+}
+END_TEST
+
+START_TEST(a_share_of_nothing_is_corrupt) {
+    struct segment_share nothing[] = {{3, 1, 1, 0, 0}, {4, 0, 0, 0, 0}};
+    struct table_info info = sample();
+    info.shares = nothing;
+    info.share_count = 2;
+    expect_refused(&info);
+}
+END_TEST
+
+START_TEST(usages_that_do_not_add_up_are_corrupt) {
+    struct namespace_usage wrong[] = {{1, 1, 0, 30, 0}, {7, 20, 3, 900, 1135}};
+    struct table_info info = sample();
+    info.usages = wrong;
+    expect_refused(&info); /* 21 entries of 20 */
+    wrong[1] = (struct namespace_usage){1, 19, 3, 900, 1135};
+    expect_refused(&info); /* twice the same namespace */
+    wrong[1] = (struct namespace_usage){7, 19, 20, 900, 1135};
+    expect_refused(&info); /* more tombstones than entries */
 }
 END_TEST
 
@@ -150,7 +220,7 @@ END_TEST
 START_TEST(each_failing_allocation_is_no_memory) {
     struct table_info info = sample();
     struct buffer buffer = encoded(&info);
-    for (uint64_t n = 0; n < 2; n++) {
+    for (uint64_t n = 0; n < 3; n++) {
         struct table_info out;
         memory_fail_after(n, false);
         ck_assert_int_eq(decode(buffer_slice(&buffer), &out), STATUS_NO_MEMORY);
@@ -174,7 +244,9 @@ START_TEST(an_append_that_fails_leaves_the_buffer_as_it_was) {
 END_TEST
 
 UNIT_MAIN("table_info", what_is_appended_is_taken_again, a_copy_is_deep,
-          every_truncation_is_corrupt, no_flipped_byte_makes_trouble,
+          every_truncation_is_corrupt_but_that_to_format_1,
+          every_truncation_of_the_newer_part_is_corrupt, a_share_of_nothing_is_corrupt,
+          usages_that_do_not_add_up_are_corrupt, no_flipped_byte_makes_trouble,
           keys_in_the_wrong_order_are_corrupt, shares_out_of_order_are_corrupt,
           impossible_counts_are_corrupt, each_failing_allocation_is_no_memory,
           an_append_that_fails_leaves_the_buffer_as_it_was)

@@ -16,10 +16,10 @@
 #define GC_SMALL_MIN 4u                    /* so many small ones are worth a job of their own */
 
 struct gc_rules {
-    uint64_t segment_bytes;      /* S */
-    uint64_t replay_segment;     /* commit segments from here on are not flushed */
-    uint32_t dead_percent_min;   /* of the first victim */
-    const uint64_t *pinned;      /* ascending; borrowed */
+    uint64_t segment_bytes;    /* S */
+    uint64_t replay_segment;   /* commit segments from here on are not flushed */
+    uint32_t dead_percent_min; /* of the first victim */
+    const uint64_t *pinned;    /* ascending; borrowed */
     size_t pinned_count;
 };
 

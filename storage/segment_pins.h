@@ -40,9 +40,12 @@ enum status segment_pins_add(struct segment_pins *pins, uint64_t segment) MUST_C
 /* Ends one pin; it must be there (asserted). Cannot fail. */
 void segment_pins_remove(struct segment_pins *pins, uint64_t segment);
 
-bool segment_pins_has(struct segment_pins *pins, uint64_t segment);
+/* The segments that are pinned at this moment, ascending; *segments_out (NULL when there are none)
+ * is the caller's to free. Errors: NO_MEMORY. */
+enum status segment_pins_copy(struct segment_pins *pins, uint64_t **segments_out,
+                              size_t *count_out) MUST_CHECK;
 
-/* How many segments are pinned. */
-size_t segment_pins_count(struct segment_pins *pins);
+/* Whether `segment` is in such a copy. */
+bool segment_pins_list_has(const uint64_t *segments, size_t count, uint64_t segment);
 
 #endif

@@ -52,6 +52,7 @@
 #define WIRE_RETRY_CLIENT_BYTES 16u
 #define WIRE_NAMESPACE_BYTES_MAX 255u
 #define WIRE_NAME_BYTES_MAX 255u     /* client and server name, stats section and names */
+#define WIRE_PATH_BYTES_MAX 4095u    /* of a checkpoint */
 #define WIRE_CURSOR_BYTES_MAX 69632u /* opaque; a key of 64 KiB and 4 KiB of state */
 
 /* The most that a request may ask; published in HELLO. Decoding refuses what is above. */

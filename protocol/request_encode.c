@@ -94,6 +94,12 @@ static void put_options(struct encoder *encoder, const struct wire_options *opti
     if (flags & WIRE_FLAG_EXTENSIONS) {
         put_block(encoder, options->extensions);
     }
+    if (flags & WIRE_FLAG_AT_VERSION) {
+        put_u64(encoder, options->at_version);
+    }
+    if (flags & WIRE_FLAG_AT_TIME) {
+        put_u64(encoder, options->at_time_ms);
+    }
 }
 
 static void put_range(struct encoder *encoder, const struct wire_range *range) {
@@ -105,7 +111,73 @@ static void put_range(struct encoder *encoder, const struct wire_range *range) {
     put_block(encoder, range->cursor);
 }
 
-/* The fields of the opcode, all but the value of a PUT. */
+static void put_bounds(struct encoder *encoder, const struct wire_range *range) {
+    put_u8(encoder, range->flags);
+    put_block(encoder, range->from);
+    put_block(encoder, range->to);
+}
+
+static void put_state(struct encoder *encoder, const struct wire_state *state) {
+    put_u8(encoder, state->kind);
+    if (state->kind != WIRE_STATE_NEWEST) {
+        put_u64(encoder, state->value);
+    }
+}
+
+static void put_settings(struct encoder *encoder, const struct wire_settings *settings) {
+    put_u64(encoder, settings->quota_bytes);
+    put_u64(encoder, settings->keep_ms);
+    put_u32(encoder, settings->keep_versions);
+}
+
+/* The opcodes whose body ends with a value, which the sender may send from elsewhere. */
+static bool ends_with_value(uint16_t opcode) {
+    return opcode == WIRE_PUT || opcode == WIRE_APPEND || opcode == WIRE_UPLOAD_DATA;
+}
+
+/* Those that say what and where besides a key. Returns whether the opcode is one. */
+static bool put_operation_of_state(struct encoder *encoder, const struct wire_request *request) {
+    switch (request->opcode) {
+    case WIRE_GET_RANGE:
+        put_u64(encoder, request->offset);
+        put_u32(encoder, request->length);
+        put_bytes(encoder, request->key);
+        return true;
+    case WIRE_HISTORY:
+        put_u64(encoder, request->before);
+        put_varint(encoder, request->range.limit);
+        put_bytes(encoder, request->key);
+        return true;
+    case WIRE_DIFF:
+        put_state(encoder, &request->from_state);
+        put_state(encoder, &request->to_state);
+        put_range(encoder, &request->range);
+        return true;
+    case WIRE_REWIND:
+        put_state(encoder, &request->to_state);
+        put_bounds(encoder, &request->range);
+        return true;
+    case WIRE_SNAPSHOT_OPEN:
+        put_u64(encoder, request->lifetime_ms);
+        return true;
+    case WIRE_UPLOAD_DATA:
+        put_u64(encoder, request->handle);
+        put_u64(encoder, request->offset);
+        return true;
+    case WIRE_UPLOAD_COMMIT:
+        put_u64(encoder, request->handle);
+        put_u32(encoder, request->user_flags);
+        return true;
+    case WIRE_UPLOAD_ABORT:
+    case WIRE_SNAPSHOT_CLOSE:
+        put_u64(encoder, request->handle);
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* The fields of the opcode, all but a value at its end. */
 static void put_operation(struct encoder *encoder, const struct wire_request *request) {
     switch (request->opcode) {
     case WIRE_HELLO:
@@ -116,12 +188,29 @@ static void put_operation(struct encoder *encoder, const struct wire_request *re
         break;
     case WIRE_PING:
     case WIRE_STATS:
+    case WIRE_WHY:
+    case WIRE_NAMESPACE_DROP:
         put_bytes(encoder, request->payload);
+        break;
+    case WIRE_MAINTAIN:
+        put_u8(encoder, request->action);
+        put_bytes(encoder, request->payload);
+        break;
+    case WIRE_NAMESPACE_CREATE:
+        put_block(encoder, request->payload);
+        put_settings(encoder, &request->settings);
+        break;
+    case WIRE_SNAPSHOT_LIST:
+    case WIRE_NAMESPACE_LIST:
         break;
     case WIRE_GET:
     case WIRE_EXISTS:
     case WIRE_META:
     case WIRE_DELETE:
+    case WIRE_TOUCH:
+    case WIRE_PERSIST:
+    case WIRE_EXPLAIN:
+    case WIRE_UPLOAD_BEGIN:
         put_bytes(encoder, request->key);
         break;
     case WIRE_MGET:
@@ -133,22 +222,34 @@ static void put_operation(struct encoder *encoder, const struct wire_request *re
         put_u32(encoder, request->user_flags);
         put_block(encoder, request->key);
         break;
+    case WIRE_APPEND:
+        put_block(encoder, request->key);
+        break;
+    case WIRE_ADD:
+        put_u64(encoder, (uint64_t)request->amount);
+        put_bytes(encoder, request->key);
+        break;
     case WIRE_SCAN:
     case WIRE_COUNT:
         put_range(encoder, &request->range);
         break;
+    case WIRE_DELETE_RANGE:
+        put_bounds(encoder, &request->range);
+        break;
     default:
-        encoder->status = STATUS_UNSUPPORTED;
+        if (!put_operation_of_state(encoder, request)) {
+            encoder->status = STATUS_UNSUPPORTED;
+        }
     }
 }
 
-/* `value_here`: the value of a PUT is appended; else it is only counted. */
+/* `value_here`: a value at the end is appended; else it is only counted. */
 static enum status encode(struct buffer *buffer, const struct wire_request *request,
                           bool value_here) {
     struct encoder encoder = {buffer, STATUS_OK};
     size_t start = buffer_mark(buffer);
     size_t mark = start;
-    size_t value_len = request->opcode == WIRE_PUT ? request->value.len : 0;
+    size_t value_len = ends_with_value(request->opcode) ? request->value.len : 0;
 
     encoder.status = wire_frame_begin(buffer, WIRE_KIND_REQUEST, request->opcode, request->id,
                                       request->options.flags, &mark);
@@ -176,7 +277,7 @@ enum status wire_request_encode(struct buffer *buffer, const struct wire_request
 }
 
 enum status wire_request_encode_head(struct buffer *buffer, const struct wire_request *request) {
-    ASSERT(request->opcode == WIRE_PUT);
+    ASSERT(ends_with_value(request->opcode));
     return encode(buffer, request, false);
 }
 
@@ -212,8 +313,11 @@ static void put_item(struct encoder *encoder, const struct wire_item *item) {
         put_u32(encoder, item->user_flags);
     }
     put_block(encoder, item->key);
-    if (item->kind == WIRE_ITEM_PUT) {
+    if (item->kind == WIRE_ITEM_PUT || item->kind == WIRE_ITEM_DELETE_RANGE ||
+        item->kind == WIRE_ITEM_APPEND) {
         put_block(encoder, item->value);
+    } else if (item->kind == WIRE_ITEM_ADD) {
+        put_u64(encoder, (uint64_t)item->amount);
     }
 }
 

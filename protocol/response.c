@@ -156,13 +156,60 @@ enum status wire_response_ping(struct buffer *buffer, uint32_t id, struct slice 
     return finish_or_rollback(buffer, start, mark, status);
 }
 
+/* A response whose body is these numbers. */
+static enum status respond_numbers(struct buffer *buffer, uint32_t id, const uint64_t *numbers,
+                                   uint32_t count) {
+    size_t start = buffer_mark(buffer);
+    size_t mark = start;
+    enum status status = wire_response_begin(buffer, id, STATUS_OK, 0, &mark);
+
+    for (uint32_t i = 0; status == STATUS_OK && i < count; i++) {
+        status = buffer_append_u64(buffer, numbers[i]);
+    }
+    return finish_or_rollback(buffer, start, mark, status);
+}
+
+enum status wire_response_empty(struct buffer *buffer, uint32_t id) {
+    return respond_numbers(buffer, id, NULL, 0);
+}
+
+enum status wire_response_number(struct buffer *buffer, uint32_t id, uint64_t number) {
+    return respond_numbers(buffer, id, &number, 1);
+}
+
 enum status wire_response_version(struct buffer *buffer, uint32_t id, uint64_t version) {
+    return respond_numbers(buffer, id, &version, 1);
+}
+
+enum status wire_response_version_number(struct buffer *buffer, uint32_t id, uint64_t version,
+                                         uint64_t number) {
+    const uint64_t numbers[] = {version, number};
+
+    return respond_numbers(buffer, id, numbers, 2);
+}
+
+enum status wire_response_snapshot(struct buffer *buffer, uint32_t id,
+                                   const struct wire_snapshot *snapshot) {
+    const uint64_t numbers[] = {snapshot->id, snapshot->version, snapshot->time_ms,
+                                snapshot->deadline_ms};
+
+    return respond_numbers(buffer, id, numbers, 4);
+}
+
+enum status wire_response_results(struct buffer *buffer, uint32_t id, uint64_t version,
+                                  const int64_t *results, uint32_t count) {
     size_t start = buffer_mark(buffer);
     size_t mark = start;
     enum status status = wire_response_begin(buffer, id, STATUS_OK, 0, &mark);
 
     if (status == STATUS_OK) {
         status = buffer_append_u64(buffer, version);
+    }
+    if (status == STATUS_OK) {
+        status = buffer_append_u32(buffer, count);
+    }
+    for (uint32_t i = 0; status == STATUS_OK && i < count; i++) {
+        status = buffer_append_u64(buffer, (uint64_t)results[i]);
     }
     return finish_or_rollback(buffer, start, mark, status);
 }
@@ -306,15 +353,8 @@ enum status wire_page_finish(struct buffer *buffer, size_t mark, uint32_t count,
     return status;
 }
 
-enum status wire_stats_entry(struct buffer *buffer, struct slice name, struct slice value) {
-    size_t mark = buffer_mark(buffer);
-    enum status status = append_block(buffer, name);
-
-    if (status == STATUS_OK) {
-        status = append_block(buffer, value);
-    }
-    if (status != STATUS_OK) {
-        buffer_rollback(buffer, mark);
-    }
-    return status;
+void wire_history_finish(struct buffer *buffer, size_t mark, uint32_t count, bool at_end) {
+    ASSERT(mark + PAGE_HEAD_BYTES <= buffer->len);
+    buffer->data[mark] = at_end ? WIRE_PAGE_END : 0;
+    store_u32(buffer->data + mark + 1, count);
 }

@@ -1,68 +1,7 @@
 /* response_decode.c: the client's half of response.h: bytes to structs, everything checked. */
-#include "protocol/response.h"
+#include "protocol/response_decoder.h"
 
 #define SHORT "the body ends before its fields do"
-
-static struct slice take_rest(struct reader *reader) {
-    struct slice rest = slice_make(reader->ptr, reader_left(reader));
-
-    reader->ptr = reader->end;
-    return rest;
-}
-
-/* --- pieces --- */
-
-static bool take_record(struct reader *reader, uint32_t flags, struct wire_record *record) {
-    *record = (struct wire_record){0};
-    if (!reader_take_u64(reader, &record->version) ||
-        !reader_take_u64(reader, &record->expires_at_ms) ||
-        !reader_take_u64(reader, &record->value_len) ||
-        !reader_take_u32(reader, &record->user_flags)) {
-        return false;
-    }
-    record->has_checksum = (flags & WIRE_FLAG_CHECKSUM) != 0;
-    return !record->has_checksum || reader_take_u64(reader, &record->checksum);
-}
-
-static bool take_value(struct reader *reader, const struct wire_record *record,
-                       struct slice *value) {
-    return record->value_len <= reader_left(reader) &&
-           reader_take_bytes(reader, (size_t)record->value_len, value);
-}
-
-static bool take_mget_entry(struct reader *reader, uint32_t flags, struct wire_entry *entry) {
-    uint16_t number;
-
-    if (!reader_take_u16(reader, &number) ||
-        wire_status_from_number(number, &entry->status) != STATUS_OK) {
-        return false;
-    }
-    if (entry->status == STATUS_OK) {
-        return take_record(reader, flags, &entry->record) &&
-               take_value(reader, &entry->record, &entry->value);
-    }
-    return entry->status == STATUS_NOT_FOUND || reader_take_block(reader, &entry->text);
-}
-
-static bool take_scan_entry(struct reader *reader, uint32_t flags, bool keys_only,
-                            struct wire_entry *entry) {
-    entry->status = STATUS_OK;
-    if (!reader_take_block(reader, &entry->key) || entry->key.len == 0 ||
-        !take_record(reader, flags, &entry->record)) {
-        return false;
-    }
-    return keys_only || take_value(reader, &entry->record, &entry->value);
-}
-
-static bool take_stat(struct reader *reader, struct slice *name, struct slice *value) {
-    struct reader saved = *reader;
-
-    if (reader_take_block(reader, name) && reader_take_block(reader, value)) {
-        return true;
-    }
-    *reader = saved;
-    return false;
-}
 
 /* --- bodies; each returns NULL, or what is wrong --- */
 
@@ -74,7 +13,7 @@ static const char *take_error(struct reader *reader, struct wire_error *error) {
     if (!reader_take_u32(reader, &error->item) || !reader_take_u64(reader, &error->detail)) {
         return SHORT;
     }
-    error->text = take_rest(reader);
+    error->text = decoder_take_rest(reader);
     return NULL;
 }
 
@@ -140,18 +79,27 @@ static const char *take_hello(struct reader *reader, struct wire_hello *hello) {
     if (hello->limits.frame_max == 0 || hello->limits.frame_max > WIRE_BODY_CEILING) {
         return "the server's frame_max is 0 or above 1 GiB";
     }
-    hello->server_name = take_rest(reader);
+    hello->server_name = decoder_take_rest(reader);
     return hello->server_name.len > WIRE_NAME_BYTES_MAX ? "the server name is too long" : NULL;
 }
 
 static const char *take_get(struct reader *reader, struct wire_response *response) {
-    if (!take_record(reader, response->flags, &response->record)) {
+    if (!decoder_take_record(reader, response->flags, &response->record)) {
         return SHORT;
     }
-    response->payload = take_rest(reader);
+    response->payload = decoder_take_rest(reader);
     return response->payload.len == response->record.value_len
                ? NULL
                : "the value is not as long as its record says";
+}
+
+static const char *take_get_range(struct reader *reader, struct wire_response *response) {
+    if (!decoder_take_record(reader, response->flags, &response->record)) {
+        return SHORT;
+    }
+    response->payload = decoder_take_rest(reader);
+    return response->payload.len <= response->record.value_len ? NULL
+                                                               : "a part is longer than its value";
 }
 
 static const char *take_list_start(struct reader *reader, struct wire_list *list) {
@@ -162,25 +110,39 @@ static const char *take_list_start(struct reader *reader, struct wire_list *list
     return NULL;
 }
 
-static const char *take_mget(struct reader *reader, struct wire_response *response) {
-    const char *reason = take_list_start(reader, &response->list);
-    struct wire_entry entry;
+static const char *take_list(struct reader *reader, struct wire_response *response) {
+    const char *reason = take_list_start(reader, decoder_list_of(response));
 
-    for (uint32_t i = 0; !reason && i < response->list.count; i++) {
-        reason = take_mget_entry(reader, response->flags, &entry) ? NULL : SHORT;
+    if (reason) {
+        return reason;
     }
-    return reason;
+    return decoder_skip_list(reader, response) ? NULL : SHORT;
 }
 
-static const char *take_stats(struct reader *reader, struct wire_response *response) {
-    const char *reason = take_list_start(reader, &response->list);
-    struct slice name;
-    struct slice value;
-
-    for (uint32_t i = 0; !reason && i < response->list.count; i++) {
-        reason = take_stat(reader, &name, &value) ? NULL : SHORT;
+/* Results follow the version of a batch that has some. */
+static const char *take_batch(struct reader *reader, struct wire_response *response) {
+    if (!reader_take_u64(reader, &response->version)) {
+        return SHORT;
     }
-    return reason;
+    return reader_left(reader) > 0 ? take_list(reader, response) : NULL;
+}
+
+static const char *take_snapshot(struct reader *reader, struct wire_snapshot *snapshot) {
+    return reader_take_u64(reader, &snapshot->id) && reader_take_u64(reader, &snapshot->version) &&
+                   reader_take_u64(reader, &snapshot->time_ms) &&
+                   reader_take_u64(reader, &snapshot->deadline_ms)
+               ? NULL
+               : SHORT;
+}
+
+static const char *take_add(struct reader *reader, struct wire_response *response) {
+    uint64_t sum;
+
+    if (!reader_take_u64(reader, &response->version) || !reader_take_u64(reader, &sum)) {
+        return SHORT;
+    }
+    response->sum = (int64_t)sum;
+    return NULL;
 }
 
 static const char *take_page_flags(struct reader *reader, struct wire_page *page) {
@@ -203,21 +165,19 @@ static const char *take_cursor(struct reader *reader, struct wire_page *page) {
     return page->at_end == (page->cursor.len == 0) ? NULL : "cursor and end contradict each other";
 }
 
-static const char *take_scan(struct reader *reader, struct wire_response *response) {
+/* A page with a list; a HISTORY has no cursor. */
+static const char *take_page(struct reader *reader, struct wire_response *response) {
     struct wire_page *page = &response->page;
     const char *reason = take_page_flags(reader, page);
-    struct wire_entry entry;
 
     if (!reason) {
-        reason = take_list_start(reader, &page->list);
-    }
-    for (uint32_t i = 0; !reason && i < page->list.count; i++) {
-        if (!take_scan_entry(reader, response->flags, response->keys_only, &entry)) {
-            reason = SHORT;
-        }
+        reason = take_list(reader, response);
     }
     page->count = page->list.count;
-    return reason ? reason : take_cursor(reader, page);
+    if (reason || response->opcode != WIRE_HISTORY) {
+        return reason ? reason : take_cursor(reader, page);
+    }
+    return page->at_end || page->count > 0 ? NULL : "a page of no entries that is not the end";
 }
 
 static const char *take_count(struct reader *reader, struct wire_page *page) {
@@ -229,32 +189,71 @@ static const char *take_count(struct reader *reader, struct wire_page *page) {
     return reason ? reason : take_cursor(reader, page);
 }
 
+/* Answers of writes, and of EXISTS. */
+static const char *take_written(struct reader *reader, struct wire_response *response) {
+    switch (response->opcode) {
+    case WIRE_BATCH:
+        return take_batch(reader, response);
+    case WIRE_ADD:
+        return take_add(reader, response);
+    case WIRE_APPEND:
+    case WIRE_REWIND:
+        return reader_take_u64(reader, &response->version) &&
+                       reader_take_u64(reader, &response->number)
+                   ? NULL
+                   : SHORT;
+    case WIRE_EXISTS:
+    case WIRE_PUT:
+    case WIRE_DELETE:
+    case WIRE_DELETE_RANGE:
+    case WIRE_TOUCH:
+    case WIRE_PERSIST:
+    case WIRE_UPLOAD_COMMIT:
+    case WIRE_NAMESPACE_CREATE:
+    case WIRE_NAMESPACE_DROP:
+        return reader_take_u64(reader, &response->version) ? NULL : SHORT;
+    default:
+        return "the opcode has no response";
+    }
+}
+
 static const char *take_ok(struct reader *reader, struct wire_response *response) {
     switch (response->opcode) {
     case WIRE_HELLO:
         return take_hello(reader, &response->hello);
     case WIRE_PING:
-        response->payload = take_rest(reader);
+        response->payload = decoder_take_rest(reader);
         return NULL;
     case WIRE_GET:
         return take_get(reader, response);
+    case WIRE_GET_RANGE:
+        return take_get_range(reader, response);
     case WIRE_META:
-        return take_record(reader, response->flags, &response->record) ? NULL : SHORT;
-    case WIRE_MGET:
-        return take_mget(reader, response);
-    case WIRE_SCAN:
-        return take_scan(reader, response);
+        return decoder_take_record(reader, response->flags, &response->record) ? NULL : SHORT;
     case WIRE_COUNT:
         return take_count(reader, &response->page);
+    case WIRE_SCAN:
+    case WIRE_HISTORY:
+    case WIRE_DIFF:
+        return take_page(reader, response);
+    case WIRE_MGET:
     case WIRE_STATS:
-        return take_stats(reader, response);
-    case WIRE_EXISTS:
-    case WIRE_PUT:
-    case WIRE_DELETE:
-    case WIRE_BATCH:
-        return reader_take_u64(reader, &response->version) ? NULL : SHORT;
+    case WIRE_WHY:
+    case WIRE_MAINTAIN:
+    case WIRE_EXPLAIN:
+    case WIRE_SNAPSHOT_LIST:
+    case WIRE_NAMESPACE_LIST:
+        return take_list(reader, response);
+    case WIRE_SNAPSHOT_OPEN:
+        return take_snapshot(reader, &response->snapshot);
+    case WIRE_UPLOAD_BEGIN:
+    case WIRE_UPLOAD_DATA:
+        return reader_take_u64(reader, &response->number) ? NULL : SHORT;
+    case WIRE_UPLOAD_ABORT:
+    case WIRE_SNAPSHOT_CLOSE:
+        return NULL;
     default:
-        return "the opcode has no response";
+        return take_written(reader, response);
     }
 }
 
@@ -283,45 +282,5 @@ enum status wire_response_decode(const struct wire_frame *frame, uint16_t opcode
         return STATUS_PROTOCOL;
     }
     *response_out = response;
-    return STATUS_OK;
-}
-
-/* --- lists --- */
-
-enum status wire_response_next_entry(struct wire_response *response, struct wire_entry *entry_out) {
-    bool scan = response->opcode == WIRE_SCAN;
-    struct wire_list *list = scan ? &response->page.list : &response->list;
-    struct wire_entry entry = {0};
-    struct reader reader;
-    bool taken;
-
-    if (list->count == 0) {
-        return STATUS_END;
-    }
-    reader = reader_make(list->bytes);
-    taken = scan ? take_scan_entry(&reader, response->flags, response->keys_only, &entry)
-                 : take_mget_entry(&reader, response->flags, &entry);
-    if (!taken) {
-        return STATUS_PROTOCOL;
-    }
-    list->count--;
-    list->bytes = take_rest(&reader);
-    *entry_out = entry;
-    return STATUS_OK;
-}
-
-enum status wire_response_next_stat(struct wire_response *response, struct slice *name_out,
-                                    struct slice *value_out) {
-    struct reader reader;
-
-    if (response->list.count == 0) {
-        return STATUS_END;
-    }
-    reader = reader_make(response->list.bytes);
-    if (!take_stat(&reader, name_out, value_out)) {
-        return STATUS_PROTOCOL;
-    }
-    response->list.count--;
-    response->list.bytes = take_rest(&reader);
     return STATUS_OK;
 }

@@ -26,7 +26,7 @@ static void walk(const struct wire_request *request) {
     }
     if (request->opcode == WIRE_BATCH) {
         while (wire_list_next_item(&list, &item) == STATUS_OK) {
-            ASSERT(item.key.len > 0);
+            ASSERT(item.key.len > 0 || item.kind == WIRE_ITEM_DELETE_RANGE);
             count++;
         }
     }

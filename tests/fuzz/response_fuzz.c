@@ -4,27 +4,56 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-static const uint16_t opcodes[] = {WIRE_HELLO, WIRE_PING,  WIRE_GET, WIRE_MGET,  WIRE_META,
-                                   WIRE_SCAN,  WIRE_COUNT, WIRE_PUT, WIRE_STATS, WIRE_WATCH};
+static const uint16_t opcodes[] = {
+    WIRE_HELLO,         WIRE_PING,    WIRE_GET,          WIRE_MGET,           WIRE_META,
+    WIRE_SCAN,          WIRE_COUNT,   WIRE_PUT,          WIRE_STATS,          WIRE_WATCH,
+    WIRE_GET_RANGE,     WIRE_HISTORY, WIRE_DIFF,         WIRE_BATCH,          WIRE_ADD,
+    WIRE_APPEND,        WIRE_REWIND,  WIRE_UPLOAD_BEGIN, WIRE_UPLOAD_ABORT,   WIRE_SNAPSHOT_OPEN,
+    WIRE_SNAPSHOT_LIST, WIRE_WHY,     WIRE_MAINTAIN,     WIRE_NAMESPACE_LIST, WIRE_EXPLAIN};
 
-static void walk(struct wire_response *response) {
+/* Takes the next element of whatever list the response has. */
+static enum status next(struct wire_response *response) {
     struct wire_entry entry;
+    struct wire_holder holder;
+    struct wire_version version;
+    struct wire_change change;
+    struct wire_snapshot snapshot;
+    struct wire_namespace space;
     struct slice name;
     struct slice value;
+    int64_t result;
 
-    if (response->status != STATUS_OK) {
-        return;
+    switch (response->opcode) {
+    case WIRE_MGET:
+    case WIRE_SCAN:
+        return wire_response_next_entry(response, &entry);
+    case WIRE_HISTORY:
+        return wire_response_next_version(response, &version);
+    case WIRE_DIFF:
+        return wire_response_next_change(response, &change);
+    case WIRE_BATCH:
+        return wire_response_next_result(response, &result);
+    case WIRE_WHY:
+        return wire_response_next_holder(response, &holder);
+    case WIRE_SNAPSHOT_LIST:
+        return wire_response_next_snapshot(response, &snapshot);
+    case WIRE_NAMESPACE_LIST:
+        return wire_response_next_namespace(response, &space);
+    default:
+        return wire_response_next_stat(response, &name, &value);
     }
-    if (response->opcode == WIRE_MGET || response->opcode == WIRE_SCAN) {
-        while (wire_response_next_entry(response, &entry) == STATUS_OK) {
-        }
+}
+
+static void walk(struct wire_response *response) {
+    enum status status = STATUS_OK;
+
+    while (response->status == STATUS_OK && status == STATUS_OK) {
+        status = next(response);
+    }
+    if (response->status == STATUS_OK) {
+        ASSERT(status == STATUS_END);
         ASSERT(response->list.count == 0);
         ASSERT(response->page.list.count == 0);
-    }
-    if (response->opcode == WIRE_STATS) {
-        while (wire_response_next_stat(response, &name, &value) == STATUS_OK) {
-        }
-        ASSERT(response->list.count == 0);
     }
 }
 

@@ -160,31 +160,97 @@ static void append_lines(struct buffer *out, struct wire_response *response) {
     }
 }
 
-/* GET, MGET, SCAN and STATS are made piece by piece. */
-static void encode_pieces(struct buffer *out, struct wire_response *response) {
-    uint32_t count = response->list.count;
-    uint64_t page_count = response->page.count;
+/* Whatever else has a list: one element after the other. */
+static void append_elements(struct buffer *out, struct wire_response *response) {
+    struct wire_holder holder;
+    struct wire_version version;
+    struct wire_change change;
+    struct wire_snapshot snapshot;
+    struct wire_namespace space;
+
+    while (response->opcode == WIRE_WHY &&
+           wire_response_next_holder(response, &holder) == STATUS_OK) {
+        must(wire_holder_entry(out, &holder));
+    }
+    while (response->opcode == WIRE_HISTORY &&
+           wire_response_next_version(response, &version) == STATUS_OK) {
+        must(wire_version_entry(out, &version));
+    }
+    while (response->opcode == WIRE_DIFF &&
+           wire_response_next_change(response, &change) == STATUS_OK) {
+        must(wire_change_entry(out, &change));
+    }
+    while (response->opcode == WIRE_SNAPSHOT_LIST &&
+           wire_response_next_snapshot(response, &snapshot) == STATUS_OK) {
+        must(wire_snapshot_entry(out, &snapshot));
+    }
+    while (response->opcode == WIRE_NAMESPACE_LIST &&
+           wire_response_next_namespace(response, &space) == STATUS_OK) {
+        must(wire_namespace_entry(out, &space));
+    }
+}
+
+static void encode_page(struct buffer *out, struct wire_response *response) {
+    const struct wire_page page = response->page;
     size_t mark;
-    size_t list = 0;
+
+    must(wire_page_begin(out, &mark));
+    if (response->opcode == WIRE_SCAN) {
+        append_entries(out, response);
+    } else {
+        append_elements(out, response);
+    }
+    if (response->opcode == WIRE_HISTORY) {
+        wire_history_finish(out, mark, (uint32_t)page.count, page.at_end);
+    } else {
+        must(wire_page_finish(out, mark, (uint32_t)page.count, page.cursor, page.at_end));
+    }
+}
+
+static void encode_list(struct buffer *out, struct wire_response *response) {
+    uint32_t count = response->list.count;
+    size_t mark;
+
+    must(wire_list_begin(out, &mark));
+    if (response->opcode == WIRE_STATS) {
+        append_lines(out, response);
+    } else if (response->opcode == WIRE_MGET) {
+        append_entries(out, response);
+    } else {
+        append_elements(out, response);
+    }
+    wire_list_finish(out, mark, count);
+}
+
+/* Those with values and lists are made piece by piece. */
+static void encode_pieces(struct buffer *out, struct wire_response *response) {
+    size_t mark;
 
     must(wire_response_begin(out, response->id, STATUS_OK, response->flags, &mark));
-    if (response->opcode == WIRE_GET) {
+    switch (response->opcode) {
+    case WIRE_GET:
+    case WIRE_GET_RANGE:
         append_record(out, response->flags, &response->record, response->payload);
-    } else if (response->opcode == WIRE_SCAN) {
-        must(wire_page_begin(out, &list));
-        append_entries(out, response);
-        must(wire_page_finish(out, list, (uint32_t)page_count, response->page.cursor,
-                              response->page.at_end));
-    } else {
-        must(wire_list_begin(out, &list));
-        if (response->opcode == WIRE_STATS) {
-            append_lines(out, response);
-        } else {
-            append_entries(out, response);
-        }
-        wire_list_finish(out, list, count);
+        break;
+    case WIRE_SCAN:
+    case WIRE_HISTORY:
+    case WIRE_DIFF:
+        encode_page(out, response);
+        break;
+    default:
+        encode_list(out, response);
     }
     must(wire_response_finish(out, mark));
+}
+
+static void encode_batch(struct buffer *out, struct wire_response *response) {
+    int64_t results[8];
+    uint32_t count = 0;
+
+    while (count < 8 && wire_response_next_result(response, &results[count]) == STATUS_OK) {
+        count++;
+    }
+    must(wire_response_results(out, response->id, response->version, results, count));
 }
 
 static void encode_error(struct buffer *out, const struct wire_response *response) {
@@ -215,6 +281,27 @@ static void encode_response(struct buffer *out, struct wire_response *response) 
     case WIRE_PUT:
         must(wire_response_version(out, response->id, response->version));
         break;
+    case WIRE_BATCH:
+        encode_batch(out, response);
+        break;
+    case WIRE_ADD:
+        must(wire_response_version_number(out, response->id, response->version,
+                                          (uint64_t)response->sum));
+        break;
+    case WIRE_APPEND:
+    case WIRE_REWIND:
+        must(wire_response_version_number(out, response->id, response->version, response->number));
+        break;
+    case WIRE_UPLOAD_BEGIN:
+    case WIRE_UPLOAD_DATA:
+        must(wire_response_number(out, response->id, response->number));
+        break;
+    case WIRE_UPLOAD_ABORT:
+        must(wire_response_empty(out, response->id));
+        break;
+    case WIRE_SNAPSHOT_OPEN:
+        must(wire_response_snapshot(out, response->id, &response->snapshot));
+        break;
     default:
         encode_pieces(out, response);
     }
@@ -240,7 +327,71 @@ START_TEST(every_example_decodes_and_encodes_to_the_same_bytes) {
                       "%s %s encodes to other bytes", example.kind, example.name);
         seen++;
     }
-    ck_assert_int_ge(seen, 20);
+    ck_assert_int_ge(seen, 50);
+    fclose(document);
+    buffer_deinit(&out);
+}
+END_TEST
+
+/* The example with its body cut at `body_len`, as a frame of its own. */
+static struct wire_frame cut_frame(const struct example *example, enum wire_kind kind,
+                                   uint8_t *bytes_out, size_t body_len) {
+    struct wire_frame frame = frame_of(example, kind);
+
+    memcpy(bytes_out, example->bytes, WIRE_FRAME_HEADER_BYTES + body_len);
+    store_u32(bytes_out + 4, (uint32_t)body_len);
+    frame.body_len = (uint32_t)body_len;
+    frame.body = slice_make(bytes_out + WIRE_FRAME_HEADER_BYTES, body_len);
+    return frame;
+}
+
+static void cut_request(const struct example *example, size_t body_len, struct buffer *out) {
+    uint8_t bytes[EXAMPLE_BYTES_MAX];
+    struct wire_frame frame = cut_frame(example, WIRE_KIND_REQUEST, bytes, body_len);
+    struct wire_request request;
+    struct wire_refusal refusal;
+
+    buffer_clear(out);
+    if (wire_request_decode(&frame, &limits, WIRE_FLAGS_REQUEST, &request, &refusal) == STATUS_OK) {
+        must(wire_request_encode(out, &request));
+        ck_assert(slice_equal(buffer_slice(out), slice_make(bytes, out->len)));
+    } else {
+        ck_assert(refusal.text[0] != '\0');
+    }
+}
+
+static void cut_response(const struct example *example, size_t body_len, struct buffer *out) {
+    uint8_t bytes[EXAMPLE_BYTES_MAX];
+    struct wire_frame frame = cut_frame(example, WIRE_KIND_RESPONSE, bytes, body_len);
+    struct wire_response response;
+    const char *reason = NULL;
+
+    buffer_clear(out);
+    if (wire_response_decode(&frame, opcode_named(example->opcode), false, &response, &reason) ==
+        STATUS_OK) {
+        encode_response(out, &response);
+        ck_assert(body_len == 0 || response.opcode == WIRE_BATCH ||
+                  slice_equal(buffer_slice(out), slice_make(bytes, out->len)));
+    } else {
+        ck_assert_ptr_nonnull(reason);
+    }
+}
+
+START_TEST(an_example_cut_anywhere_is_refused_or_means_just_what_is_left) {
+    FILE *document = open_document();
+    struct example example;
+    struct buffer out;
+
+    buffer_init(&out, 4096);
+    while (next_example(document, &example)) {
+        for (size_t len = 0; len < example.len - WIRE_FRAME_HEADER_BYTES; len++) {
+            if (strcmp(example.kind, "request") == 0) {
+                cut_request(&example, len, &out);
+            } else {
+                cut_response(&example, len, &out);
+            }
+        }
+    }
     fclose(document);
     buffer_deinit(&out);
 }
@@ -284,6 +435,32 @@ START_TEST(the_answers_of_the_document_mean_what_their_comments_say) {
 }
 END_TEST
 
+START_TEST(the_batch_of_all_kinds_means_what_its_comments_say) {
+    static const uint8_t kinds[] = {WIRE_ITEM_DELETE_RANGE, WIRE_ITEM_ADD, WIRE_ITEM_APPEND,
+                                    WIRE_ITEM_TOUCH, WIRE_ITEM_PERSIST};
+    struct example example;
+    struct wire_request batch;
+    struct wire_response response;
+    struct wire_item item;
+    int64_t result;
+
+    ck_assert(find_example("request", "batch_more", &example));
+    batch = request_of(&example);
+    for (size_t i = 0; i < sizeof kinds; i++) {
+        must(wire_list_next_item(&batch.list, &item));
+        ck_assert_uint_eq(item.kind, kinds[i]);
+        ck_assert(item.kind != WIRE_ITEM_ADD || item.amount == 1);
+        ck_assert(item.kind != WIRE_ITEM_TOUCH || item.ttl_ms == 1000);
+    }
+    ck_assert(find_example("response", "batch_more", &example));
+    response = response_of(&example);
+    must(wire_response_next_result(&response, &result));
+    ck_assert_int_eq(result, -4);
+    must(wire_response_next_result(&response, &result));
+    ck_assert_int_eq(result, 8);
+}
+END_TEST
+
 /* Counts the rows "| 0xNNNN | NAME |" of the document, after checking each. */
 START_TEST(the_tables_of_opcodes_and_statuses_are_those_of_the_codec) {
     FILE *document = open_document();
@@ -324,6 +501,8 @@ START_TEST(the_tables_of_opcodes_and_statuses_are_those_of_the_codec) {
 END_TEST
 
 UNIT_MAIN("wire_document", every_example_decodes_and_encodes_to_the_same_bytes,
+          an_example_cut_anywhere_is_refused_or_means_just_what_is_left,
           the_put_of_the_document_means_what_its_comments_say,
           the_answers_of_the_document_mean_what_their_comments_say,
+          the_batch_of_all_kinds_means_what_its_comments_say,
           the_tables_of_opcodes_and_statuses_are_those_of_the_codec)

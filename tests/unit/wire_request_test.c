@@ -238,7 +238,7 @@ START_TEST(bad_lists_name_the_item_at_fault) {
     ck_assert_uint_eq(refusal.item, 1);
     ck_assert_int_eq(decode_body(WIRE_MGET, 0, "\1\1ab", 4), STATUS_PROTOCOL);
     ck_assert_uint_eq(refusal.item, WIRE_NO_ITEM);
-    ck_assert_int_eq(decode_body(WIRE_BATCH, 0, "\1\3\0\1a", 5), STATUS_INVALID);
+    ck_assert_int_eq(decode_body(WIRE_BATCH, 0, "\1\x08\0\1a", 5), STATUS_INVALID);
     ck_assert_uint_eq(refusal.item, 0);
     ck_assert_int_eq(decode_body(WIRE_BATCH, 0, "\1\2\1\1a", 5), STATUS_INVALID);
     ck_assert_int_eq(decode_body(WIRE_BATCH, 0, "\1\1\3\1a\1b", 7), STATUS_INVALID);

@@ -1,0 +1,33 @@
+/* response_decoder.h: what the parts of the response decoder share; internal to protocol/.
+ *
+ *      response_decode.c   bodies of responses
+ *      response_list.c     elements of their lists
+ *
+ * Each take returns false when the bytes do not suffice or are not well formed. Nothing allocates.
+ */
+#ifndef KVD_PROTOCOL_RESPONSE_DECODER_H
+#define KVD_PROTOCOL_RESPONSE_DECODER_H
+
+#include "protocol/response.h"
+
+static inline struct slice decoder_take_rest(struct reader *reader) {
+    struct slice rest = slice_make(reader->ptr, reader_left(reader));
+
+    reader->ptr = reader->end;
+    return rest;
+}
+
+/* The list that the response to this opcode has: in the page of those that have pages. */
+static inline struct wire_list *decoder_list_of(struct wire_response *response) {
+    bool paged = response->opcode == WIRE_SCAN || response->opcode == WIRE_HISTORY ||
+                 response->opcode == WIRE_DIFF;
+
+    return paged ? &response->page.list : &response->list;
+}
+
+bool decoder_take_record(struct reader *reader, uint32_t flags, struct wire_record *record);
+
+/* Walks the elements of decoder_list_of(response), which `reader` stands before. */
+bool decoder_skip_list(struct reader *reader, struct wire_response *response);
+
+#endif

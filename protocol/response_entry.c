@@ -1,0 +1,131 @@
+/* response_entry.c: the server's half of response.h: elements of lists to bytes, whole or not at
+ * all.
+ */
+#include "protocol/response.h"
+
+#include "protocol/base/assert.h"
+
+#define HISTORY_DELETED 1u
+
+/* Collects the first failure, so that a run of appends reads as the format does. */
+struct entry {
+    struct buffer *buffer;
+    size_t mark;
+    enum status status;
+};
+
+static struct entry entry_begin(struct buffer *buffer) {
+    return (struct entry){buffer, buffer_mark(buffer), STATUS_OK};
+}
+
+static enum status entry_end(struct entry *entry) {
+    if (entry->status != STATUS_OK) {
+        buffer_rollback(entry->buffer, entry->mark);
+    }
+    return entry->status;
+}
+
+static void put_u8(struct entry *entry, uint8_t value) {
+    if (entry->status == STATUS_OK) {
+        entry->status = buffer_append_u8(entry->buffer, value);
+    }
+}
+
+static void put_u32(struct entry *entry, uint32_t value) {
+    if (entry->status == STATUS_OK) {
+        entry->status = buffer_append_u32(entry->buffer, value);
+    }
+}
+
+static void put_u64(struct entry *entry, uint64_t value) {
+    if (entry->status == STATUS_OK) {
+        entry->status = buffer_append_u64(entry->buffer, value);
+    }
+}
+
+static void put_block(struct entry *entry, struct slice bytes) {
+    if (entry->status == STATUS_OK) {
+        entry->status = buffer_append_varint(entry->buffer, bytes.len);
+    }
+    if (entry->status == STATUS_OK && bytes.len > 0) {
+        entry->status = buffer_append(entry->buffer, bytes.ptr, bytes.len);
+    }
+}
+
+static void put_record(struct entry *entry, const struct wire_record *record) {
+    put_u64(entry, record->version);
+    put_u64(entry, record->expires_at_ms);
+    put_u64(entry, record->value_len);
+    put_u32(entry, record->user_flags);
+}
+
+enum status wire_stats_entry(struct buffer *buffer, struct slice name, struct slice value) {
+    struct entry entry = entry_begin(buffer);
+
+    put_block(&entry, name);
+    put_block(&entry, value);
+    return entry_end(&entry);
+}
+
+enum status wire_holder_entry(struct buffer *buffer, const struct wire_holder *holder) {
+    struct entry entry = entry_begin(buffer);
+
+    put_block(&entry, holder->kind);
+    put_block(&entry, holder->holder);
+    put_u64(&entry, holder->bytes);
+    return entry_end(&entry);
+}
+
+enum status wire_version_entry(struct buffer *buffer, const struct wire_version *version) {
+    struct entry entry = entry_begin(buffer);
+
+    put_u64(&entry, version->version);
+    put_u64(&entry, version->time_ms);
+    put_u8(&entry, version->deleted ? HISTORY_DELETED : 0);
+    if (!version->deleted) {
+        put_record(&entry, &version->record);
+    }
+    return entry_end(&entry);
+}
+
+enum status wire_change_entry(struct buffer *buffer, const struct wire_change *change) {
+    struct entry entry = entry_begin(buffer);
+
+    ASSERT(change->kind >= WIRE_CHANGE_ADDED);
+    ASSERT(change->kind <= WIRE_CHANGE_REMOVED);
+    put_u8(&entry, change->kind);
+    put_block(&entry, change->key);
+    if (change->kind != WIRE_CHANGE_ADDED) {
+        put_record(&entry, &change->before);
+    }
+    if (change->kind != WIRE_CHANGE_REMOVED) {
+        put_record(&entry, &change->after);
+    }
+    return entry_end(&entry);
+}
+
+enum status wire_snapshot_entry(struct buffer *buffer, const struct wire_snapshot *snapshot) {
+    struct entry entry = entry_begin(buffer);
+
+    put_u64(&entry, snapshot->id);
+    put_u64(&entry, snapshot->version);
+    put_u64(&entry, snapshot->time_ms);
+    put_u64(&entry, snapshot->opened_ms);
+    put_u64(&entry, snapshot->deadline_ms);
+    put_block(&entry, snapshot->owner);
+    return entry_end(&entry);
+}
+
+enum status wire_namespace_entry(struct buffer *buffer, const struct wire_namespace *space) {
+    struct entry entry = entry_begin(buffer);
+
+    put_block(&entry, space->name);
+    put_u32(&entry, space->id);
+    put_u64(&entry, space->settings.quota_bytes);
+    put_u64(&entry, space->settings.keep_ms);
+    put_u32(&entry, space->settings.keep_versions);
+    put_u64(&entry, space->keys);
+    put_u64(&entry, space->live_bytes);
+    put_u64(&entry, space->pinned_bytes);
+    return entry_end(&entry);
+}

@@ -14,7 +14,9 @@
 #ifndef KVD_STORAGE_VERSION_SET_H
 #define KVD_STORAGE_VERSION_SET_H
 
+#include "storage/alias_gate.h"
 #include "storage/manifest.h"
+#include "storage/segment_pins.h"
 #include "storage/view.h"
 
 #include <stdatomic.h>
@@ -22,6 +24,8 @@
 struct version_set {
     const struct version_files *files; /* borrowed; constant */
     struct view_holder *views;         /* borrowed; constant */
+    struct alias_gate gate;            /* commits that make aliases, and installs that drop */
+    struct segment_pins pins;          /* segments that stay though nothing refers to them yet */
     struct mutex mu;
     /* guarded by mu */
     struct manifest *manifest; /* owned */

@@ -37,7 +37,27 @@ int64_t connection_deadline(const struct kvd *db) {
 }
 
 bool connection_is_write(uint16_t opcode) {
-    return opcode == WIRE_PUT || opcode == WIRE_DELETE || opcode == WIRE_BATCH;
+    switch ((enum wire_opcode)opcode) {
+    case WIRE_HELLO:
+    case WIRE_PING:
+    case WIRE_GET:
+    case WIRE_MGET:
+    case WIRE_EXISTS:
+    case WIRE_META:
+    case WIRE_SCAN:
+    case WIRE_COUNT:
+    case WIRE_GET_RANGE:
+    case WIRE_HISTORY:
+    case WIRE_DIFF:
+    case WIRE_SNAPSHOT_LIST:
+    case WIRE_STATS:
+    case WIRE_WHY:
+    case WIRE_EXPLAIN:
+    case WIRE_NAMESPACE_LIST:
+        return false;
+    default: /* and all that is not harmless to repeat */
+        return true;
+    }
 }
 
 /* --- HELLO --- */
@@ -151,6 +171,21 @@ static void set_deadline(uint32_t deadline_ms, struct wire_options *wire) {
     }
 }
 
+void connection_set_state(struct wire_options *wire, const struct kvd_state *state) {
+    if (state->snapshot != 0) {
+        wire->flags |= WIRE_FLAG_SNAPSHOT;
+        wire->snapshot = state->snapshot;
+    }
+    if (state->version != 0) {
+        wire->flags |= WIRE_FLAG_AT_VERSION;
+        wire->at_version = state->version;
+    }
+    if (state->time_ms != 0) {
+        wire->flags |= WIRE_FLAG_AT_TIME;
+        wire->at_time_ms = state->time_ms;
+    }
+}
+
 struct wire_request connection_read_request(const struct kvd *db, uint16_t opcode,
                                             const struct kvd_read_options *options) {
     struct wire_request request = {.opcode = opcode};
@@ -158,11 +193,22 @@ struct wire_request connection_read_request(const struct kvd *db, uint16_t opcod
     set_namespace(db, &request.options);
     if (options) {
         set_deadline(options->deadline_ms, &request.options);
+        connection_set_state(&request.options, &options->at);
         if (options->verify && opcode != WIRE_EXISTS) {
             request.options.flags |= WIRE_FLAG_WANT_CHECKSUM;
         }
     }
     return request;
+}
+
+static bool takes_condition(uint16_t opcode) {
+    return opcode == WIRE_PUT || opcode == WIRE_DELETE || opcode == WIRE_ADD ||
+           opcode == WIRE_APPEND || opcode == WIRE_TOUCH || opcode == WIRE_PERSIST ||
+           opcode == WIRE_UPLOAD_COMMIT;
+}
+
+static bool takes_expiry(uint16_t opcode) {
+    return opcode == WIRE_PUT || opcode == WIRE_TOUCH || opcode == WIRE_UPLOAD_COMMIT;
 }
 
 struct wire_request connection_write_request(const struct kvd *db, uint16_t opcode,
@@ -179,7 +225,7 @@ struct wire_request connection_write_request(const struct kvd *db, uint16_t opco
         wire->flags |= WIRE_FLAG_DURABILITY;
         wire->durability = (uint8_t)durability;
     }
-    if (opcode == WIRE_BATCH) {
+    if (!takes_condition(opcode)) {
         return request;
     }
     if (from->condition != KVD_IF_ANY) {
@@ -187,11 +233,11 @@ struct wire_request connection_write_request(const struct kvd *db, uint16_t opco
         wire->condition = (uint8_t)from->condition;
         wire->version = from->version;
     }
-    if (opcode == WIRE_PUT && from->ttl_ms != 0) {
+    if (takes_expiry(opcode) && from->ttl_ms != 0) {
         wire->flags |= WIRE_FLAG_TTL;
         wire->ttl_ms = from->ttl_ms;
     }
-    if (opcode == WIRE_PUT && from->expire_at_ms != 0) {
+    if (takes_expiry(opcode) && from->expire_at_ms != 0) {
         wire->flags |= WIRE_FLAG_EXPIRE_AT;
         wire->expire_at_ms = from->expire_at_ms;
     }

@@ -86,6 +86,9 @@ struct wire_request connection_read_request(const struct kvd *db, uint16_t opcod
 struct wire_request connection_write_request(const struct kvd *db, uint16_t opcode,
                                              const struct kvd_write_options *options);
 
+/* Sets the flags of the state that is to be read. */
+void connection_set_state(struct wire_options *wire, const struct kvd_state *state);
+
 /* Gives it an id, checks it against what HELLO told, and appends its frame to the send buffer, or
  * nothing. Errors: UNSUPPORTED, TOO_LARGE, NO_MEMORY. */
 enum status connection_encode(struct kvd *db, struct wire_request *request) MUST_CHECK;
@@ -103,6 +106,7 @@ enum status connection_receive(struct kvd *db, uint32_t id, uint16_t opcode, boo
 /* Writes the text of an error response: the server's, or the status's. */
 void connection_describe(const struct wire_response *response, char *text_out, size_t room);
 
+/* Whether a request must not be sent twice. */
 bool connection_is_write(uint16_t opcode);
 
 #endif

@@ -111,6 +111,14 @@ static enum kvd_status queue_key(struct kvd *db, uint16_t opcode, struct kvd_byt
     return queue(db, &request);
 }
 
+static enum kvd_status queue_write(struct kvd *db, uint16_t opcode, struct kvd_bytes key,
+                                   struct kvd_bytes bytes,
+                                   const struct kvd_write_options *options) {
+    struct wire_request request = write_key_request(db, opcode, key, bytes, options);
+
+    return queue(db, &request);
+}
+
 enum kvd_status kvd_pipeline_ping(struct kvd *db) {
     struct wire_request request = {.opcode = WIRE_PING};
 
@@ -141,9 +149,37 @@ enum kvd_status kvd_pipeline_put(struct kvd *db, struct kvd_bytes key, struct kv
 
 enum kvd_status kvd_pipeline_delete(struct kvd *db, struct kvd_bytes key,
                                     const struct kvd_write_options *options) {
-    struct wire_request request = connection_write_request(db, WIRE_DELETE, options);
+    return queue_write(db, WIRE_DELETE, key, kvd_bytes(NULL, 0), options);
+}
 
-    request.key = connection_slice(key);
+enum kvd_status kvd_pipeline_append(struct kvd *db, struct kvd_bytes key, struct kvd_bytes bytes,
+                                    const struct kvd_write_options *options) {
+    return queue_write(db, WIRE_APPEND, key, bytes, options);
+}
+
+enum kvd_status kvd_pipeline_touch(struct kvd *db, struct kvd_bytes key,
+                                   const struct kvd_write_options *options) {
+    return queue_write(db, WIRE_TOUCH, key, kvd_bytes(NULL, 0), options);
+}
+
+enum kvd_status kvd_pipeline_persist(struct kvd *db, struct kvd_bytes key,
+                                     const struct kvd_write_options *options) {
+    return queue_write(db, WIRE_PERSIST, key, kvd_bytes(NULL, 0), options);
+}
+
+enum kvd_status kvd_pipeline_add(struct kvd *db, struct kvd_bytes key, int64_t amount,
+                                 const struct kvd_write_options *options) {
+    struct wire_request request = write_key_request(db, WIRE_ADD, key, kvd_bytes(NULL, 0), options);
+
+    request.amount = amount;
+    return queue(db, &request);
+}
+
+enum kvd_status kvd_pipeline_delete_range(struct kvd *db, struct kvd_bytes from,
+                                          struct kvd_bytes to,
+                                          const struct kvd_write_options *options) {
+    struct wire_request request = write_range_request(db, from, to, options);
+
     return queue(db, &request);
 }
 
@@ -205,6 +241,16 @@ static enum kvd_operation operation_of(uint16_t opcode) {
         return KVD_OPERATION_DELETE;
     case WIRE_BATCH:
         return KVD_OPERATION_BATCH;
+    case WIRE_ADD:
+        return KVD_OPERATION_ADD;
+    case WIRE_APPEND:
+        return KVD_OPERATION_APPEND;
+    case WIRE_TOUCH:
+        return KVD_OPERATION_TOUCH;
+    case WIRE_PERSIST:
+        return KVD_OPERATION_PERSIST;
+    case WIRE_DELETE_RANGE:
+        return KVD_OPERATION_DELETE_RANGE;
     default:
         return KVD_OPERATION_PING;
     }
@@ -229,6 +275,7 @@ static void fill_done(const struct pending *pending, const struct wire_response 
     if (pending->opcode == WIRE_GET) {
         result->value = kvd_bytes(response->payload.ptr, response->payload.len);
     }
+    result->number = pending->opcode == WIRE_ADD ? response->sum : (int64_t)response->number;
     result->version = record ? response->record.version : response->version;
 }
 

@@ -1,4 +1,4 @@
-/* read.c: the calls that ask: ping, get, mget, exists, meta, stats. */
+/* read.c: the calls that ask: ping, get, mget, exists, meta. */
 #include "client/record.h"
 
 #include "protocol/base/memory.h"
@@ -208,39 +208,4 @@ enum kvd_status kvd_mget(struct kvd *db, const struct kvd_bytes *keys, size_t co
         done += answered;
     }
     return result_public(status);
-}
-
-/* --- statistics --- */
-
-/* Copies `bytes` as a C string into `room`; what is longer is cut. */
-static void to_text(struct slice bytes, char *text, size_t room) {
-    size_t len = bytes.len < room ? bytes.len : room - 1;
-
-    memcpy(text, bytes.ptr, len);
-    text[len] = '\0';
-}
-
-enum kvd_status kvd_stats(struct kvd *db, const char *section, kvd_stat_cb stat_cb, void *arg) {
-    struct wire_request request = connection_read_request(db, WIRE_STATS, NULL);
-    struct wire_response response;
-    char name[WIRE_NAME_BYTES_MAX + 1];
-    char value[4096];
-    struct slice name_bytes;
-    struct slice value_bytes;
-    enum status status = connection_begin(db);
-
-    request.options = (struct wire_options){0}; /* of the server, not of a namespace */
-    request.payload = slice_from_text(section ? section : "");
-    if (status == STATUS_OK) {
-        status = connection_call(db, &request, &response);
-    }
-    if (status != STATUS_OK) {
-        return result_public(status);
-    }
-    while (wire_response_next_stat(&response, &name_bytes, &value_bytes) == STATUS_OK) {
-        to_text(name_bytes, name, sizeof name);
-        to_text(value_bytes, value, sizeof value);
-        stat_cb(name, value, arg);
-    }
-    return KVD_OK;
 }

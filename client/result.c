@@ -34,6 +34,10 @@ static const struct result_row rows[] = {
     {KVD_CLOSED, STATUS_CLOSED},
     {KVD_CANCELLED, STATUS_CANCELLED},
     {KVD_INTERNAL, STATUS_INTERNAL},
+    {KVD_GONE, STATUS_GONE},
+    {KVD_QUOTA, STATUS_QUOTA},
+    {KVD_OVERFLOW, STATUS_OVERFLOW},
+    {KVD_CONFLICT, STATUS_CONFLICT},
 };
 
 #define ROW_COUNT (sizeof rows / sizeof rows[0])

@@ -19,6 +19,7 @@ struct kvd_scan {
     uint32_t page_entries;
     uint32_t page_bytes;
     uint32_t deadline_ms;
+    struct kvd_state at;
     uint64_t left; /* entries that the limit still allows */
 };
 
@@ -55,6 +56,7 @@ static enum status fill(struct kvd_scan *scan, const struct kvd_scan_options *op
     scan->page_entries = options->page_entries;
     scan->page_bytes = options->page_bytes;
     scan->deadline_ms = options->deadline_ms;
+    scan->at = options->at;
     scan->left = options->limit ? options->limit : UINT64_MAX;
     scan->from_len = from.len;
     status = keep(&scan->range, from);
@@ -99,8 +101,8 @@ struct kvd_bytes kvd_scan_cursor(const struct kvd_scan *scan) {
 }
 
 static struct wire_request page_request(const struct kvd_scan *scan) {
-    const struct kvd_read_options options = {.deadline_ms = scan->deadline_ms,
-                                             .verify = scan->verify};
+    const struct kvd_read_options options = {
+        .deadline_ms = scan->deadline_ms, .verify = scan->verify, .at = scan->at};
     struct wire_request request = connection_read_request(scan->db, WIRE_SCAN, &options);
     struct slice range = buffer_slice(&scan->range);
     uint64_t limit = scan->page_entries ? scan->page_entries : UINT32_MAX;
@@ -186,7 +188,7 @@ enum kvd_status kvd_count(struct kvd *db, const struct kvd_scan_options *options
                           uint64_t *count_out) {
     const struct kvd_scan_options all = {0};
     const struct kvd_scan_options *from = options ? options : &all;
-    const struct kvd_read_options read = {.deadline_ms = from->deadline_ms};
+    const struct kvd_read_options read = {.deadline_ms = from->deadline_ms, .at = from->at};
     struct wire_request request = connection_read_request(db, WIRE_COUNT, &read);
     struct wire_response response = {0};
     uint64_t count = 0;

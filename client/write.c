@@ -1,9 +1,7 @@
-/* write.c: put, delete, and batches. */
+/* write.c: the calls that write: put, delete, add, append, touch, persist. */
 #include "client/write.h"
 
-#include "client/batch.h"
 #include "client/checksum.h"
-#include "protocol/base/memory.h"
 
 struct wire_request write_put_request(const struct kvd *db, struct kvd_bytes key,
                                       struct kvd_bytes value,
@@ -19,13 +17,37 @@ struct wire_request write_put_request(const struct kvd *db, struct kvd_bytes key
     return request;
 }
 
-static enum kvd_status commit(struct kvd *db, struct wire_request *request, uint64_t *version_out) {
-    struct wire_response response;
+struct wire_request write_key_request(const struct kvd *db, uint16_t opcode, struct kvd_bytes key,
+                                      struct kvd_bytes bytes,
+                                      const struct kvd_write_options *options) {
+    struct wire_request request = connection_write_request(db, opcode, options);
+
+    request.key = connection_slice(key);
+    request.value = connection_slice(bytes);
+    return request;
+}
+
+struct wire_request write_range_request(const struct kvd *db, struct kvd_bytes from,
+                                        struct kvd_bytes to,
+                                        const struct kvd_write_options *options) {
+    struct wire_request request = connection_write_request(db, WIRE_DELETE_RANGE, options);
+
+    request.range.from = connection_slice(from);
+    request.range.to = connection_slice(to);
+    return request;
+}
+
+enum status write_call(struct kvd *db, struct wire_request *request,
+                       struct wire_response *response_out) {
     enum status status = connection_begin(db);
 
-    if (status == STATUS_OK) {
-        status = connection_call(db, request, &response);
-    }
+    return status == STATUS_OK ? connection_call(db, request, response_out) : status;
+}
+
+static enum kvd_status commit(struct kvd *db, struct wire_request *request, uint64_t *version_out) {
+    struct wire_response response;
+    enum status status = write_call(db, request, &response);
+
     if (status == STATUS_OK && version_out) {
         *version_out = response.version;
     }
@@ -41,125 +63,77 @@ enum kvd_status kvd_put(struct kvd *db, struct kvd_bytes key, struct kvd_bytes v
 
 enum kvd_status kvd_delete(struct kvd *db, struct kvd_bytes key,
                            const struct kvd_write_options *options, uint64_t *version_out) {
-    struct wire_request request = connection_write_request(db, WIRE_DELETE, options);
+    struct wire_request request =
+        write_key_request(db, WIRE_DELETE, key, kvd_bytes(NULL, 0), options);
 
-    request.key = connection_slice(key);
     return commit(db, &request, version_out);
 }
 
-/* --- batches --- */
+enum kvd_status kvd_delete_range(struct kvd *db, struct kvd_bytes from, struct kvd_bytes to,
+                                 const struct kvd_write_options *options, uint64_t *version_out) {
+    struct wire_request request = write_range_request(db, from, to, options);
 
-enum kvd_status kvd_batch_create(struct kvd_batch **batch_out) {
-    struct kvd_batch *batch = memory_alloc_zeroed(sizeof *batch);
-
-    if (!batch) {
-        return KVD_NO_MEMORY;
-    }
-    buffer_init(&batch->items, WIRE_BODY_CEILING);
-    *batch_out = batch;
-    return KVD_OK;
+    return commit(db, &request, version_out);
 }
 
-void kvd_batch_destroy(struct kvd_batch *batch) {
-    if (batch) {
-        buffer_deinit(&batch->items);
-        memory_free(batch);
+enum kvd_status kvd_delete_prefix(struct kvd *db, struct kvd_bytes prefix,
+                                  const struct kvd_write_options *options, uint64_t *version_out) {
+    struct wire_request request = write_range_request(db, prefix, kvd_bytes(NULL, 0), options);
+
+    if (prefix.len == 0) {
+        return result_public(
+            connection_fail(db, STATUS_INVALID, 0, "an empty prefix: that would be every key"));
     }
+    request.range.flags = WIRE_RANGE_PREFIX;
+    return commit(db, &request, version_out);
 }
 
-static void set_conditions(struct wire_item *item, const struct kvd_write_options *options) {
-    if (options->condition != KVD_IF_ANY) {
-        item->flags |= WIRE_ITEM_CONDITION;
-        item->condition = (uint8_t)options->condition;
-        item->version = options->version;
-    }
-}
-
-static void set_put_fields(struct wire_item *item, const struct kvd_write_options *options) {
-    if (options->ttl_ms != 0) {
-        item->flags |= WIRE_ITEM_TTL;
-        item->ttl_ms = options->ttl_ms;
-    }
-    if (options->expire_at_ms != 0) {
-        item->flags |= WIRE_ITEM_EXPIRE_AT;
-        item->expire_at_ms = options->expire_at_ms;
-    }
-    if (options->checksum) {
-        item->flags |= WIRE_ITEM_CHECKSUM;
-        item->checksum = checksum_value(item->value);
-    }
-    if (options->user_flags != 0) {
-        item->flags |= WIRE_ITEM_USER_FLAGS;
-        item->user_flags = options->user_flags;
-    }
-}
-
-static enum kvd_status add(struct kvd_batch *batch, struct wire_item *item) {
+enum kvd_status kvd_add(struct kvd *db, struct kvd_bytes key, int64_t amount,
+                        const struct kvd_write_options *options, int64_t *sum_out,
+                        uint64_t *version_out) {
+    struct wire_request request = write_key_request(db, WIRE_ADD, key, kvd_bytes(NULL, 0), options);
+    struct wire_response response;
     enum status status;
 
-    if (item->key.len == 0 || batch->count == UINT32_MAX ||
-        (item->ttl_ms != 0 && item->expire_at_ms != 0)) {
-        return KVD_INVALID;
+    request.amount = amount;
+    status = write_call(db, &request, &response);
+    if (status == STATUS_OK && sum_out) {
+        *sum_out = response.sum;
     }
-    status = wire_list_add_item(&batch->items, item);
-    if (status == STATUS_OK) {
-        batch->count++;
-        batch->bytes += item->key.len + item->value.len;
+    if (status == STATUS_OK && version_out) {
+        *version_out = response.version;
     }
     return result_public(status);
 }
 
-enum kvd_status kvd_batch_put(struct kvd_batch *batch, struct kvd_bytes key, struct kvd_bytes value,
-                              const struct kvd_write_options *options) {
-    struct wire_item item = {
-        .kind = WIRE_ITEM_PUT, .key = connection_slice(key), .value = connection_slice(value)};
+enum kvd_status kvd_append(struct kvd *db, struct kvd_bytes key, struct kvd_bytes bytes,
+                           const struct kvd_write_options *options, uint64_t *length_out,
+                           uint64_t *version_out) {
+    struct wire_request request = write_key_request(db, WIRE_APPEND, key, bytes, options);
+    struct wire_response response;
+    enum status status = write_call(db, &request, &response);
 
-    if (options) {
-        set_conditions(&item, options);
-        set_put_fields(&item, options);
+    if (status == STATUS_OK && length_out) {
+        *length_out = response.number;
     }
-    return add(batch, &item);
-}
-
-enum kvd_status kvd_batch_delete(struct kvd_batch *batch, struct kvd_bytes key,
-                                 const struct kvd_write_options *options) {
-    struct wire_item item = {.kind = WIRE_ITEM_DELETE, .key = connection_slice(key)};
-
-    if (options) {
-        set_conditions(&item, options);
+    if (status == STATUS_OK && version_out) {
+        *version_out = response.version;
     }
-    return add(batch, &item);
+    return result_public(status);
 }
 
-uint32_t kvd_batch_count(const struct kvd_batch *batch) {
-    return batch->count;
+enum kvd_status kvd_touch(struct kvd *db, struct kvd_bytes key,
+                          const struct kvd_write_options *options, uint64_t *version_out) {
+    struct wire_request request =
+        write_key_request(db, WIRE_TOUCH, key, kvd_bytes(NULL, 0), options);
+
+    return commit(db, &request, version_out);
 }
 
-size_t kvd_batch_bytes(const struct kvd_batch *batch) {
-    return batch->bytes;
-}
+enum kvd_status kvd_persist(struct kvd *db, struct kvd_bytes key,
+                            const struct kvd_write_options *options, uint64_t *version_out) {
+    struct wire_request request =
+        write_key_request(db, WIRE_PERSIST, key, kvd_bytes(NULL, 0), options);
 
-void kvd_batch_clear(struct kvd_batch *batch) {
-    buffer_clear(&batch->items);
-    batch->count = 0;
-    batch->bytes = 0;
-}
-
-struct wire_request batch_request(const struct kvd *db, const struct kvd_batch *batch,
-                                  const struct kvd_write_options *options) {
-    struct wire_request request = connection_write_request(db, WIRE_BATCH, options);
-
-    request.list.count = batch->count;
-    request.list.bytes = buffer_slice(&batch->items);
-    return request;
-}
-
-enum kvd_status kvd_batch_commit(struct kvd *db, const struct kvd_batch *batch,
-                                 const struct kvd_write_options *options, uint64_t *version_out) {
-    struct wire_request request = batch_request(db, batch, options);
-
-    if (batch->count == 0) {
-        return result_public(connection_fail(db, STATUS_INVALID, 0, "the batch is empty"));
-    }
     return commit(db, &request, version_out);
 }

@@ -40,7 +40,7 @@ static void print_overview(void) {
     for (size_t i = 0; i < COMMAND_NONE; i++) {
         char left[64];
         snprintf(left, sizeof left, "%s %s", specs[i].name, specs[i].arguments);
-        printf("  %-24s %s\n", left, specs[i].help);
+        printf("  %-36s %s\n", left, specs[i].help);
     }
     puts("\noptions of every command:");
     options_print(COMMAND_NONE);

@@ -2,19 +2,19 @@
 #include "client/kvcli/cli.h"
 #include "client/kvcli/command.h"
 #include "client/kvcli/output.h"
-#include "client/kvcli/read_file.h"
+#include "client/kvcli/put_value.h"
+#include "client/kvcli/read_options.h"
+#include "client/kvcli/text.h"
+#include "client/kvcli/value_stream.h"
 #include "client/kvcli/write_options.h"
 #include "protocol/base/memory.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
 
-#define VALUE_BYTES_CEILING ((size_t)1 << 30) /* when the server tells no limit */
-#define MGET_KEYS_MAX 256                     /* keys of one call; bounds the values in memory */
-#define DELETE_KEYS_MAX 4096                  /* deletes of one pipeline */
+#define RANGE_PIECE_BYTES (1024u * 1024) /* of one request */
+#define MGET_KEYS_MAX 256                /* keys of one call; bounds the values in memory */
+#define DELETE_KEYS_MAX 4096             /* deletes of one pipeline */
 
 /* --- get --- */
 
@@ -37,21 +37,54 @@ static void print_value(const struct cli *cli, struct kvd_bytes key,
     }
 }
 
-int command_get(struct cli *cli) {
-    struct kvd_read_options read = {.verify = cli->options->verify};
-    struct kvd_value value = {0};
-    struct kvd_bytes key;
-    enum kvd_status status;
-    int code = cli_key(cli, 0, &key);
+/* "0-99" or "100-": from, and how many. */
+static int parse_range(const char *text, uint64_t *offset_out, uint64_t *length_out) {
+    char first[24];
+    const char *dash = strchr(text, '-');
+    size_t len = dash ? (size_t)(dash - text) : 0;
+    uint64_t last = UINT64_MAX - 1;
 
-    if (code == CLI_DONE) {
-        code = cli_connect(cli);
+    if (!dash || len >= sizeof first) {
+        return cli_fail(CLI_USAGE, "--range is FROM-TO, such as 0-99, or FROM-");
     }
-    if (code != CLI_DONE) {
-        return code;
+    memcpy(first, text, len);
+    first[len] = '\0';
+    if (text_parse_number(first, offset_out) != STATUS_OK ||
+        (dash[1] && text_parse_number(dash + 1, &last) != STATUS_OK) || last < *offset_out) {
+        return cli_fail(CLI_USAGE, "--range is FROM-TO, such as 0-99, or FROM-");
     }
-    status = kvd_get(cli->db, key, &read, &value);
-    if (status == KVD_OK) {
+    *length_out = last - *offset_out + 1;
+    return CLI_DONE;
+}
+
+/* Prints bytes [offset, offset + length), in as many requests as it takes. */
+static int get_part(struct cli *cli, struct kvd_bytes key, const struct kvd_read_options *read,
+                    uint64_t offset, uint64_t length) {
+    struct kvd_value value = {0};
+    enum kvd_status status = KVD_OK;
+    uint64_t got = 1;
+
+    while (status == KVD_OK && length > 0 && got > 0) {
+        uint64_t most = length < RANGE_PIECE_BYTES ? length : RANGE_PIECE_BYTES;
+        status = kvd_get_range(cli->db, key, offset, most, read, &value, &got);
+        if (status == KVD_OK) {
+            output_raw(stdout, kvd_bytes(value.data, (size_t)got));
+            offset += got;
+            length -= got;
+        }
+    }
+    kvd_value_free(&value);
+    return status == KVD_OK ? cli_finish_output() : cli_fail_call(cli, key, status);
+}
+
+static int get_whole(struct cli *cli, struct kvd_bytes key, const struct kvd_read_options *read) {
+    struct kvd_value value = {0};
+    enum kvd_status status = kvd_get(cli->db, key, read, &value);
+    int code;
+
+    if (status == KVD_TOO_LARGE && !cli->options->json) {
+        code = value_stream_get(cli, key, read);
+    } else if (status == KVD_OK) {
         print_value(cli, key, &value);
         code = cli_finish_output();
     } else {
@@ -61,93 +94,53 @@ int command_get(struct cli *cli) {
     return code;
 }
 
-/* --- put --- */
-
-/* Reads the value from `path`, or from standard input if it is NULL. */
-static int read_value(struct cli *cli, const char *path, struct buffer *buffer) {
-    const char *name = path ? path : "standard input";
-    struct kvd_server_info info;
-    enum kvd_status connected = kvd_server_info(cli->db, &info);
-    int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
-    enum status status = STATUS_IO;
-    char reason[128];
-    int code = CLI_DONE;
-
-    if (connected == KVD_OK && fd >= 0) {
-        buffer_init(buffer, info.value_max ? (size_t)info.value_max : VALUE_BYTES_CEILING);
-        status = read_file_all(fd, buffer);
-    }
-    if (connected != KVD_OK) {
-        code = cli_fail_call(cli, kvd_bytes(NULL, 0), connected);
-    } else if (status == STATUS_TOO_LARGE) {
-        code = cli_fail(CLI_FAILED, "%s is longer than the server's value_max, %zu bytes", name,
-                        buffer->cap);
-    } else if (status != STATUS_OK) {
-        code = cli_fail(CLI_FAILED, "cannot read %s: %s", name,
-                        status == STATUS_IO ? strerror_r(errno, reason, sizeof reason)
-                                            : status_text(status));
-    }
-    if (path && fd >= 0) {
-        close(fd);
-    }
-    return code;
-}
-
-/* The value from wherever the command line says; `buffer` holds it if it was read. */
-static int find_value(struct cli *cli, struct buffer *buffer, struct kvd_bytes *value_out) {
-    const struct options *options = cli->options;
-    bool named = options->argument_count == 2;
-    bool standard_input = named && strcmp(options->arguments[1], "-") == 0;
-    int code;
-
-    if (named && !standard_input) {
-        return cli_bytes(cli, 1, value_out);
-    }
-    code = read_value(cli, standard_input ? NULL : options->file, buffer);
-    *value_out = kvd_bytes(buffer->data, buffer->len);
-    return code;
-}
-
-static int put_value(struct cli *cli, struct kvd_bytes key, struct kvd_bytes value,
-                     const struct kvd_write_options *write) {
-    uint64_t version = 0;
-    enum kvd_status status = kvd_put(cli->db, key, value, write, &version);
-
-    if (status != KVD_OK) {
-        return cli_fail_call(cli, key, status);
-    }
-    if (cli->options->json) {
-        printf("{\"version\":%" PRIu64 "}\n", version);
-    }
-    return cli_finish_output();
-}
-
-int command_put(struct cli *cli) {
-    const struct options *options = cli->options;
-    struct kvd_write_options write;
-    struct buffer buffer = {0};
+int command_get(struct cli *cli) {
+    struct kvd_read_options read;
+    uint64_t offset = 0;
+    uint64_t length = 0;
     struct kvd_bytes key;
-    struct kvd_bytes value;
     int code = cli_key(cli, 0, &key);
 
-    if (code == CLI_DONE && (options->argument_count == 2) == (options->file != NULL)) {
-        code = cli_fail(CLI_USAGE, "give the value as an argument, as - for standard input, or "
-                                   "with --file FILE");
+    if (code == CLI_DONE) {
+        code = read_options_from(cli->options, &read);
+    }
+    if (code == CLI_DONE && cli->options->range) {
+        code = parse_range(cli->options->range, &offset, &length);
     }
     if (code == CLI_DONE) {
-        code = write_options_from(options, &write);
+        code = cli_connect(cli);
+    }
+    if (code != CLI_DONE) {
+        return code;
+    }
+    return cli->options->range ? get_part(cli, key, &read, offset, length)
+                               : get_whole(cli, key, &read);
+}
+
+/* --- put --- */
+
+int command_put(struct cli *cli) {
+    struct kvd_write_options write;
+    struct kvd_bytes key;
+    uint64_t version = 0;
+    int code = cli_key(cli, 0, &key);
+
+    if (code == CLI_DONE) {
+        code = put_value_check(cli);
+    }
+    if (code == CLI_DONE) {
+        code = write_options_from(cli->options, &write);
     }
     if (code == CLI_DONE) {
         code = cli_connect(cli);
     }
     if (code == CLI_DONE) {
-        code = find_value(cli, &buffer, &value);
+        code = put_value_store(cli, key, &write, &version);
     }
-    if (code == CLI_DONE) {
-        code = put_value(cli, key, value, &write);
+    if (code == CLI_DONE && cli->options->json) {
+        printf("{\"version\":%" PRIu64 "}\n", version);
     }
-    buffer_deinit(&buffer);
-    return code;
+    return code == CLI_DONE ? cli_finish_output() : code;
 }
 
 /* --- del --- */
@@ -217,18 +210,22 @@ int command_del(struct cli *cli) {
 /* --- exists, meta --- */
 
 int command_exists(struct cli *cli) {
+    struct kvd_read_options read;
     struct kvd_bytes key;
     uint64_t version = 0;
     enum kvd_status status;
     int code = cli_key(cli, 0, &key);
 
     if (code == CLI_DONE) {
+        code = read_options_from(cli->options, &read);
+    }
+    if (code == CLI_DONE) {
         code = cli_connect(cli);
     }
     if (code != CLI_DONE) {
         return code;
     }
-    status = kvd_exists(cli->db, key, NULL, &version);
+    status = kvd_exists(cli->db, key, &read, &version);
     if (status != KVD_OK && status != KVD_NOT_FOUND) {
         return cli_fail_call(cli, key, status);
     }
@@ -259,12 +256,15 @@ static void print_meta(const struct cli *cli, struct kvd_bytes key, const struct
 }
 
 int command_meta(struct cli *cli) {
-    struct kvd_read_options read = {.verify = cli->options->verify};
+    struct kvd_read_options read;
     struct kvd_bytes key;
     struct kvd_meta meta;
     enum kvd_status status;
     int code = cli_key(cli, 0, &key);
 
+    if (code == CLI_DONE) {
+        code = read_options_from(cli->options, &read);
+    }
     if (code == CLI_DONE) {
         code = cli_connect(cli);
     }
@@ -309,9 +309,8 @@ static int report_entry(const struct cli *cli, struct kvd_bytes key,
 }
 
 static int mget_some(struct cli *cli, const struct kvd_bytes *keys, size_t count,
-                     struct kvd_value *values) {
-    struct kvd_read_options read = {.verify = cli->options->verify};
-    enum kvd_status status = kvd_mget(cli->db, keys, count, &read, values);
+                     const struct kvd_read_options *read, struct kvd_value *values) {
+    enum kvd_status status = kvd_mget(cli->db, keys, count, read, values);
     int code = CLI_DONE;
 
     if (status != KVD_OK) {
@@ -326,15 +325,19 @@ static int mget_some(struct cli *cli, const struct kvd_bytes *keys, size_t count
 int command_mget(struct cli *cli) {
     struct kvd_value values[MGET_KEYS_MAX] = {0};
     size_t count = (size_t)cli->options->argument_count;
+    struct kvd_read_options read;
     struct kvd_bytes *keys;
     int code = cli_keys(cli, &keys);
 
+    if (code == CLI_DONE) {
+        code = read_options_from(cli->options, &read);
+    }
     if (code == CLI_DONE) {
         code = cli_connect(cli);
     }
     for (size_t at = 0; at < count && code <= CLI_NEGATIVE; at += MGET_KEYS_MAX) {
         size_t some = count - at < MGET_KEYS_MAX ? count - at : MGET_KEYS_MAX;
-        code = cli_worse(code, mget_some(cli, keys + at, some, values));
+        code = cli_worse(code, mget_some(cli, keys + at, some, &read, values));
     }
     for (size_t i = 0; i < MGET_KEYS_MAX; i++) {
         kvd_value_free(&values[i]);

@@ -17,7 +17,25 @@
     X(BATCH, batch, "", 0, 0, "'put KEY VALUE' and 'del KEY' lines from standard input")           \
     X(IMPORT, import, "SOURCE", 1, 1, "store a directory tree, or a .tsv or .jsonl file (or -)")   \
     X(EXPORT, export, "TARGET", 1, 1, "write a directory tree, or a .tsv or .jsonl file (or -)")   \
-    X(VERIFY, verify, "DIRECTORY", 1, 1, "compare what is stored with a directory tree")           \
+    X(ADD, add, "KEY [AMOUNT]", 1, 2, "add to a number; without AMOUNT, 1")                        \
+    X(APPEND, append, "KEY [VALUE | -]", 1, 2, "add bytes at the end of a value")                  \
+    X(TOUCH, touch, "KEY", 1, 1, "give a key a new expiry, with --ttl")                            \
+    X(PERSIST, persist, "KEY", 1, 1, "take a key's expiry away")                                   \
+    X(TTL, ttl, "KEY", 1, 1, "milliseconds until a key expires; -1: never")                        \
+    X(DELRANGE, delrange, "[PREFIX]", 0, 1, "delete all keys of a prefix or range at once")        \
+    X(HISTORY, history, "KEY", 1, 1, "the kept versions of a key, newest first")                   \
+    X(DIFF, diff, "PREFIX FROM [TO]", 2, 3, "keys that differ between two versions")               \
+    X(REWIND, rewind, "PREFIX", 1, 1, "put a prefix back to what it was, with --at")               \
+    X(SNAPSHOT, snapshot, "open | close ID | list", 1, 2, "keep a state of the store readable")    \
+    X(NAMESPACE, namespace, "set NAME | drop NAME | list", 1, 2, "spaces of keys")                 \
+    X(VERIFY, verify, "[DIRECTORY]", 0, 1,                                                         \
+      "check every checksum of the store; or compare it with a directory tree")                    \
+    X(EXPLAIN, explain, "KEY", 1, 1, "how a lookup of the key goes, step by step")                 \
+    X(WHY, why, "space", 1, 1, "what the bytes on disk are, and who keeps them")                   \
+    X(FLUSH, flush, "", 0, 0, "write what is in memory into a table, now")                         \
+    X(COMPACT, compact, "", 0, 0, "merge all tables into one level, now")                          \
+    X(GC, gc, "", 0, 0, "collect dead bytes of the log, now")                                      \
+    X(CHECKPOINT, checkpoint, "PATH", 1, 1, "make a store of its own of the present state")        \
     X(STATS, stats, "[SECTION]", 0, 1, "the server's statistics")                                  \
     X(PING, ping, "", 0, 0, "ask whether the server answers")                                      \
     X(BENCH, bench, "", 0, 0, "measure throughput and latency")                                    \

@@ -2,14 +2,18 @@
 #include "client/kvcli/cli.h"
 #include "client/kvcli/command.h"
 #include "client/kvcli/output.h"
+#include "client/kvcli/read_options.h"
 
 #include <inttypes.h>
 
 /* The range that arguments and options name. */
 static int range_from(const struct cli *cli, struct kvd_scan_options *scan_out) {
     const struct options *options = cli->options;
+    struct kvd_read_options read = {0};
+    int code = read_options_from(options, &read);
 
     *scan_out = (struct kvd_scan_options){
+        .at = read.at,
         .from = options->from,
         .to = options->to,
         .limit = options->limit,
@@ -17,8 +21,8 @@ static int range_from(const struct cli *cli, struct kvd_scan_options *scan_out) 
         .keys_only = options->keys_only,
         .verify = options->verify,
     };
-    if (options->argument_count == 0) {
-        return CLI_DONE;
+    if (code != CLI_DONE || options->argument_count == 0) {
+        return code;
     }
     if (OPTIONS_GIVEN(options, from) || OPTIONS_GIVEN(options, to)) {
         return cli_fail(CLI_USAGE, "give a PREFIX, or --from and --to, not both");

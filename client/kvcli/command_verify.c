@@ -5,6 +5,7 @@
  * in one pass and in little memory. Keys must rise strictly, and the count must agree. With --gets
  * each file is read back by a get of its own as well, pipelined. */
 #include "client/kvcli/command.h"
+#include "client/kvcli/maintain.h"
 #include "client/kvcli/output.h"
 #include "client/kvcli/transfer.h"
 #include "client/kvcli/tree_walk.h"
@@ -335,7 +336,7 @@ static void run_verify(struct verify *verify) {
     }
 }
 
-int command_verify(struct cli *cli) {
+static int verify_tree(struct cli *cli) {
     struct verify verify = {.cli = cli, .root = cli->options->arguments[0]};
     int code = cli_connect(cli);
 
@@ -354,4 +355,9 @@ int command_verify(struct cli *cli) {
     buffer_deinit(&verify.last_key);
     memory_free(verify.walk);
     return cli_worse(verify.code, cli_finish_output());
+}
+
+int command_verify(struct cli *cli) {
+    return cli->options->argument_count == 0 ? maintain_run(cli, KVD_VERIFY, NULL)
+                                             : verify_tree(cli);
 }

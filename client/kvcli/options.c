@@ -13,7 +13,7 @@ struct option_spec {
     const char *value_name; /* NULL: it takes none */
     const char *help;
     size_t offset; /* in struct options */
-    uint32_t commands;
+    uint64_t commands;
     enum option_kind kind;
     char letter;
 };

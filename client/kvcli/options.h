@@ -26,11 +26,16 @@ enum option_kind {
     OPTION_DURABILITY, /* enum kvd_durability */
 };
 
-#define OPTION_ON(command) (1u << COMMAND_##command)
-#define OPTION_EVERYWHERE UINT32_MAX
+#define OPTION_ON(command) (UINT64_C(1) << COMMAND_##command)
+#define OPTION_EVERYWHERE UINT64_MAX
 #define OPTION_WRITES                                                                              \
-    (OPTION_ON(PUT) | OPTION_ON(DEL) | OPTION_ON(BATCH) | OPTION_ON(IMPORT) | OPTION_ON(BENCH))
-#define OPTION_RANGES (OPTION_ON(SCAN) | OPTION_ON(COUNT))
+    (OPTION_ON(PUT) | OPTION_ON(DEL) | OPTION_ON(BATCH) | OPTION_ON(IMPORT) | OPTION_ON(BENCH) |   \
+     OPTION_CHANGES | OPTION_ON(DELRANGE) | OPTION_ON(REWIND))
+#define OPTION_CHANGES (OPTION_ON(ADD) | OPTION_ON(APPEND) | OPTION_ON(TOUCH) | OPTION_ON(PERSIST))
+#define OPTION_RANGES (OPTION_ON(SCAN) | OPTION_ON(COUNT) | OPTION_ON(DELRANGE))
+#define OPTION_READS                                                                               \
+    (OPTION_ON(GET) | OPTION_ON(MGET) | OPTION_ON(EXISTS) | OPTION_ON(META) | OPTION_ON(SCAN) |    \
+     OPTION_ON(COUNT) | OPTION_ON(EXPLAIN) | OPTION_ON(TTL) | OPTION_ON(REWIND))
 #define OPTION_TREES (OPTION_ON(IMPORT) | OPTION_ON(EXPORT) | OPTION_ON(VERIFY))
 
 #define OPTION_LIST(X)                                                                             \
@@ -44,24 +49,41 @@ enum option_kind {
       "keys and values given as arguments have C escapes: \\n \\t \\\\ \\xHH")                     \
     X(help, "help", 'h', FLAG, NULL, OPTION_EVERYWHERE, "this help")                               \
     X(version, "version", 'V', FLAG, NULL, OPTION_EVERYWHERE, "the version of kvcli")              \
-    X(ttl_ms, "ttl", 0, DURATION, "TIME", OPTION_ON(PUT) | OPTION_ON(IMPORT),                      \
+    X(at, "at", 0, NUMBER, "VERSION", OPTION_READS, "as it was right after that commit")           \
+    X(at_time, "at-time", 0, NUMBER, "MS", OPTION_READS,                                           \
+      "as it was then, in milliseconds since 1970")                                                \
+    X(snapshot, "snapshot", 0, NUMBER, "ID", OPTION_READS, "as an open snapshot sees it")          \
+    X(range, "range", 0, TEXT, "FROM-TO", OPTION_ON(GET),                                          \
+      "only these bytes, from 0, TO included: 0-99, or 100- for the rest")                         \
+    X(before, "before", 0, NUMBER, "VERSION", OPTION_ON(HISTORY), "only older versions")           \
+    X(lifetime_ms, "lifetime", 0, DURATION, "TIME", OPTION_ON(SNAPSHOT),                           \
+      "how long a snapshot is kept (1h)")                                                          \
+    X(all, "all", 0, FLAG, NULL, OPTION_ON(DELRANGE), "really every key of the namespace")         \
+    X(quota, "quota", 0, SIZE, "BYTES", OPTION_ON(NAMESPACE), "the most that it may hold")         \
+    X(keep_ms, "keep", 0, DURATION, "TIME", OPTION_ON(NAMESPACE),                                  \
+      "replaced versions stay readable for so long")                                               \
+    X(keep_versions, "keep-versions", 0, NUMBER, "N", OPTION_ON(NAMESPACE),                        \
+      "and at least so many of each key")                                                          \
+    X(ttl_ms, "ttl", 0, DURATION, "TIME", OPTION_ON(PUT) | OPTION_ON(IMPORT) | OPTION_ON(TOUCH),   \
       "expires after: 500ms, 10s, 5m, 2h, 7d")                                                     \
     X(if_absent, "if-absent", 0, FLAG, NULL, OPTION_ON(PUT) | OPTION_ON(IMPORT),                   \
       "only if there is no such key")                                                              \
-    X(if_present, "if-present", 0, FLAG, NULL, OPTION_ON(PUT), "only if the key is there")         \
-    X(if_version, "if-version", 0, NUMBER, "N", OPTION_ON(PUT) | OPTION_ON(DEL),                   \
+    X(if_present, "if-present", 0, FLAG, NULL, OPTION_ON(PUT) | OPTION_CHANGES,                    \
+      "only if the key is there")                                                                  \
+    X(if_version, "if-version", 0, NUMBER, "N", OPTION_ON(PUT) | OPTION_ON(DEL) | OPTION_CHANGES,  \
       "only if the key has this version")                                                          \
     X(durability, "durability", 'd', DURABILITY, "D", OPTION_WRITES,                               \
       "answered when in memory, logged (in the system's cache) or synced (on disk)")               \
     X(user_flags, "flags", 0, NUMBER, "N", OPTION_ON(PUT), "32 bits kept with the value")          \
-    X(file, "file", 'f', TEXT, "FILE", OPTION_ON(PUT), "the value is the content of FILE")         \
+    X(file, "file", 'f', TEXT, "FILE", OPTION_ON(PUT) | OPTION_ON(APPEND),                         \
+      "the value is the content of FILE")                                                          \
     X(force, "force", 'f', FLAG, NULL, OPTION_ON(DEL), "absent keys are no failure")               \
     X(verify, "verify", 0, FLAG, NULL,                                                             \
       OPTION_ON(GET) | OPTION_ON(MGET) | OPTION_ON(SCAN) | OPTION_ON(META),                        \
       "compare the value with its checksum here as well")                                          \
     X(from, "from", 0, BYTES, "KEY", OPTION_RANGES, "first key")                                   \
     X(to, "to", 0, BYTES, "KEY", OPTION_RANGES, "first key no more wanted")                        \
-    X(limit, "limit", 'l', NUMBER, "N", OPTION_ON(SCAN), "at most N entries")                      \
+    X(limit, "limit", 'l', NUMBER, "N", OPTION_ON(SCAN) | OPTION_ON(HISTORY), "at most N entries") \
     X(reverse, "reverse", 'r', FLAG, NULL, OPTION_ON(SCAN), "from the last key down")              \
     X(keys_only, "keys", 'k', FLAG, NULL, OPTION_ON(SCAN), "no values")                            \
     X(atomic, "atomic", 'a', FLAG, NULL, OPTION_ON(BATCH), "all lines as one commit")              \
@@ -99,6 +121,7 @@ enum option_id {
         OPTION_COUNT
 };
 _Static_assert(OPTION_COUNT <= 64, "`given` has a bit for each option");
+_Static_assert(COMMAND_NONE < 64, "OPTION_ON has a bit for each command");
 
 struct options {
     uint64_t given;       /* bit by enum option_id */
@@ -106,13 +129,14 @@ struct options {
     char **arguments;     /* borrowed; behind the command, without options */
     int argument_count;
 
-    const char *server, *namespace_name, *file, *format, *distribution, *protocol;
+    const char *server, *namespace_name, *range, *file, *format, *distribution, *protocol;
     struct kvd_bytes from, to, prefix;
+    uint64_t at, at_time, snapshot, before, lifetime_ms, quota, keep_ms, keep_versions;
     uint64_t timeout_ms, ttl_ms, if_version, user_flags, limit, retry_ms;
     uint64_t connections, threads, pipeline, key_count, value_bytes, read_percent, requests;
     uint64_t duration_ms, rate, seed, server_pid;
     enum kvd_durability durability;
-    bool json, escape, help, version, if_absent, if_present, force, verify, reverse, keys_only;
+    bool all, json, escape, help, version, if_absent, if_present, force, verify, reverse, keys_only;
     bool atomic, skip_existing, gets, preload, compressible;
 };
 

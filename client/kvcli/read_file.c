@@ -19,25 +19,37 @@ static enum status read_some(int fd, void *start, size_t bytes, size_t *taken_ou
     return STATUS_OK;
 }
 
-enum status read_file_all(int fd, struct buffer *buffer) {
-    for (;;) {
+enum status read_file_fill(int fd, struct buffer *buffer) {
+    while (buffer->len < buffer->cap) {
         size_t mark = buffer_mark(buffer);
         size_t left = buffer->cap - buffer->len;
         size_t want = left < READ_FILE_CHUNK_BYTES ? left : READ_FILE_CHUNK_BYTES;
         size_t taken = 0;
-        uint8_t probe;
-        uint8_t *start = &probe; /* at the cap: one byte more is one too many */
-        enum status status = want ? buffer_extend(buffer, want, &start) : STATUS_OK;
+        uint8_t *start;
+        enum status status = buffer_extend(buffer, want, &start);
 
         if (status == STATUS_OK) {
-            status = read_some(fd, start, want ? want : 1, &taken);
+            status = read_some(fd, start, want, &taken);
         }
-        buffer_rollback(buffer, mark + (want ? taken : 0));
-        if (status != STATUS_OK || taken == 0) {
+        buffer_rollback(buffer, mark + taken);
+        if (status != STATUS_OK) {
             return status;
         }
-        if (want == 0) {
-            return STATUS_TOO_LARGE;
+        if (taken == 0) {
+            return STATUS_END;
         }
     }
+    return STATUS_OK;
+}
+
+enum status read_file_all(int fd, struct buffer *buffer) {
+    enum status status = read_file_fill(fd, buffer);
+    size_t taken = 0;
+    uint8_t probe; /* at the cap: one byte more is one too many */
+
+    if (status == STATUS_OK) {
+        status = read_some(fd, &probe, 1, &taken);
+        return status == STATUS_OK && taken > 0 ? STATUS_TOO_LARGE : status;
+    }
+    return status == STATUS_END ? STATUS_OK : status;
 }

@@ -8,4 +8,8 @@
  * NO_MEMORY. */
 enum status read_file_all(int fd, struct buffer *buffer) MUST_CHECK;
 
+/* Appends until the buffer's cap is reached (OK) or the file ends (END). Errors: IO (errno tells
+ * why), NO_MEMORY. */
+enum status read_file_fill(int fd, struct buffer *buffer) MUST_CHECK;
+
 #endif

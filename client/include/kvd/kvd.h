@@ -80,6 +80,10 @@ enum kvd_status {
     KVD_CLOSED = 24,          /* the connection broke under a read, or before sending */
     KVD_CANCELLED = 25,       /* cancelled */
     KVD_INTERNAL = 26,        /* a fault in kvd itself */
+    KVD_GONE = 27,            /* this version or time is not kept any more */
+    KVD_QUOTA = 28,           /* the namespace has reached its quota */
+    KVD_OVERFLOW = 29,        /* the sum does not fit a signed 64-bit number */
+    KVD_CONFLICT = 30,        /* what was read has been changed by another */
 };
 
 enum kvd_outcome { KVD_OUTCOME_DONE, KVD_OUTCOME_FAILED, KVD_OUTCOME_UNKNOWN };
@@ -211,9 +215,19 @@ KVD_API enum kvd_status kvd_ping(struct kvd *db);
 
 /* --- reading --- */
 
+/* A state of the store; zeroed: the newest. At most one of the three is set. Errors of reads at
+ * one: KVD_NOT_FOUND (no such snapshot), KVD_GONE (not kept any more), KVD_INVALID (of the future).
+ */
+struct kvd_state {
+    uint64_t snapshot; /* id of an open snapshot */
+    uint64_t version;  /* a commit: as it was right after it */
+    uint64_t time_ms;  /* as it was then */
+};
+
 struct kvd_read_options {
     uint32_t deadline_ms; /* the server drops the work if not begun by then; 0 = none */
     bool verify;          /* fetch the value's checksum and compare it here: else KVD_CHECKSUM */
+    struct kvd_state at;  /* read this state */
 };
 
 /* Reads the value of `key` into *value, growing its memory as needed.
@@ -249,6 +263,24 @@ KVD_API enum kvd_status kvd_exists(struct kvd *db, struct kvd_bytes key,
 KVD_API enum kvd_status kvd_meta(struct kvd *db, struct kvd_bytes key,
                                  const struct kvd_read_options *options, struct kvd_meta *meta_out);
 
+/* Reads up to `length` bytes of the value from `offset` on (fewer at its end, none behind it), at
+ * most value_max at a time. value->meta is of the whole value; *length_out bytes of value->data are
+ * valid. Of a large value the server reads and verifies only the blocks that it needs. `verify` has
+ * no meaning. Errors: as kvd_get. */
+KVD_API enum kvd_status kvd_get_range(struct kvd *db, struct kvd_bytes key, uint64_t offset,
+                                      uint64_t length, const struct kvd_read_options *options,
+                                      struct kvd_value *value, uint64_t *length_out);
+
+/* Takes `data` in; anything but true ends the call with KVD_CANCELLED. It must not use `db`. */
+typedef bool (*kvd_sink_cb)(struct kvd_bytes data, void *arg);
+
+/* Reads a value of any length in pieces, all of one state of the store; *meta_out (may be NULL) is
+ * filled first. With `verify` the whole is compared with its checksum at the end. Errors: as
+ * kvd_get, KVD_CANCELLED. */
+KVD_API enum kvd_status kvd_get_stream(struct kvd *db, struct kvd_bytes key,
+                                       const struct kvd_read_options *options,
+                                       struct kvd_meta *meta_out, kvd_sink_cb sink_cb, void *arg);
+
 /* --- writing --- */
 
 enum kvd_condition {
@@ -261,8 +293,8 @@ enum kvd_condition {
 struct kvd_write_options {
     enum kvd_condition condition;
     uint64_t version;               /* for KVD_IF_VERSION */
-    uint64_t ttl_ms;                /* puts: expires so long after arrival; 0 = no expiry */
-    uint64_t expire_at_ms;          /* puts: or at this time; not both */
+    uint64_t ttl_ms;                /* puts, touch: expires so long after arrival; 0 = no expiry */
+    uint64_t expire_at_ms;          /* puts, touch: or at this time; not both */
     uint32_t user_flags;            /* puts: stored with the value */
     enum kvd_durability durability; /* when to acknowledge; ignored for items of a batch */
     uint32_t deadline_ms;           /* drop the work if not begun by then; ignored for items */
@@ -278,6 +310,58 @@ KVD_API enum kvd_status kvd_put(struct kvd *db, struct kvd_bytes key, struct kvd
 /* Deletes `key`. Without a condition, deleting an absent key is done too. Errors: as kvd_put. */
 KVD_API enum kvd_status kvd_delete(struct kvd *db, struct kvd_bytes key,
                                    const struct kvd_write_options *options, uint64_t *version_out);
+
+/* Deletes all keys in [from, to), or, with an empty `to`, from `from` on; one operation, whatever
+ * their number. Of `options` only durability and deadline_ms count. */
+KVD_API enum kvd_status kvd_delete_range(struct kvd *db, struct kvd_bytes from, struct kvd_bytes to,
+                                         const struct kvd_write_options *options,
+                                         uint64_t *version_out);
+
+/* Deletes all keys that begin with `prefix`; an empty one is refused (KVD_INVALID): for all keys of
+ * a namespace use kvd_delete_range. */
+KVD_API enum kvd_status kvd_delete_prefix(struct kvd *db, struct kvd_bytes prefix,
+                                          const struct kvd_write_options *options,
+                                          uint64_t *version_out);
+
+/* Adds to a signed 64-bit number, kept as decimal text; an absent key counts as 0. *sum_out may be
+ * NULL. Errors: as kvd_put; KVD_INVALID (the value is no number), KVD_OVERFLOW. */
+KVD_API enum kvd_status kvd_add(struct kvd *db, struct kvd_bytes key, int64_t amount,
+                                const struct kvd_write_options *options, int64_t *sum_out,
+                                uint64_t *version_out);
+
+/* Adds bytes at the end of a value; an absent key counts as empty. *length_out may be NULL. */
+KVD_API enum kvd_status kvd_append(struct kvd *db, struct kvd_bytes key, struct kvd_bytes bytes,
+                                   const struct kvd_write_options *options, uint64_t *length_out,
+                                   uint64_t *version_out);
+
+/* Gives a key the expiry of `options` (ttl_ms or expire_at_ms; one must be set), or takes it away.
+ * The value stays where it is. Errors: KVD_ABSENT (no such key). */
+KVD_API enum kvd_status kvd_touch(struct kvd *db, struct kvd_bytes key,
+                                  const struct kvd_write_options *options, uint64_t *version_out);
+KVD_API enum kvd_status kvd_persist(struct kvd *db, struct kvd_bytes key,
+                                    const struct kvd_write_options *options, uint64_t *version_out);
+
+/* --- large values ---
+ * A value longer than value_max, up to 16 GiB, is sent in pieces and takes effect as one commit.
+ * An upload belongs to its connection and ends with it; what was sent is then forgotten. */
+
+struct kvd_upload; /* opaque; uses its connection only in the calls below */
+
+/* Errors: KVD_BUSY (too many uploads), KVD_NO_SPACE, KVD_TOO_LARGE (key). */
+KVD_API enum kvd_status kvd_upload_begin(struct kvd *db, struct kvd_bytes key,
+                                         struct kvd_upload **upload_out);
+
+/* Sends the next bytes, any number of them. After an error the upload can only be destroyed. */
+KVD_API enum kvd_status kvd_upload_write(struct kvd_upload *upload, struct kvd_bytes bytes);
+
+/* Commits the value under the key; options as for kvd_put (the checksum is made on the way, and
+ * always verified). Errors: as kvd_put. */
+KVD_API enum kvd_status kvd_upload_commit(struct kvd_upload *upload,
+                                          const struct kvd_write_options *options,
+                                          uint64_t *version_out);
+
+/* Frees it, and tells the server if it was not committed. NULL is allowed. */
+KVD_API void kvd_upload_destroy(struct kvd_upload *upload);
 
 /* --- batches: many writes, one commit, all or nothing --- */
 
@@ -296,6 +380,18 @@ KVD_API enum kvd_status kvd_batch_put(struct kvd_batch *batch, struct kvd_bytes 
 KVD_API enum kvd_status kvd_batch_delete(struct kvd_batch *batch, struct kvd_bytes key,
                                          const struct kvd_write_options *options);
 
+KVD_API enum kvd_status kvd_batch_delete_range(struct kvd_batch *batch, struct kvd_bytes from,
+                                               struct kvd_bytes to);
+KVD_API enum kvd_status kvd_batch_add(struct kvd_batch *batch, struct kvd_bytes key, int64_t amount,
+                                      const struct kvd_write_options *options);
+KVD_API enum kvd_status kvd_batch_append(struct kvd_batch *batch, struct kvd_bytes key,
+                                         struct kvd_bytes bytes,
+                                         const struct kvd_write_options *options);
+KVD_API enum kvd_status kvd_batch_touch(struct kvd_batch *batch, struct kvd_bytes key,
+                                        const struct kvd_write_options *options);
+KVD_API enum kvd_status kvd_batch_persist(struct kvd_batch *batch, struct kvd_bytes key,
+                                          const struct kvd_write_options *options);
+
 KVD_API uint32_t kvd_batch_count(const struct kvd_batch *batch); /* items */
 KVD_API size_t kvd_batch_bytes(const struct kvd_batch *batch);   /* of keys and values */
 KVD_API void kvd_batch_clear(struct kvd_batch *batch);           /* keeps its memory */
@@ -306,6 +402,13 @@ KVD_API void kvd_batch_clear(struct kvd_batch *batch);           /* keeps its me
 KVD_API enum kvd_status kvd_batch_commit(struct kvd *db, const struct kvd_batch *batch,
                                          const struct kvd_write_options *options,
                                          uint64_t *version_out);
+
+/* The same, and the results of the items that add or append, in their order: sums and new lengths.
+ * At most `room` are written; *count_out is how many there are. */
+KVD_API enum kvd_status kvd_batch_commit_results(struct kvd *db, const struct kvd_batch *batch,
+                                                 const struct kvd_write_options *options,
+                                                 int64_t *results, size_t room, size_t *count_out,
+                                                 uint64_t *version_out);
 
 /* --- scanning --- */
 
@@ -319,6 +422,7 @@ struct kvd_scan_options {
     uint32_t page_entries;   /* entries a request; 0 = server's choice */
     uint32_t page_bytes;     /* reply bytes a request; 0 = server's choice */
     uint32_t deadline_ms;    /* of each request; 0 = none */
+    struct kvd_state at;     /* with a snapshot or version all pages are of one state */
     bool reverse;            /* from the greatest key down */
     bool keys_only;          /* no values */
     bool verify;             /* check the checksum of each value */
@@ -354,7 +458,99 @@ KVD_API void kvd_scan_close(struct kvd_scan *scan); /* NULL is allowed */
 KVD_API enum kvd_status kvd_count(struct kvd *db, const struct kvd_scan_options *options,
                                   uint64_t *count_out);
 
-/* --- statistics --- */
+/* --- snapshots and versions --- */
+
+struct kvd_snapshot {
+    uint64_t id;
+    uint64_t version;     /* everything up to here is seen */
+    uint64_t time_ms;     /* expiry is judged at this time */
+    uint64_t opened_ms;   /* kvd_snapshot_list only */
+    uint64_t deadline_ms; /* 0: none */
+    const char *owner; /* kvd_snapshot_list only: who opened it; NUL-ended, during the callback */
+};
+
+/* Keeps the present state readable, under snapshot_out->id, by any connection. lifetime_ms 0: until
+ * this connection closes; else until then, even if it closes. Errors: KVD_BUSY (too many). */
+KVD_API enum kvd_status kvd_snapshot_open(struct kvd *db, uint64_t lifetime_ms,
+                                          struct kvd_snapshot *snapshot_out);
+
+/* Errors: KVD_NOT_FOUND. */
+KVD_API enum kvd_status kvd_snapshot_close(struct kvd *db, uint64_t id);
+
+/* Callbacks here and below are called during the call, and must not use `db`. */
+typedef void (*kvd_snapshot_cb)(const struct kvd_snapshot *snapshot, void *arg);
+KVD_API enum kvd_status kvd_snapshot_list(struct kvd *db, kvd_snapshot_cb snapshot_cb, void *arg);
+
+struct kvd_version {
+    uint64_t version;
+    uint64_t time_ms;     /* of the commit, about; 0: not known any more */
+    bool deleted;         /* this version ended the key */
+    struct kvd_meta meta; /* unless deleted */
+};
+
+typedef void (*kvd_version_cb)(const struct kvd_version *version, void *arg);
+
+/* The kept versions of a key, newest first; those below `before`, 0: all; at most `limit`, 0: all.
+ */
+KVD_API enum kvd_status kvd_history(struct kvd *db, struct kvd_bytes key, uint64_t before,
+                                    uint32_t limit, const struct kvd_read_options *options,
+                                    kvd_version_cb version_cb, void *arg);
+
+enum kvd_change_kind { KVD_CHANGE_ADDED = 1, KVD_CHANGE_CHANGED = 2, KVD_CHANGE_REMOVED = 3 };
+
+struct kvd_change {
+    enum kvd_change_kind kind;
+    struct kvd_bytes key;
+    struct kvd_meta before; /* unless added */
+    struct kvd_meta after;  /* unless removed */
+};
+
+typedef void (*kvd_change_cb)(const struct kvd_change *change, void *arg);
+
+/* The keys that differ between two states, in key order; of `range` prefix, from, to and
+ * deadline_ms count. */
+KVD_API enum kvd_status kvd_diff(struct kvd *db, const struct kvd_state *from,
+                                 const struct kvd_state *to, const struct kvd_scan_options *range,
+                                 kvd_change_cb change_cb, void *arg);
+
+/* Puts a range (prefix, from, to) back to a state, as one commit, without copying values.
+ * *changed_out (may be NULL): keys that differed. Errors: KVD_GONE, KVD_BUSY (it was being written;
+ * try again), KVD_TOO_LARGE (too many keys). */
+KVD_API enum kvd_status kvd_rewind(struct kvd *db, const struct kvd_state *to,
+                                   const struct kvd_scan_options *range,
+                                   const struct kvd_write_options *options, uint64_t *changed_out,
+                                   uint64_t *version_out);
+
+/* --- namespaces --- */
+
+struct kvd_namespace_settings {
+    uint64_t quota_bytes;   /* puts beyond it are KVD_QUOTA; 0: none */
+    uint64_t keep_ms;       /* replaced versions stay readable for so long; 0: no */
+    uint32_t keep_versions; /* at least so many versions of each key stay readable */
+};
+
+/* Makes a namespace, or changes its settings; NULL: none. "" is the default one. */
+KVD_API enum kvd_status kvd_namespace_set(struct kvd *db, const char *name,
+                                          const struct kvd_namespace_settings *settings,
+                                          uint64_t *version_out);
+
+/* Drops a namespace with all its keys, at once. Errors: KVD_NOT_FOUND. */
+KVD_API enum kvd_status kvd_namespace_drop(struct kvd *db, const char *name, uint64_t *version_out);
+
+struct kvd_namespace {
+    const char *name; /* NUL-ended; "" is the default one */
+    uint32_t id;
+    struct kvd_namespace_settings settings;
+    uint64_t keys; /* exact once all is compacted, else about */
+    uint64_t live_bytes;
+    uint64_t pinned_bytes; /* of versions that only snapshots or retention keep */
+};
+
+typedef void (*kvd_namespace_cb)(const struct kvd_namespace *space, void *arg);
+KVD_API enum kvd_status kvd_namespace_list(struct kvd *db, kvd_namespace_cb namespace_cb,
+                                           void *arg);
+
+/* --- statistics and operation --- */
 
 /* Called for each line; both strings are NUL-ended and valid during the call. It must not use `db`.
  */
@@ -364,6 +560,27 @@ typedef void (*kvd_stat_cb)(const char *name, const char *value, void *arg);
  * longer than 4,095 bytes is cut. */
 KVD_API enum kvd_status kvd_stats(struct kvd *db, const char *section, kvd_stat_cb stat_cb,
                                   void *arg);
+
+/* How a lookup of the key goes: a line for each place visited. Errors: as kvd_get. */
+KVD_API enum kvd_status kvd_explain(struct kvd *db, struct kvd_bytes key,
+                                    const struct kvd_read_options *options, kvd_stat_cb line_cb,
+                                    void *arg);
+
+/* What the bytes on disk are, and who keeps them ("" nobody in particular). */
+typedef void (*kvd_space_cb)(const char *kind, const char *holder, uint64_t bytes, void *arg);
+KVD_API enum kvd_status kvd_why_space(struct kvd *db, kvd_space_cb space_cb, void *arg);
+
+enum kvd_action {
+    KVD_FLUSH = 1,      /* the memtable into a table */
+    KVD_COMPACT = 2,    /* all tables into one sorted level */
+    KVD_COLLECT = 3,    /* dead bytes out of the log */
+    KVD_VERIFY = 4,     /* every checksum and invariant; a line for each fault, and a summary */
+    KVD_CHECKPOINT = 5, /* `argument`: a path on the server that does not exist yet */
+};
+
+/* Does it now, and returns when done: give the connection a long timeout. line_cb may be NULL. */
+KVD_API enum kvd_status kvd_maintain(struct kvd *db, enum kvd_action action, const char *argument,
+                                     kvd_stat_cb line_cb, void *arg);
 
 /* --- pipelines: queue many, send once, read all ---
  *
@@ -382,6 +599,11 @@ enum kvd_operation {
     KVD_OPERATION_PUT,
     KVD_OPERATION_DELETE,
     KVD_OPERATION_BATCH,
+    KVD_OPERATION_ADD,
+    KVD_OPERATION_APPEND,
+    KVD_OPERATION_TOUCH,
+    KVD_OPERATION_PERSIST,
+    KVD_OPERATION_DELETE_RANGE,
 };
 
 struct kvd_result {
@@ -389,6 +611,7 @@ struct kvd_result {
     enum kvd_operation operation; /* what was asked */
     uint64_t index;               /* 0 for the first queued since the pipeline was empty */
     uint64_t version;             /* commit version of a write; the record's for a read */
+    int64_t number;               /* add: the sum; append: the new length */
     struct kvd_meta meta;         /* get, meta; else zero */
     struct kvd_bytes value;       /* get; borrowed until the next call on the connection */
     uint64_t detail;              /* as kvd_error_detail */
@@ -410,6 +633,18 @@ KVD_API enum kvd_status kvd_pipeline_put(struct kvd *db, struct kvd_bytes key,
                                          const struct kvd_write_options *options);
 KVD_API enum kvd_status kvd_pipeline_delete(struct kvd *db, struct kvd_bytes key,
                                             const struct kvd_write_options *options);
+KVD_API enum kvd_status kvd_pipeline_delete_range(struct kvd *db, struct kvd_bytes from,
+                                                  struct kvd_bytes to,
+                                                  const struct kvd_write_options *options);
+KVD_API enum kvd_status kvd_pipeline_add(struct kvd *db, struct kvd_bytes key, int64_t amount,
+                                         const struct kvd_write_options *options);
+KVD_API enum kvd_status kvd_pipeline_append(struct kvd *db, struct kvd_bytes key,
+                                            struct kvd_bytes bytes,
+                                            const struct kvd_write_options *options);
+KVD_API enum kvd_status kvd_pipeline_touch(struct kvd *db, struct kvd_bytes key,
+                                           const struct kvd_write_options *options);
+KVD_API enum kvd_status kvd_pipeline_persist(struct kvd *db, struct kvd_bytes key,
+                                             const struct kvd_write_options *options);
 KVD_API enum kvd_status kvd_pipeline_batch(struct kvd *db, const struct kvd_batch *batch,
                                            const struct kvd_write_options *options);
 

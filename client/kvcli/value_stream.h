@@ -1,0 +1,17 @@
+/* value_stream.h: values too long to be held in memory, from a file and to standard output. */
+#ifndef KVCLI_VALUE_STREAM_H
+#define KVCLI_VALUE_STREAM_H
+
+#include "client/kvcli/cli.h"
+#include "protocol/base/buffer.h"
+
+/* Uploads what `head` holds and what `fd` still has, with a bar on a terminal. `name` is for error
+ * lines. Returns the exit code. */
+int value_stream_put(struct cli *cli, struct kvd_bytes key, const struct buffer *head, int fd,
+                     const char *name, const struct kvd_write_options *write,
+                     uint64_t *version_out);
+
+/* Writes the value to standard output piece by piece. Returns the exit code. */
+int value_stream_get(struct cli *cli, struct kvd_bytes key, const struct kvd_read_options *read);
+
+#endif

@@ -21,6 +21,7 @@ void manifest_state_deinit(struct manifest_state *state) {
         memory_free(state->levels[level].tables);
     }
     memory_free(state->segments);
+    memory_free(state->relocations);
     *state = (struct manifest_state){0};
 }
 
@@ -51,12 +52,39 @@ const struct manifest_segment *manifest_state_segment(const struct manifest_stat
     return find_segment(state, number);
 }
 
+/* The first index whose home is >= `home`. */
+static uint32_t relocation_index(const struct manifest_state *state, uint64_t home) {
+    uint32_t low = 0;
+    uint32_t high = state->relocation_count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (state->relocations[middle].home < home) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static struct relocation *find_relocation(const struct manifest_state *state, uint64_t home) {
+    uint32_t index = relocation_index(state, home);
+    bool there = index < state->relocation_count && state->relocations[index].home == home;
+    return there ? &state->relocations[index] : NULL;
+}
+
+const struct relocation *manifest_state_relocation(const struct manifest_state *state,
+                                                   uint64_t home) {
+    return find_relocation(state, home);
+}
+
 /* ---- the next state: a copy to work on ---- */
 
 /* What an edit makes of a state. Tables point into the old state or into `owned`. */
 struct next_state {
     struct manifest_level levels[LEVELS_MAX]; /* tables borrowed from the state or from added */
-    struct manifest_state segments;           /* only its segments are used */
+    struct manifest_state segments;           /* only its segments and relocations are used */
     struct table_info *added;                 /* copies of the edit's tables; owned until the end */
     uint32_t added_count;
     const char *reason;
@@ -71,6 +99,7 @@ static void next_deinit(struct next_state *next) {
     }
     memory_free(next->added);
     memory_free(next->segments.segments);
+    memory_free(next->segments.relocations);
 }
 
 static uint32_t count_added(const struct version_edit *edit, uint32_t level) {
@@ -124,6 +153,27 @@ static enum status next_copies(struct next_state *next, const struct version_edi
     return status;
 }
 
+static enum status next_relocations_begin(struct next_state *next,
+                                          const struct manifest_state *state,
+                                          const struct version_edit *edit) {
+    struct manifest_state *list = &next->segments;
+    size_t room = (size_t)state->relocation_count + edit->relocations_added_count;
+
+    if (room == 0) {
+        return STATUS_OK;
+    }
+    list->relocations = memory_alloc_array(room, sizeof *list->relocations);
+    if (!list->relocations) {
+        return STATUS_NO_MEMORY;
+    }
+    list->relocation_count = state->relocation_count;
+    if (state->relocation_count > 0) {
+        memcpy(list->relocations, state->relocations,
+               state->relocation_count * sizeof *list->relocations);
+    }
+    return STATUS_OK;
+}
+
 static enum status next_begin(struct next_state *next, const struct manifest_state *state,
                               const struct version_edit *edit) {
     struct manifest_state *segments = &next->segments;
@@ -147,7 +197,7 @@ static enum status next_begin(struct next_state *next, const struct manifest_sta
         memcpy(segments->segments, state->segments,
                state->segment_count * sizeof *segments->segments);
     }
-    return STATUS_OK;
+    return next_relocations_begin(next, state, edit);
 }
 
 static enum status misfit(struct next_state *next, const char *reason) {
@@ -268,6 +318,16 @@ static enum status seal_segment(struct next_state *next, const struct edit_segme
     return STATUS_OK;
 }
 
+static enum status mark_damaged(struct next_state *next, uint64_t number) {
+    struct manifest_segment *segment = find_segment(&next->segments, number);
+
+    if (!segment) {
+        return misfit(next, "an edit marks a segment that is not there");
+    }
+    segment->damaged = true;
+    return STATUS_OK;
+}
+
 static enum status next_segments(struct next_state *next, const struct version_edit *edit) {
     enum status status = STATUS_OK;
 
@@ -280,7 +340,67 @@ static enum status next_segments(struct next_state *next, const struct version_e
     for (uint32_t i = 0; i < edit->segments_sealed_count && status == STATUS_OK; i++) {
         status = seal_segment(next, &edit->segments_sealed[i]);
     }
+    for (uint32_t i = 0; i < edit->segments_damaged_count && status == STATUS_OK; i++) {
+        status = mark_damaged(next, edit->segments_damaged[i]);
+    }
     return status;
+}
+
+/* ---- relocations ---- */
+
+static enum status remove_relocation(struct next_state *next, uint64_t home) {
+    struct manifest_state *list = &next->segments;
+    struct relocation *relocation = find_relocation(list, home);
+
+    if (!relocation) {
+        return misfit(next, "an edit removes a relocation that is not there");
+    }
+    memmove(relocation, relocation + 1,
+            (size_t)(list->relocations + list->relocation_count - relocation - 1) *
+                sizeof *relocation);
+    list->relocation_count--;
+    return STATUS_OK;
+}
+
+static enum status add_relocation(struct next_state *next, const struct relocation *added) {
+    struct manifest_state *list = &next->segments;
+    uint32_t index = relocation_index(list, added->home);
+
+    if (find_relocation(list, added->home)) {
+        return misfit(next, "an edit adds a second relocation of a segment");
+    }
+    memmove(&list->relocations[index + 1], &list->relocations[index],
+            (list->relocation_count - index) * sizeof *list->relocations);
+    list->relocations[index] = *added;
+    list->relocation_count++;
+    return STATUS_OK;
+}
+
+/* All of them, since an edit may also have added a home or removed a target. */
+static enum status check_relocations(struct next_state *next) {
+    const struct manifest_state *list = &next->segments;
+
+    for (uint32_t i = 0; i < list->relocation_count; i++) {
+        if (find_segment(list, list->relocations[i].home)) {
+            return misfit(next, "a segment that is there has a relocation");
+        }
+        if (!find_segment(list, list->relocations[i].target)) {
+            return misfit(next, "a relocation leads to a segment that is not there");
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status next_relocations(struct next_state *next, const struct version_edit *edit) {
+    enum status status = STATUS_OK;
+
+    for (uint32_t i = 0; i < edit->relocations_removed_count && status == STATUS_OK; i++) {
+        status = remove_relocation(next, edit->relocations_removed[i]);
+    }
+    for (uint32_t i = 0; i < edit->relocations_added_count && status == STATUS_OK; i++) {
+        status = add_relocation(next, &edit->relocations_added[i]);
+    }
+    return status == STATUS_OK ? check_relocations(next) : status;
 }
 
 /* ---- apply ---- */
@@ -325,6 +445,10 @@ static void install(struct manifest_state *state, struct next_state *next,
     state->segment_count = next->segments.segment_count;
     state->segment_capacity = next->segments.segment_capacity;
     next->segments.segments = NULL;
+    memory_free(state->relocations);
+    state->relocations = next->segments.relocations;
+    state->relocation_count = next->segments.relocation_count;
+    next->segments.relocations = NULL;
     for (unsigned i = 0; i < EDIT_SCALARS; i++) {
         if (edit->scalars_set >> i & 1u) {
             state->scalars[i] = edit->scalars[i];
@@ -345,6 +469,9 @@ enum status manifest_state_apply(struct manifest_state *state, const struct vers
     }
     if (status == STATUS_OK) {
         status = next_segments(&next, edit);
+    }
+    if (status == STATUS_OK) {
+        status = next_relocations(&next, edit);
     }
     if (status == STATUS_OK) {
         status = check_scalars(&next, state, edit);
@@ -391,6 +518,9 @@ static enum status snapshot_segment(struct snapshot *snapshot,
     if (status == STATUS_OK && segment->sealed) {
         status = version_edit_seal_segment(&snapshot->edit, segment->number, segment->length_bytes);
     }
+    if (status == STATUS_OK && segment->damaged) {
+        status = version_edit_mark_damaged(&snapshot->edit, segment->number);
+    }
     return snapshot_changed(snapshot, status);
 }
 
@@ -406,6 +536,10 @@ static enum status snapshot_lists(struct snapshot *snapshot, const struct manife
     }
     for (uint32_t i = 0; i < state->segment_count && status == STATUS_OK; i++) {
         status = snapshot_segment(snapshot, &state->segments[i]);
+    }
+    for (uint32_t i = 0; i < state->relocation_count && status == STATUS_OK; i++) {
+        status = version_edit_add_relocation(&snapshot->edit, &state->relocations[i]);
+        status = snapshot_changed(snapshot, status);
     }
     return status;
 }

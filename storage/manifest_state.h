@@ -2,7 +2,9 @@
  * all edits. Recovery builds versions from it; a new manifest begins with it.
  *
  * Tables of level 0 ascend by number; those of the other levels ascend by key and are disjoint.
- * Segments ascend by number. Owned by one thread at a time. */
+ * Segments ascend by number, relocations by home. A home is no segment of the state, has one
+ * relocation, and its target is a segment of the state: one hop leads to any record. Owned by one
+ * thread at a time. */
 #ifndef KVD_STORAGE_MANIFEST_STATE_H
 #define KVD_STORAGE_MANIFEST_STATE_H
 
@@ -18,6 +20,7 @@ struct manifest_segment {
     uint64_t number;
     enum segment_kind kind;
     bool sealed;
+    bool damaged;          /* not wholly readable any more */
     uint64_t length_bytes; /* when sealed */
 };
 
@@ -27,6 +30,8 @@ struct manifest_state {
     struct manifest_segment *segments; /* owned */
     uint32_t segment_count;
     uint32_t segment_capacity;
+    struct relocation *relocations; /* owned */
+    uint32_t relocation_count;
     uint64_t scalars[EDIT_SCALARS];  /* 0 where never set */
     struct log_position log_durable; /* the largest that was set */
 };
@@ -46,9 +51,13 @@ static inline uint64_t manifest_state_get(const struct manifest_state *state,
 const struct manifest_segment *manifest_state_segment(const struct manifest_state *state,
                                                       uint64_t number);
 
+/* The relocation of this home, or NULL. Likewise. */
+const struct relocation *manifest_state_relocation(const struct manifest_state *state,
+                                                   uint64_t home);
+
 /* Applies an edit, wholly or not at all. Errors: CORRUPT (it removes or seals what is not there,
- * adds what is, overlaps in a level, or lowers a number that only rises; *reason_out, if not NULL,
- * says which), NO_MEMORY. */
+ * adds what is, overlaps in a level, breaks the rule of relocations above, or lowers a number that
+ * only rises; *reason_out, if not NULL, says which), NO_MEMORY. */
 enum status manifest_state_apply(struct manifest_state *state, const struct version_edit *edit,
                                  const char **reason_out) MUST_CHECK;
 

@@ -57,7 +57,23 @@ static enum status table_file_create(const struct version_files *files,
     return STATUS_OK;
 }
 
-static enum status segment_file_create(const struct version_files *files, uint64_t number,
+/* What the edit says of a segment beside that it is there. */
+static void segment_file_mark(struct segment_file *file, const struct version_edit *edit) {
+    for (uint32_t i = 0; i < edit->segments_sealed_count; i++) {
+        if (edit->segments_sealed[i].number == file->number) {
+            atomic_store_explicit(&file->length_bytes, edit->segments_sealed[i].length_bytes,
+                                  memory_order_release);
+        }
+    }
+    for (uint32_t i = 0; i < edit->segments_damaged_count; i++) {
+        if (edit->segments_damaged[i] == file->number) {
+            atomic_store_explicit(&file->damaged, true, memory_order_release);
+        }
+    }
+}
+
+static enum status segment_file_create(const struct version_files *files,
+                                       const struct edit_segment *added,
                                        struct segment_file **file_out) {
     struct segment_file *file = memory_alloc_zeroed(sizeof *file);
 
@@ -65,9 +81,10 @@ static enum status segment_file_create(const struct version_files *files, uint64
         return STATUS_NO_MEMORY;
     }
     file->reclaim_item = (struct reclaim_item){
-        .kind = FILE_SEGMENT, .number = number, .removed_cb = segment_removed};
+        .kind = FILE_SEGMENT, .number = added->number, .removed_cb = segment_removed};
     file->files = files;
-    file->number = number;
+    file->number = added->number;
+    file->kind = added->kind;
     atomic_init(&file->refs, 1);
     *file_out = file;
     return STATUS_OK;
@@ -150,6 +167,7 @@ void version_unref(struct version *version) {
         segment_file_unref(version->segments[i]);
     }
     memory_free(version->segments);
+    memory_free(version->relocations);
     memory_free(version);
 }
 
@@ -293,14 +311,55 @@ static enum status segments_apply(const struct version_files *files, const struc
         }
     }
     for (uint32_t i = 0; i < edit->segments_added_count && status == STATUS_OK; i++) {
-        status = segment_file_create(files, edit->segments_added[i].number,
-                                     &next->segments[next->segment_count]);
-        next->segment_count += status == STATUS_OK;
+        struct segment_file **file = &next->segments[next->segment_count];
+        status = segment_file_create(files, &edit->segments_added[i], file);
+        if (status == STATUS_OK) {
+            segment_file_mark(*file, edit); /* nobody else knows it yet */
+            next->segment_count++;
+        }
     }
     if (next->segment_count > 1) {
         qsort(next->segments, next->segment_count, sizeof(struct segment_file *), order_by_number);
     }
     return status;
+}
+
+static bool edit_removes_relocation(const struct version_edit *edit, uint64_t home) {
+    for (uint32_t i = 0; i < edit->relocations_removed_count; i++) {
+        if (edit->relocations_removed[i] == home) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int order_by_home(const void *left, const void *right) {
+    const struct relocation *a = left;
+    const struct relocation *b = right;
+    return (a->home > b->home) - (a->home < b->home);
+}
+
+static enum status relocations_apply(const struct version *base, const struct version_edit *edit,
+                                     struct version *next) {
+    size_t count_max = (size_t)base->relocation_count + edit->relocations_added_count;
+
+    if (count_max == 0) {
+        return STATUS_OK;
+    }
+    next->relocations = memory_alloc_array(count_max, sizeof *next->relocations);
+    if (!next->relocations) {
+        return STATUS_NO_MEMORY;
+    }
+    for (uint32_t i = 0; i < base->relocation_count; i++) {
+        if (!edit_removes_relocation(edit, base->relocations[i].home)) {
+            next->relocations[next->relocation_count++] = base->relocations[i];
+        }
+    }
+    for (uint32_t i = 0; i < edit->relocations_added_count; i++) {
+        next->relocations[next->relocation_count++] = edit->relocations_added[i];
+    }
+    qsort(next->relocations, next->relocation_count, sizeof *next->relocations, order_by_home);
+    return STATUS_OK;
 }
 
 enum status version_apply(const struct version_files *files, const struct version *base,
@@ -316,6 +375,9 @@ enum status version_apply(const struct version_files *files, const struct versio
     }
     if (status == STATUS_OK) {
         status = segments_apply(files, base, edit, next);
+    }
+    if (status == STATUS_OK) {
+        status = relocations_apply(base, edit, next);
     }
     if (status != STATUS_OK) {
         version_unref(next);
@@ -334,7 +396,7 @@ static bool edit_adds_table(const struct version_edit *edit, uint64_t number) {
     return false;
 }
 
-void version_mark_obsolete(const struct version *old, const struct version_edit *edit) {
+void version_mark_files(const struct version *old, const struct version_edit *edit) {
     for (uint32_t i = 0; i < edit->tables_removed_count; i++) {
         uint64_t number = edit->tables_removed[i].number;
         struct table_file *file = find_table(old, edit->tables_removed[i].level, number);
@@ -346,7 +408,85 @@ void version_mark_obsolete(const struct version *old, const struct version_edit 
         if (edit_removes_segment(edit, old->segments[i]->number)) {
             atomic_store_explicit(&old->segments[i]->obsolete, true, memory_order_release);
         }
+        segment_file_mark(old->segments[i], edit);
     }
+}
+
+/* ---- Where records lie ------------------------------------------------------------------------
+ */
+
+struct segment_file *version_segment(const struct version *version, uint64_t number) {
+    uint32_t low = 0;
+    uint32_t high = version->segment_count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (version->segments[middle]->number < number) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < version->segment_count && version->segments[low]->number == number
+               ? version->segments[low]
+               : NULL;
+}
+
+static const struct relocation *find_relocation(const struct version *version, uint64_t home) {
+    struct relocation wanted = {.home = home};
+
+    return version->relocation_count > 0
+               ? bsearch(&wanted, version->relocations, version->relocation_count, sizeof wanted,
+                         order_by_home)
+               : NULL;
+}
+
+enum segment_place version_resolve(const struct version *version, uint64_t segment,
+                                   const struct relocation **relocation_out) {
+    const struct relocation *relocation;
+
+    if (version_segment(version, segment)) {
+        return SEGMENT_LIVE;
+    }
+    relocation = find_relocation(version, segment);
+    if (!relocation) {
+        return SEGMENT_ABSENT;
+    }
+    *relocation_out = relocation;
+    return SEGMENT_RELOCATED;
+}
+
+static bool shares_resolve(const struct version *version, const struct table_info *info,
+                           uint64_t *segment_out) {
+    const struct relocation *relocation;
+
+    for (uint32_t i = 0; i < info->share_count; i++) {
+        if (version_resolve(version, info->shares[i].segment, &relocation) == SEGMENT_ABSENT) {
+            *segment_out = info->shares[i].segment;
+            return false;
+        }
+    }
+    return true;
+}
+
+bool version_is_whole(const struct version *version, const struct version_edit *edit,
+                      uint64_t *segment_out) {
+    if (edit->segments_removed_count == 0 && edit->relocations_removed_count == 0) {
+        for (uint32_t i = 0; i < edit->tables_added_count; i++) {
+            if (!shares_resolve(version, &edit->tables_added[i].info, segment_out)) {
+                return false;
+            }
+        }
+        return true;
+    }
+    for (uint32_t i = 0; i < LEVELS_MAX; i++) {
+        for (uint32_t j = 0; j < version->levels[i].count; j++) {
+            if (!shares_resolve(version, version->levels[i].infos[j], segment_out)) {
+                return false;
+            }
+        }
+    }
+    return true;
 }
 
 /* ---- Levels -----------------------------------------------------------------------------------

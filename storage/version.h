@@ -25,6 +25,7 @@ struct version_files {
     struct table_cache *tables;
     struct segment_cache *segments;
     struct reclaim *reclaim;
+    struct block_cache *blocks; /* for pages of relocations; NULL: they are read each time */
 };
 
 struct table_file {
@@ -40,8 +41,12 @@ struct segment_file {
     struct reclaim_item reclaim_item;
     const struct version_files *files; /* borrowed */
     uint64_t number;
+    enum segment_kind kind;
     _Atomic uint32_t refs;
     _Atomic bool obsolete;
+    /* release when the edit that says so is durable, once; acquire */
+    _Atomic uint64_t length_bytes; /* where it ends; 0 while it is not sealed */
+    _Atomic bool damaged;          /* not wholly readable any more */
 };
 
 struct level {
@@ -57,19 +62,36 @@ struct version {
     struct level levels[LEVELS_MAX];
     struct segment_file **segments; /* owned array, ascending by number */
     uint32_t segment_count;
+    struct relocation *relocations; /* owned array, ascending by home */
+    uint32_t relocation_count;
 };
 
 /* The empty one, with one reference. Errors: NO_MEMORY. */
 enum status version_create_empty(struct version **version_out) MUST_CHECK;
 
-/* The version after `edit` (tables and segments added and removed; the rest is not its business).
- * Marks nothing obsolete. That it removes only what is there and adds only what is not is checked
- * by manifest_state_apply. Errors: CORRUPT when tables of a level >= 1 would overlap, NO_MEMORY. */
+/* The version after `edit` (tables, segments and relocations added and removed; the rest is not its
+ * business). Changes no file of `base`. That it removes only what is there and adds only what is
+ * not is checked by manifest_state_apply. Errors: CORRUPT when tables of a level >= 1 would
+ * overlap, NO_MEMORY. */
 enum status version_apply(const struct version_files *files, const struct version *base,
                           const struct version_edit *edit, struct version **version_out) MUST_CHECK;
 
-/* Marks the files of `old` that the edit drops, once it is durable. */
-void version_mark_obsolete(const struct version *old, const struct version_edit *edit);
+/* Marks the files of `old` that the edit drops, seals or calls damaged, once it is durable. */
+void version_mark_files(const struct version *old, const struct version_edit *edit);
+
+/* The segment of this number, or NULL. */
+struct segment_file *version_segment(const struct version *version, uint64_t number);
+
+/* Where the records of a segment lie: in its own file, in that of another (*relocation_out says
+ * how; borrowed from the version), or nowhere any more. */
+enum segment_place { SEGMENT_ABSENT, SEGMENT_LIVE, SEGMENT_RELOCATED };
+enum segment_place version_resolve(const struct version *version, uint64_t segment,
+                                   const struct relocation **relocation_out);
+
+/* Whether each segment that a table of `version` (of those that the edit adds, unless it removes
+ * segments or relocations) refers to is live or relocated. *segment_out: the first that is not. */
+bool version_is_whole(const struct version *version, const struct version_edit *edit,
+                      uint64_t *segment_out);
 
 /* Weight of all tables: their bytes and the log bytes that they hold. */
 uint64_t version_weight(const struct version *version);

@@ -4,8 +4,7 @@
 #include "protocol/base/assert.h"
 #include "protocol/base/memory.h"
 
-/* Tags. Bit 7: must be understood. 0x10 to 0x1F with bit 7 are kept for relocation maps (added,
- * removed) and the mark of a damaged segment. */
+/* Tags. Bit 7: must be understood. Those from 0x10 on with bit 7 came with format 2. */
 #define TAG_CRITICAL 0x80u
 #define TAG_TABLE_ADDED (TAG_CRITICAL | 1u)
 #define TAG_TABLE_REMOVED (TAG_CRITICAL | 2u)
@@ -13,6 +12,9 @@
 #define TAG_SEGMENT_SEALED (TAG_CRITICAL | 4u)
 #define TAG_SEGMENT_REMOVED (TAG_CRITICAL | 5u)
 #define TAG_LOG_DURABLE (TAG_CRITICAL | 6u)
+#define TAG_RELOCATION_ADDED (TAG_CRITICAL | 0x10u)
+#define TAG_RELOCATION_REMOVED (TAG_CRITICAL | 0x11u)
+#define TAG_SEGMENT_DAMAGED (TAG_CRITICAL | 0x12u)
 #define TAG_SCALAR_FIRST (TAG_CRITICAL | 0x20u) /* and so on, in the order of enum edit_scalar */
 
 enum {
@@ -20,7 +22,10 @@ enum {
     ARRAY_TABLES_REMOVED,
     ARRAY_SEGMENTS_ADDED,
     ARRAY_SEGMENTS_SEALED,
-    ARRAY_SEGMENTS_REMOVED
+    ARRAY_SEGMENTS_REMOVED,
+    ARRAY_SEGMENTS_DAMAGED,
+    ARRAY_RELOCATIONS_ADDED,
+    ARRAY_RELOCATIONS_REMOVED
 };
 
 void version_edit_init(struct version_edit *edit) {
@@ -36,6 +41,9 @@ void version_edit_clear(struct version_edit *edit) {
     edit->segments_added_count = 0;
     edit->segments_sealed_count = 0;
     edit->segments_removed_count = 0;
+    edit->segments_damaged_count = 0;
+    edit->relocations_added_count = 0;
+    edit->relocations_removed_count = 0;
     edit->scalars_set = 0;
     edit->log_durable_set = false;
 }
@@ -47,13 +55,18 @@ void version_edit_deinit(struct version_edit *edit) {
     memory_free(edit->segments_added);
     memory_free(edit->segments_sealed);
     memory_free(edit->segments_removed);
+    memory_free(edit->segments_damaged);
+    memory_free(edit->relocations_added);
+    memory_free(edit->relocations_removed);
     *edit = (struct version_edit){0};
 }
 
 bool version_edit_is_empty(const struct version_edit *edit) {
     return edit->tables_added_count == 0 && edit->tables_removed_count == 0 &&
            edit->segments_added_count == 0 && edit->segments_sealed_count == 0 &&
-           edit->segments_removed_count == 0 && edit->scalars_set == 0 && !edit->log_durable_set;
+           edit->segments_removed_count == 0 && edit->segments_damaged_count == 0 &&
+           edit->relocations_added_count == 0 && edit->relocations_removed_count == 0 &&
+           edit->scalars_set == 0 && !edit->log_durable_set;
 }
 
 /* ---- filling ---- */
@@ -140,16 +153,47 @@ enum status version_edit_seal_segment(struct version_edit *edit, uint64_t number
     return STATUS_OK;
 }
 
-enum status version_edit_remove_segment(struct version_edit *edit, uint64_t number) {
+/* Adds a number to one of the lists of numbers. */
+static enum status add_number(struct version_edit *edit, unsigned array_index, uint64_t **array_io,
+                              uint32_t *count_io, uint64_t number) {
     uint64_t *array =
-        with_room(edit->segments_removed, edit->segments_removed_count,
-                  &edit->capacities[ARRAY_SEGMENTS_REMOVED], sizeof *edit->segments_removed);
+        with_room(*array_io, *count_io, &edit->capacities[array_index], sizeof **array_io);
 
     if (!array) {
         return STATUS_NO_MEMORY;
     }
-    edit->segments_removed = array;
-    array[edit->segments_removed_count++] = number;
+    *array_io = array;
+    array[(*count_io)++] = number;
+    return STATUS_OK;
+}
+
+enum status version_edit_remove_segment(struct version_edit *edit, uint64_t number) {
+    return add_number(edit, ARRAY_SEGMENTS_REMOVED, &edit->segments_removed,
+                      &edit->segments_removed_count, number);
+}
+
+enum status version_edit_mark_damaged(struct version_edit *edit, uint64_t number) {
+    return add_number(edit, ARRAY_SEGMENTS_DAMAGED, &edit->segments_damaged,
+                      &edit->segments_damaged_count, number);
+}
+
+enum status version_edit_remove_relocation(struct version_edit *edit, uint64_t home) {
+    return add_number(edit, ARRAY_RELOCATIONS_REMOVED, &edit->relocations_removed,
+                      &edit->relocations_removed_count, home);
+}
+
+enum status version_edit_add_relocation(struct version_edit *edit,
+                                        const struct relocation *relocation) {
+    struct relocation *array =
+        with_room(edit->relocations_added, edit->relocations_added_count,
+                  &edit->capacities[ARRAY_RELOCATIONS_ADDED], sizeof *edit->relocations_added);
+
+    ASSERT(relocation_is_valid(relocation));
+    if (!array) {
+        return STATUS_NO_MEMORY;
+    }
+    edit->relocations_added = array;
+    array[edit->relocations_added_count++] = *relocation;
     return STATUS_OK;
 }
 
@@ -166,9 +210,9 @@ void version_edit_set_log_durable(struct version_edit *edit, struct log_position
 
 /* ---- encoding ---- */
 
-#define NUMBERS_MAX 2 /* in one field */
+#define NUMBERS_MAX 5 /* in one field */
 
-/* A field of one or two varints. */
+/* A field of varints. */
 static enum status append_numbers(struct buffer *buffer, unsigned tag, const uint64_t *numbers,
                                   size_t number_count) {
     uint8_t field[NUMBERS_MAX * VARINT64_BYTES_MAX];
@@ -239,6 +283,24 @@ static enum status append_segments(struct buffer *buffer, const struct version_e
     return status;
 }
 
+static enum status append_relocations(struct buffer *buffer, const struct version_edit *edit) {
+    enum status status = STATUS_OK;
+
+    for (uint32_t i = 0; i < edit->segments_damaged_count && status == STATUS_OK; i++) {
+        status = append_numbers(buffer, TAG_SEGMENT_DAMAGED, &edit->segments_damaged[i], 1);
+    }
+    for (uint32_t i = 0; i < edit->relocations_removed_count && status == STATUS_OK; i++) {
+        status = append_numbers(buffer, TAG_RELOCATION_REMOVED, &edit->relocations_removed[i], 1);
+    }
+    for (uint32_t i = 0; i < edit->relocations_added_count && status == STATUS_OK; i++) {
+        const struct relocation *added = &edit->relocations_added[i];
+        const uint64_t numbers[] = {added->home, added->target, added->section_offset,
+                                    added->section_bytes, added->entries};
+        status = append_numbers(buffer, TAG_RELOCATION_ADDED, numbers, 5);
+    }
+    return status;
+}
+
 static enum status append_scalars(struct buffer *buffer, const struct version_edit *edit) {
     enum status status = STATUS_OK;
 
@@ -260,6 +322,9 @@ enum status version_edit_append(struct buffer *buffer, const struct version_edit
 
     if (status == STATUS_OK) {
         status = append_segments(buffer, edit);
+    }
+    if (status == STATUS_OK) {
+        status = append_relocations(buffer, edit);
     }
     if (status == STATUS_OK) {
         status = append_scalars(buffer, edit);
@@ -329,11 +394,36 @@ static enum status take_number_field(struct reader *field, unsigned tag,
     if (!take_numbers(field, &number, 1)) {
         return STATUS_CORRUPT;
     }
-    if (tag == TAG_SEGMENT_REMOVED) {
+    switch (tag) {
+    case TAG_SEGMENT_REMOVED:
         return version_edit_remove_segment(edit, number);
+    case TAG_SEGMENT_DAMAGED:
+        return version_edit_mark_damaged(edit, number);
+    case TAG_RELOCATION_REMOVED:
+        return version_edit_remove_relocation(edit, number);
+    default:
+        break;
     }
     version_edit_set(edit, (enum edit_scalar)(tag - TAG_SCALAR_FIRST), number);
     return STATUS_OK;
+}
+
+static enum status take_relocation(struct reader *field, struct version_edit *edit) {
+    struct relocation relocation;
+    uint64_t numbers[5];
+
+    if (!take_numbers(field, numbers, 5)) {
+        return STATUS_CORRUPT;
+    }
+    relocation = (struct relocation){numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]};
+    return relocation_is_valid(&relocation) ? version_edit_add_relocation(edit, &relocation)
+                                            : STATUS_CORRUPT;
+}
+
+static bool is_number_tag(unsigned tag) {
+    return tag == TAG_SEGMENT_REMOVED || tag == TAG_SEGMENT_DAMAGED ||
+           tag == TAG_RELOCATION_REMOVED ||
+           (tag >= TAG_SCALAR_FIRST && tag < TAG_SCALAR_FIRST + EDIT_SCALARS);
 }
 
 static enum status take_field(struct slice bytes, unsigned tag, struct version_edit *edit) {
@@ -342,11 +432,12 @@ static enum status take_field(struct slice bytes, unsigned tag, struct version_e
 
     if (tag == TAG_TABLE_ADDED) {
         status = take_table(&field, edit);
-    } else if (tag >= TAG_TABLE_REMOVED && tag <= TAG_LOG_DURABLE && tag != TAG_SEGMENT_REMOVED) {
-        status = take_pair_field(&field, tag, edit);
-    } else if (tag == TAG_SEGMENT_REMOVED ||
-               (tag >= TAG_SCALAR_FIRST && tag < TAG_SCALAR_FIRST + EDIT_SCALARS)) {
+    } else if (tag == TAG_RELOCATION_ADDED) {
+        status = take_relocation(&field, edit);
+    } else if (is_number_tag(tag)) {
         status = take_number_field(&field, tag, edit);
+    } else if (tag >= TAG_TABLE_REMOVED && tag <= TAG_LOG_DURABLE) {
+        status = take_pair_field(&field, tag, edit);
     } else {
         return tag & TAG_CRITICAL ? STATUS_NEWER_FORMAT : STATUS_OK;
     }

@@ -11,6 +11,7 @@
 
 #include "protocol/base/buffer.h"
 #include "storage/log_format.h"
+#include "storage/relocation_format.h"
 #include "storage/table_info.h"
 
 struct edit_table {
@@ -52,12 +53,18 @@ struct version_edit {
     struct edit_segment *segments_added;
     struct edit_segment_sealed *segments_sealed;
     uint64_t *segments_removed;
+    uint64_t *segments_damaged; /* numbers of segments that are not wholly readable any more */
+    struct relocation *relocations_added;
+    uint64_t *relocations_removed; /* their homes */
     uint32_t tables_added_count;
     uint32_t tables_removed_count;
     uint32_t segments_added_count;
     uint32_t segments_sealed_count;
     uint32_t segments_removed_count;
-    uint32_t capacities[5]; /* of the arrays, in this order */
+    uint32_t segments_damaged_count;
+    uint32_t relocations_added_count;
+    uint32_t relocations_removed_count;
+    uint32_t capacities[8]; /* of the arrays, in this order */
     uint32_t scalars_set;   /* bit per enum edit_scalar */
     uint64_t scalars[EDIT_SCALARS];
     bool log_durable_set;
@@ -83,6 +90,10 @@ enum status version_edit_add_segment(struct version_edit *edit, uint64_t number,
 enum status version_edit_seal_segment(struct version_edit *edit, uint64_t number,
                                       uint64_t length_bytes) MUST_CHECK;
 enum status version_edit_remove_segment(struct version_edit *edit, uint64_t number) MUST_CHECK;
+enum status version_edit_mark_damaged(struct version_edit *edit, uint64_t number) MUST_CHECK;
+enum status version_edit_add_relocation(struct version_edit *edit,
+                                        const struct relocation *relocation) MUST_CHECK;
+enum status version_edit_remove_relocation(struct version_edit *edit, uint64_t home) MUST_CHECK;
 
 /* Sets a number. Cannot fail. */
 void version_edit_set(struct version_edit *edit, enum edit_scalar scalar, uint64_t value);

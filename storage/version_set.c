@@ -11,12 +11,16 @@ void version_set_init(struct version_set *set, const struct version_files *files
         .files = files, .views = views, .manifest = manifest, .current = current};
     atomic_init(&set->next_file_number,
                 manifest_state_get(manifest_state(manifest), EDIT_NEXT_FILE_NUMBER));
+    alias_gate_init(&set->gate);
+    segment_pins_init(&set->pins);
     mutex_init(&set->mu);
 }
 
 void version_set_deinit(struct version_set *set) {
     version_unref(set->current);
     manifest_close(set->manifest);
+    segment_pins_deinit(&set->pins);
+    alias_gate_deinit(&set->gate);
     mutex_deinit(&set->mu);
 }
 
@@ -77,35 +81,55 @@ static enum status complete_edit_locked(struct version_set *set, struct version_
     return status;
 }
 
+/* Builds the version after the edit, and refuses one in which a table refers to a segment that is
+ * neither there nor relocated: it could never be read again. */
+static enum status prepare_locked(struct version_set *set, struct version_edit *edit,
+                                  struct version **next_out, struct error *error)
+    REQUIRES(set->mu) {
+    struct version *next;
+    uint64_t segment;
+    enum status status = complete_edit_locked(set, edit);
+
+    if (status == STATUS_OK) {
+        status = version_apply(set->files, set->current, edit, &next);
+    }
+    if (status != STATUS_OK) {
+        return error_set(error, status, 0, NULL, ERROR_NO_OFFSET, "preparing a version");
+    }
+    if (!version_is_whole(next, edit, &segment)) {
+        version_unref(next);
+        return error_set(error, STATUS_CORRUPT, 0, NULL, ERROR_NO_OFFSET,
+                         "edit refers to a segment that is not there: %llu",
+                         (unsigned long long)segment);
+    }
+    *next_out = next;
+    return STATUS_OK;
+}
+
 static enum status install_locked(struct version_set *set, struct version_edit *edit,
                                   const struct memtable *flushed, struct error *error)
     REQUIRES(set->mu) {
     struct version *next = NULL;
     struct version *old = set->current;
     struct view *spare = NULL;
-    enum status status = complete_edit_locked(set, edit);
+    enum status status = prepare_locked(set, edit, &next, error);
 
-    if (status == STATUS_OK) {
-        status = version_apply(set->files, old, edit, &next);
-    }
-    if (status == STATUS_OK) {
-        status = view_prepare(&spare);
-    }
     if (status != STATUS_OK) {
-        error_set(error, status, 0, NULL, ERROR_NO_OFFSET, "preparing a version");
-    } else {
-        status = manifest_append(set->manifest, edit, error);
-        status = status == STATUS_IO ? STATUS_LOG_FAILED : status; /* nothing else is final */
-    }
-    if (status != STATUS_OK) {
-        memory_free(spare);
-        if (next) {
-            version_unref(next);
-        }
         return status;
     }
+    status = view_prepare(&spare);
+    if (status != STATUS_OK) {
+        version_unref(next);
+        return error_set(error, status, 0, NULL, ERROR_NO_OFFSET, "preparing a view");
+    }
+    status = manifest_append(set->manifest, edit, error);
+    if (status != STATUS_OK) {
+        memory_free(spare);
+        version_unref(next);
+        return status == STATUS_IO ? STATUS_LOG_FAILED : status; /* nothing else is final */
+    }
     view_holder_install(set->views, spare, next, flushed);
-    version_mark_obsolete(old, edit);
+    version_mark_files(old, edit);
     set->current = next;
     version_unref(old);
     return STATUS_OK;

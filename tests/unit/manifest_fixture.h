@@ -64,6 +64,16 @@ static inline void remove_segment(struct version_edit *edit, uint64_t number) {
     ck_assert_int_eq(version_edit_remove_segment(edit, number), STATUS_OK);
 }
 
+/* A relocation of three records. */
+static inline void add_relocation(struct version_edit *edit, uint64_t home, uint64_t target) {
+    struct relocation relocation = {.home = home,
+                                    .target = target,
+                                    .section_offset = 5000,
+                                    .section_bytes = relocation_section_bytes(3),
+                                    .entries = 3};
+    ck_assert_int_eq(version_edit_add_relocation(edit, &relocation), STATUS_OK);
+}
+
 /* The state as text, to compare. At most `text_bytes` are written. */
 static inline void state_describe(const struct manifest_state *state, char *text,
                                   size_t text_bytes) {
@@ -81,9 +91,16 @@ static inline void state_describe(const struct manifest_state *state, char *text
     }
     for (uint32_t i = 0; i < state->segment_count; i++) {
         const struct manifest_segment *segment = &state->segments[i];
-        len += (size_t)snprintf(text + len, text_bytes - len, "S%llu%s%llu ",
-                                (unsigned long long)segment->number, segment->sealed ? "=" : "~",
+        len += (size_t)snprintf(text + len, text_bytes - len, "S%llu%s%s%llu ",
+                                (unsigned long long)segment->number, segment->damaged ? "!" : "",
+                                segment->sealed ? "=" : "~",
                                 (unsigned long long)segment->length_bytes);
+    }
+    for (uint32_t i = 0; i < state->relocation_count; i++) {
+        const struct relocation *relocation = &state->relocations[i];
+        len += (size_t)snprintf(
+            text + len, text_bytes - len, "R%llu>%llu@%llu ", (unsigned long long)relocation->home,
+            (unsigned long long)relocation->target, (unsigned long long)relocation->section_offset);
     }
     for (unsigned i = 0; i < EDIT_SCALARS; i++) {
         if (i == EDIT_NEXT_FILE_NUMBER) {
@@ -97,6 +114,6 @@ static inline void state_describe(const struct manifest_state *state, char *text
              (unsigned long long)state->log_durable.offset);
 }
 
-#define DESCRIPTION_MAX 4096
+#define DESCRIPTION_MAX 16384
 
 #endif

@@ -155,6 +155,78 @@ START_TEST(segments_ascend_and_are_found) {
 }
 END_TEST
 
+START_TEST(a_segment_moves_and_its_new_place_moves_on) {
+    start();
+    add_segment(&edit, 5);
+    add_segment(&edit, 6);
+    ck_assert_int_eq(apply(), STATUS_OK);
+    remove_segment(&edit, 5);
+    add_segment(&edit, 8);
+    seal_segment(&edit, 8, 9000);
+    add_relocation(&edit, 5, 8);
+    ck_assert_int_eq(apply(), STATUS_OK);
+    ck_assert_uint_eq(manifest_state_relocation(&state, 5)->target, 8);
+    ck_assert_ptr_null(manifest_state_relocation(&state, 6));
+    remove_segment(&edit, 6);
+    remove_segment(&edit, 8);
+    ck_assert_int_eq(version_edit_remove_relocation(&edit, 5), STATUS_OK);
+    add_segment(&edit, 9);
+    add_relocation(&edit, 6, 9);
+    add_relocation(&edit, 8, 9);
+    add_relocation(&edit, 5, 9);
+    ck_assert_int_eq(apply(), STATUS_OK);
+    ck_assert_uint_eq(state.relocation_count, 3);
+    for (uint32_t i = 0; i < 3; i++) {
+        static const uint64_t homes[] = {5, 6, 8};
+        ck_assert_uint_eq(state.relocations[i].home, homes[i]);
+        ck_assert_uint_eq(state.relocations[i].target, 9);
+    }
+    finish();
+}
+END_TEST
+
+START_TEST(relocations_that_do_not_lead_to_one_place_are_refused) {
+    start();
+    add_segment(&edit, 5);
+    add_segment(&edit, 6);
+    add_segment(&edit, 7);
+    add_relocation(&edit, 4, 6);
+    ck_assert_int_eq(apply(), STATUS_OK);
+
+    add_relocation(&edit, 5, 6); /* the home is there */
+    expect_refused();
+    add_relocation(&edit, 4, 7); /* a second one */
+    expect_refused();
+    add_relocation(&edit, 3, 9); /* to nowhere */
+    expect_refused();
+    add_relocation(&edit, 3, 4); /* two hops */
+    expect_refused();
+    remove_segment(&edit, 6); /* the target of 4 */
+    expect_refused();
+    add_segment(&edit, 4); /* a home comes back */
+    expect_refused();
+    ck_assert_int_eq(version_edit_remove_relocation(&edit, 3), STATUS_OK);
+    expect_refused();
+    finish();
+}
+END_TEST
+
+START_TEST(a_damaged_segment_stays_so) {
+    start();
+    add_segment(&edit, 5);
+    ck_assert_int_eq(apply(), STATUS_OK);
+    ck_assert(!manifest_state_segment(&state, 5)->damaged);
+    ck_assert_int_eq(version_edit_mark_damaged(&edit, 5), STATUS_OK);
+    ck_assert_int_eq(apply(), STATUS_OK);
+    seal_segment(&edit, 5, 77);
+    ck_assert_int_eq(apply(), STATUS_OK);
+    ck_assert(manifest_state_segment(&state, 5)->damaged);
+    ck_assert_int_eq(version_edit_mark_damaged(&edit, 6), STATUS_OK); /* not there */
+    expect_refused();
+    finish();
+}
+END_TEST
+
 START_TEST(numbers_rise_and_the_durable_position_never_falls) {
     start();
     version_edit_set(&edit, EDIT_VERSION_CEILING, 100);
@@ -182,7 +254,9 @@ static void fill(unsigned tables, unsigned segments) {
         add_segment(&edit, 1 + i);
         if (i % 2) {
             seal_segment(&edit, 1 + i, i * 100);
+            ck_assert_int_eq(version_edit_mark_damaged(&edit, 1 + i), STATUS_OK);
         }
+        add_relocation(&edit, 1000 + i, 1 + i);
     }
     version_edit_set(&edit, EDIT_INCARNATION, 8);
     version_edit_set_log_durable(&edit, (struct log_position){5, 100});
@@ -220,6 +294,7 @@ START_TEST(nth_allocation_failing_leaves_the_state_as_it_was) {
     add_table(&edit, 0, 2000, 1, 2);
     remove_table(&edit, 0, 1000);
     add_segment(&edit, 50);
+    add_relocation(&edit, 2000, 50);
     for (uint64_t n = 0; status == STATUS_NO_MEMORY; n++) {
         memory_fail_after(n, false);
         status = manifest_state_apply(&state, &edit, NULL);
@@ -242,6 +317,8 @@ END_TEST
 UNIT_MAIN("manifest_state", level_zero_ascends_by_number_and_the_others_by_key,
           compaction_replaces_its_inputs_in_one_edit, table_moves_down_a_level_under_its_number,
           edits_that_do_not_fit_are_refused_whole, segments_ascend_and_are_found,
+          a_segment_moves_and_its_new_place_moves_on,
+          relocations_that_do_not_lead_to_one_place_are_refused, a_damaged_segment_stays_so,
           numbers_rise_and_the_durable_position_never_falls,
           snapshot_of_any_size_makes_the_same_state_again,
           nth_allocation_failing_leaves_the_state_as_it_was)

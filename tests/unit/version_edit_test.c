@@ -27,6 +27,10 @@ static void fill(void) {
     seal_segment(&edit, 11, 123456);
     remove_segment(&edit, 4);
     remove_segment(&edit, 5);
+    ck_assert_int_eq(version_edit_mark_damaged(&edit, 11), STATUS_OK);
+    add_relocation(&edit, 4, 12);
+    add_relocation(&edit, 5, 12);
+    ck_assert_int_eq(version_edit_remove_relocation(&edit, 3), STATUS_OK);
     for (unsigned i = 0; i < EDIT_SCALARS; i++) {
         version_edit_set(&edit, (enum edit_scalar)i, i == 2 ? UINT64_MAX : i * 1000);
     }
@@ -59,6 +63,13 @@ START_TEST(edit_is_read_as_written) {
     ck_assert_uint_eq(got.segments_sealed[0].length_bytes, 123456);
     ck_assert_uint_eq(got.segments_removed_count, 2);
     ck_assert_uint_eq(got.segments_removed[1], 5);
+    ck_assert_uint_eq(got.segments_damaged_count, 1);
+    ck_assert_uint_eq(got.segments_damaged[0], 11);
+    ck_assert_uint_eq(got.relocations_added_count, 2);
+    ck_assert_mem_eq(got.relocations_added, edit.relocations_added,
+                     2 * sizeof *got.relocations_added);
+    ck_assert_uint_eq(got.relocations_removed_count, 1);
+    ck_assert_uint_eq(got.relocations_removed[0], 3);
     ck_assert_uint_eq(got.scalars_set, edit.scalars_set);
     ck_assert_mem_eq(got.scalars, edit.scalars, sizeof got.scalars);
     ck_assert_uint_eq(got.log_durable.offset, 777);
@@ -123,7 +134,7 @@ static enum status load(const uint8_t *field, size_t len) {
 
 START_TEST(unknown_field_is_skipped_unless_it_must_be_understood) {
     const uint8_t optional[] = {0x01, 2, 0xFF, 0xFF};
-    const uint8_t critical[] = {0x90, 0};
+    const uint8_t critical[] = {0x93, 0};
     const uint8_t scalar_beyond[] = {0xA0 + EDIT_SCALARS, 1, 5};
     start();
     ck_assert_int_eq(load(optional, sizeof optional), STATUS_OK);
@@ -142,6 +153,10 @@ START_TEST(values_out_of_range_are_refused) {
     const uint8_t short_field[] = {0x84, 1, 1};
     const uint8_t long_block[] = {0x85, 9, 1};
     const uint8_t only_tag[] = {0x85};
+    const uint8_t no_entries[] = {0x90, 5, 1, 2, 99, 0, 0};
+    const uint8_t one_entry[] = {0x90, 5, 1, 2, 99, 88, 1};
+    const uint8_t wrong_length[] = {0x90, 5, 1, 2, 99, 89, 1};
+    const uint8_t to_itself[] = {0x90, 5, 2, 2, 99, 88, 1};
     start();
     ck_assert_int_eq(load(level, sizeof level), STATUS_CORRUPT);
     ck_assert_int_eq(load(kind_zero, sizeof kind_zero), STATUS_CORRUPT);
@@ -150,6 +165,10 @@ START_TEST(values_out_of_range_are_refused) {
     ck_assert_int_eq(load(short_field, sizeof short_field), STATUS_CORRUPT);
     ck_assert_int_eq(load(long_block, sizeof long_block), STATUS_CORRUPT);
     ck_assert_int_eq(load(only_tag, sizeof only_tag), STATUS_CORRUPT);
+    ck_assert_int_eq(load(one_entry, sizeof one_entry), STATUS_OK);
+    ck_assert_int_eq(load(no_entries, sizeof no_entries), STATUS_CORRUPT);
+    ck_assert_int_eq(load(wrong_length, sizeof wrong_length), STATUS_CORRUPT);
+    ck_assert_int_eq(load(to_itself, sizeof to_itself), STATUS_CORRUPT);
     finish();
 }
 END_TEST

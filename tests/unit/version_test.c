@@ -29,7 +29,7 @@ static void start(void) {
     ck_assert_int_eq(table_cache_create(&table_source, 4, &tables), STATUS_OK);
     ck_assert_int_eq(segment_cache_create(&segment_source, 4, &segments), STATUS_OK);
     reclaim_init(&reclaim, env, "d", scheduler);
-    files = (struct version_files){tables, segments, &reclaim};
+    files = (struct version_files){.tables = tables, .segments = segments, .reclaim = &reclaim};
     ck_assert_int_eq(version_create_empty(&now), STATUS_OK);
     version_edit_init(&edit);
 }
@@ -99,7 +99,7 @@ static void install(void) {
     struct version *next;
 
     ck_assert_int_eq(version_apply(&files, now, &edit, &next), STATUS_OK);
-    version_mark_obsolete(now, &edit);
+    version_mark_files(now, &edit);
     version_unref(now);
     now = next;
     version_edit_clear(&edit);
@@ -420,6 +420,121 @@ START_TEST(a_range_overlaps_by_a_single_row) {
 }
 END_TEST
 
+/* ---- where records lie ---- */
+
+static void relocate(uint64_t home, uint64_t target) {
+    struct relocation relocation = {.home = home,
+                                    .target = target,
+                                    .section_offset = 1000,
+                                    .section_bytes = relocation_section_bytes(1),
+                                    .entries = 1};
+    ck_assert_int_eq(version_edit_add_relocation(&edit, &relocation), STATUS_OK);
+}
+
+static void expect_place(uint64_t segment, enum segment_place place, uint64_t target) {
+    const struct relocation *relocation = NULL;
+
+    ck_assert_int_eq(version_resolve(now, segment, &relocation), place);
+    ck_assert_uint_eq(relocation ? relocation->target : 0, target);
+}
+
+/* A table of level 1 that refers to one segment. */
+static void add_referring(uint64_t number, uint64_t segment) {
+    struct key key = key_at("k", 3);
+    struct segment_share share = {.segment = segment, .alias_records = 1, .alias_bytes = 1};
+    struct table_info info = {.number = number,
+                              .entries = 1,
+                              .smallest = key_slice(&key),
+                              .largest = key_slice(&key),
+                              .shares = &share,
+                              .share_count = 1};
+
+    ck_assert_int_eq(version_edit_add_table(&edit, 0, &info), STATUS_OK);
+}
+
+START_TEST(records_lie_in_their_segment_or_where_it_was_moved_or_nowhere) {
+    start();
+    expect_place(1, SEGMENT_ABSENT, 0);
+    for (uint64_t number = 10; number < 20; number += 2) {
+        add_segment(number);
+    }
+    relocate(5, 12);
+    relocate(3, 18);
+    install();
+    for (uint64_t number = 9; number < 21; number++) {
+        bool even = number % 2 == 0 && number >= 10 && number < 20;
+        expect_place(number, even ? SEGMENT_LIVE : SEGMENT_ABSENT, 0);
+        ck_assert((version_segment(now, number) != NULL) == even);
+    }
+    expect_place(3, SEGMENT_RELOCATED, 18);
+    expect_place(4, SEGMENT_ABSENT, 0);
+    expect_place(5, SEGMENT_RELOCATED, 12);
+    ck_assert_int_eq(version_edit_remove_relocation(&edit, 5), STATUS_OK);
+    drop_segment(12);
+    relocate(5, 14);
+    relocate(12, 14);
+    install();
+    expect_place(5, SEGMENT_RELOCATED, 14);
+    expect_place(12, SEGMENT_RELOCATED, 14);
+    expect_place(3, SEGMENT_RELOCATED, 18);
+    end();
+}
+END_TEST
+
+START_TEST(a_segment_knows_its_kind_its_length_and_its_damage) {
+    struct segment_file *file;
+
+    start();
+    add_segment(10);
+    ck_assert_int_eq(version_edit_add_segment(&edit, 11, SEGMENT_SURVIVOR), STATUS_OK);
+    ck_assert_int_eq(version_edit_seal_segment(&edit, 11, 5000), STATUS_OK);
+    install();
+    file = version_segment(now, 11);
+    ck_assert_int_eq(file->kind, SEGMENT_SURVIVOR);
+    ck_assert_uint_eq(file->length_bytes, 5000);
+    ck_assert(!file->damaged);
+    file = version_segment(now, 10);
+    ck_assert_int_eq(file->kind, SEGMENT_COMMIT);
+    ck_assert_uint_eq(file->length_bytes, 0);
+    ck_assert_int_eq(version_edit_seal_segment(&edit, 10, 777), STATUS_OK);
+    ck_assert_int_eq(version_edit_mark_damaged(&edit, 10), STATUS_OK);
+    install();
+    file = version_segment(now, 10);
+    ck_assert_uint_eq(file->length_bytes, 777);
+    ck_assert(file->damaged);
+    end();
+}
+END_TEST
+
+START_TEST(a_version_is_whole_while_its_tables_refer_to_what_is_there) {
+    struct version *next;
+    uint64_t segment = 0;
+
+    start();
+    add_segment(10);
+    relocate(7, 10);
+    install();
+    add_referring(50, 10);
+    add_referring(51, 7);
+    ck_assert_int_eq(version_apply(&files, now, &edit, &next), STATUS_OK);
+    ck_assert(version_is_whole(next, &edit, &segment));
+    version_unref(next);
+    install();
+    add_referring(52, 8); /* a new table that refers to nothing */
+    ck_assert_int_eq(version_apply(&files, now, &edit, &next), STATUS_OK);
+    ck_assert(!version_is_whole(next, &edit, &segment));
+    ck_assert_uint_eq(segment, 8);
+    version_unref(next);
+    version_edit_clear(&edit);
+    ck_assert_int_eq(version_edit_remove_relocation(&edit, 7), STATUS_OK); /* an old table does */
+    ck_assert_int_eq(version_apply(&files, now, &edit, &next), STATUS_OK);
+    ck_assert(!version_is_whole(next, &edit, &segment));
+    ck_assert_uint_eq(segment, 7);
+    version_unref(next);
+    end();
+}
+END_TEST
+
 UNIT_MAIN("version", an_empty_version_has_nothing_and_an_empty_edit_adds_nothing,
           level_0_is_newest_first_and_the_others_are_in_key_order,
           removed_tables_are_gone_from_their_level_only, the_version_before_is_left_as_it_was,
@@ -429,4 +544,7 @@ UNIT_MAIN("version", an_empty_version_has_nothing_and_an_empty_edit_adds_nothing
           an_obsolete_segment_is_unlinked_and_the_others_stay, closing_the_store_removes_no_file,
           a_removal_that_fails_is_counted_and_frees_all_the_same,
           each_failing_allocation_leaves_the_version_and_its_files,
-          a_row_is_found_at_and_between_the_borders_of_tables, a_range_overlaps_by_a_single_row)
+          a_row_is_found_at_and_between_the_borders_of_tables, a_range_overlaps_by_a_single_row,
+          records_lie_in_their_segment_or_where_it_was_moved_or_nowhere,
+          a_segment_knows_its_kind_its_length_and_its_damage,
+          a_version_is_whole_while_its_tables_refer_to_what_is_there)

@@ -21,6 +21,15 @@ static inline uint64_t checksum_seeded(struct slice bytes, uint64_t seed) {
     return XXH3_64bits_withSeed(bytes.ptr, bytes.len, seed);
 }
 
+#define CHECKSUM_WIDE_BYTES 16
+
+/* XXH3-128, for what is named by its content: low half first, each little-endian. */
+static inline void checksum_wide_store(uint8_t *ptr, struct slice bytes) {
+    XXH128_hash_t sum = XXH3_128bits(bytes.ptr, bytes.len);
+    store_u64(ptr, sum.low64);
+    store_u64(ptr + 8, sum.high64);
+}
+
 /* A seed that binds a checksum to a place: file number and offset in it. */
 static inline uint64_t checksum_place_seed(uint64_t file_number, uint64_t offset) {
     uint8_t place[16];

@@ -10,8 +10,9 @@
  *
  *      varint   count of shares with aliases, then for each: index in the shares, records, bytes
  *      varint   usage count, then for each: namespace (difference to the one before; the first as
- * it is), entries, tombstones, table bytes, log bytes varints  expiring weight, and if it is not 0
- * the expiry steps (differences) */
+ * it is), entries, tombstones, table bytes, log bytes
+ *      varints  expiring weight, and if it is not 0 the expiry steps (differences)
+ *      varint   ranges applied */
 #include "storage/table_info.h"
 
 #include "protocol/base/checked.h"
@@ -166,7 +167,10 @@ static enum status append_newer(struct buffer *buffer, const struct table_info *
     if (status == STATUS_OK) {
         status = append_usages(buffer, info);
     }
-    return status == STATUS_OK ? append_expiry(buffer, info) : status;
+    if (status == STATUS_OK) {
+        status = append_expiry(buffer, info);
+    }
+    return status == STATUS_OK ? buffer_append_varint(buffer, info->ranges_applied) : status;
 }
 
 static enum status append_parts(struct buffer *buffer, const struct table_info *info) {
@@ -339,7 +343,8 @@ static enum status take_newer(struct reader *reader, struct table_info *info) {
     if (status == STATUS_OK) {
         status = take_usages(reader, info);
     }
-    if (status == STATUS_OK && !take_expiry(reader, info)) {
+    if (status == STATUS_OK &&
+        (!take_expiry(reader, info) || !reader_take_varint(reader, &info->ranges_applied))) {
         status = STATUS_CORRUPT;
     }
     return status;

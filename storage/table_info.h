@@ -52,6 +52,8 @@ struct table_info {
     uint64_t expiring_weight; /* key, entry and log bytes of the entries with an expiry */
     uint64_t expiry_steps[EXPIRY_STEPS]; /* ascending: by [i], (i + 1) eighths of expiring_weight
                                             have expired; zeros when nothing expires, or unknown */
+    uint64_t ranges_applied; /* no entry inside is hidden by a range delete of a version up to this
+                                one: its writer dropped them all; 0: nothing is known */
     uint64_t
         log_bytes; /* sum of shares[].bytes and .alias_bytes; weight = file_bytes + log_bytes */
     struct segment_share *shares; /* ascending by segment; owned */

@@ -74,7 +74,7 @@ static enum status import_file(struct tree_import *tree, const struct tree_file 
                                struct error *error) {
     struct transfer_import *import = tree->import;
     enum status status = transfer_key(&tree->key, import->cli->options->prefix, file->path);
-    struct write_item item = {.is_delete = false};
+    struct write_item item = {.kind = WRITE_PUT};
 
     if (status != STATUS_OK) {
         return error_set(error, status, 0, file->path, ERROR_NO_OFFSET, "making its key");

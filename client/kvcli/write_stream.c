@@ -21,7 +21,9 @@ struct write_slot {
     size_t value_len;
     uint64_t expire_at_ms;
     uint32_t user_flags;
-    bool is_delete;
+    enum write_kind kind;
+    int64_t amount;
+    uint64_t ttl_ms;
     enum slot_state state;
 };
 
@@ -88,18 +90,36 @@ static void fail_slot(struct write_stream *stream, struct write_window *window,
 static enum kvd_status queue_slot(struct write_stream *stream, struct write_window *window,
                                   struct write_slot *slot) {
     struct kvd_write_options write = stream->options.write;
+    struct kvd *db = stream->cli->db;
+    struct kvd_bytes key = slot_key(window, slot);
+    struct kvd_bytes value = slot_value(window, slot);
 
-    if (slot->is_delete) {
-        write.condition = KVD_IF_ANY;
-        return kvd_pipeline_delete(stream->cli->db, slot_key(window, slot), &write);
+    if (slot->kind == WRITE_PUT) {
+        if (slot->expire_at_ms) {
+            write.expire_at_ms = slot->expire_at_ms;
+            write.ttl_ms = 0;
+        }
+        write.user_flags = slot->user_flags ? slot->user_flags : write.user_flags;
+        return kvd_pipeline_put(db, key, value, &write);
     }
-    if (slot->expire_at_ms) {
-        write.expire_at_ms = slot->expire_at_ms;
-        write.ttl_ms = 0;
+    write.condition = KVD_IF_ANY; /* of puts */
+    switch (slot->kind) {
+    case WRITE_DELETE:
+        return kvd_pipeline_delete(db, key, &write);
+    case WRITE_DELETE_RANGE:
+        return kvd_pipeline_delete_range(db, key, value, &write);
+    case WRITE_ADD:
+        return kvd_pipeline_add(db, key, slot->amount, &write);
+    case WRITE_APPEND:
+        return kvd_pipeline_append(db, key, value, &write);
+    case WRITE_TOUCH:
+        write.ttl_ms = slot->ttl_ms;
+        return kvd_pipeline_touch(db, key, &write);
+    case WRITE_PERSIST:
+    case WRITE_PUT:
+        break;
     }
-    write.user_flags = slot->user_flags ? slot->user_flags : write.user_flags;
-    return kvd_pipeline_put(stream->cli->db, slot_key(window, slot), slot_value(window, slot),
-                            &write);
+    return kvd_pipeline_persist(db, key, &write);
 }
 
 /* Queues and sends the waiting slots from `first` on, as many as the pipeline takes. Returns the
@@ -247,7 +267,7 @@ static void skip_existing(struct write_stream *stream, struct write_window *wind
     for (uint32_t i = 0; i < queued && kvd_pipeline_next(stream->cli->db, &result) == KVD_OK; i++) {
         struct write_slot *slot = &window->slots[i];
         if (result.status == KVD_OK && result.meta.value_len == slot->value_len &&
-            !slot->is_delete) {
+            slot->kind == WRITE_PUT) {
             slot->state = SLOT_SETTLED;
             stream->totals.existing++;
         }
@@ -316,7 +336,9 @@ bool write_stream_add(struct write_stream *stream, const struct write_item *item
         .value_len = item->value.len,
         .expire_at_ms = item->expire_at_ms,
         .user_flags = item->user_flags,
-        .is_delete = item->is_delete,
+        .kind = item->kind,
+        .amount = item->amount,
+        .ttl_ms = item->ttl_ms,
         .state = SLOT_WAITING,
     };
     if (buffer_append(&window->bytes, item->key.ptr, item->key.len) != STATUS_OK ||

@@ -21,10 +21,22 @@
 #define WINDOW_BYTES_MAX ((size_t)4 << 20)      /* two are well below what libkvd queues */
 #define WINDOW_ITEM_BYTES_MAX ((size_t)1 << 30) /* of a single write */
 
+enum write_kind {
+    WRITE_PUT,
+    WRITE_DELETE,
+    WRITE_DELETE_RANGE, /* key: the first; value: the first that stays */
+    WRITE_ADD,
+    WRITE_APPEND,
+    WRITE_TOUCH, /* ttl_ms */
+    WRITE_PERSIST,
+};
+
 struct write_item {
-    bool is_delete;
+    enum write_kind kind;
     struct kvd_bytes key;
     struct kvd_bytes value;
+    int64_t amount;        /* WRITE_ADD */
+    uint64_t ttl_ms;       /* WRITE_TOUCH */
     uint64_t expire_at_ms; /* 0: as the stream's options say */
     uint32_t user_flags;   /* 0: as the stream's options say */
 };

@@ -1,8 +1,8 @@
 /* gc.h: log GC: gives back the dead bytes of the log without writing to the tree.
  *
  *      pick victims                    gc_picker.h, from the accounts of a pinned view
- *      walk their records              gc_records.h: each lives if an entry of the view refers to it
- *      verify, copy to a survivor      a new segment; nothing is copied that fails its checksum
+ *      walk their records              gc_records.h: each lives if an entry of the view refers to
+ * it verify, copy to a survivor      a new segment; nothing is copied that fails its checksum
  *      append relocation sections      home, old offset -> new offset; composed to one hop
  *      sync file and directory
  *      one edit                        + survivor, + relocations, - victims, - old relocations
@@ -17,8 +17,8 @@
  * names it.
  *
  * Runs on a background thread, one at a time and never beside a compaction; a flush may run beside.
- * Victims are removed by the reclaimer once no view can reach them. Memory: one record, and 16 bytes
- * for each record copied. */
+ * Victims are removed by the reclaimer once no view can reach them. Memory: one record, and 16
+ * bytes for each record copied. */
 #ifndef KVD_STORAGE_GC_H
 #define KVD_STORAGE_GC_H
 
@@ -37,7 +37,7 @@ struct gc_context {
 
 struct gc_stats {
     uint64_t victims;
-    uint64_t victim_bytes;   /* their files */
+    uint64_t victim_bytes; /* their files */
     uint64_t copied_records;
     uint64_t copied_bytes;   /* stored bytes of records */
     uint64_t survivor_bytes; /* files written */
@@ -45,9 +45,9 @@ struct gc_stats {
 };
 
 /* Collects one lot: the best victims of which at least `dead_percent_min` is dead. Errors: END
- * (none), CANCELLED, NO_SPACE, NO_MEMORY, IO (nothing is left behind; to be tried again), CORRUPT (a
- * table cannot be read), LOG_FAILED. A damaged victim is no error; *error then says what was met,
- * with the status OK. */
+ * (none), CANCELLED, NO_SPACE, NO_MEMORY, IO (nothing is left behind; to be tried again), CORRUPT
+ * (a table cannot be read), LOG_FAILED. A damaged victim is no error; *error then says what was
+ * met, with the status OK. */
 enum status gc_run(const struct gc_context *context, uint32_t dead_percent_min,
                    struct gc_stats *stats_out, struct error *error) MUST_CHECK;
 

@@ -23,34 +23,34 @@
 
 /* All terms, as of one moment. */
 struct space_terms {
-    struct sizes sizes;            /* of the store's present weight: U, S, J, M, C */
-    uint64_t weight_tables;        /* A: table bytes, referenced log bytes, their frames */
-    uint64_t weight_bottom;        /* of the lowest level that has tables */
-    uint64_t weight_above;         /* of the levels above it */
-    uint64_t weight_memtables;     /* what commits in memory take in the log */
-    uint64_t table_bytes;          /* files */
-    uint64_t segment_bytes;        /* flushed, sealed files */
-    uint64_t referenced_bytes;     /* of those, aliases included */
-    uint64_t frame_bytes;          /* of those */
-    uint64_t unreferenced_bytes;   /* of those: I1's left side */
-    uint64_t damaged_bytes;        /* segments that GC had to leave; not in the above */
-    uint64_t pinned_bytes;         /* segments of uploads; not in the above */
-    uint64_t unreferenced_limit;   /* g A + S */
-    uint64_t above_limit;          /* h bottom + U */
-    uint64_t live_estimate;        /* what the bottom holds: L + P + D at most */
+    struct sizes sizes;          /* of the store's present weight: U, S, J, M, C */
+    uint64_t weight_tables;      /* A: table bytes, referenced log bytes, their frames */
+    uint64_t weight_bottom;      /* of the lowest level that has tables */
+    uint64_t weight_above;       /* of the levels above it */
+    uint64_t weight_memtables;   /* what commits in memory take in the log */
+    uint64_t table_bytes;        /* files */
+    uint64_t segment_bytes;      /* flushed, sealed files */
+    uint64_t referenced_bytes;   /* of those, aliases included */
+    uint64_t frame_bytes;        /* of those */
+    uint64_t unreferenced_bytes; /* of those: I1's left side */
+    uint64_t damaged_bytes;      /* segments that GC had to leave; not in the above */
+    uint64_t pinned_bytes;       /* segments of uploads; not in the above */
+    uint64_t unreferenced_limit; /* g A + S */
+    uint64_t above_limit;        /* h bottom + U */
+    uint64_t live_estimate;      /* what the bottom holds: L + P + D at most */
 };
 
 struct space_promise {
-    struct sizes_basis basis;      /* constant */
-    struct sizes_shares shares;    /* constant */
-    struct version_set *versions;  /* borrowed; constant */
+    struct sizes_basis basis;     /* constant */
+    struct sizes_shares shares;   /* constant */
+    struct version_set *versions; /* borrowed; constant */
     struct frame_book frames;
     struct mutex mu;
     struct space_terms terms; /* guarded by mu; a leaf */
     /* atomic, relaxed: for the commit lane; a moment old */
-    _Atomic bool log_is_full;      /* I1 does not hold */
-    _Atomic uint64_t above_room;   /* by how much more the memtables may weigh under I2 */
-    _Atomic uint64_t weight;       /* of the store, for sizes */
+    _Atomic bool log_is_full;    /* I1 does not hold */
+    _Atomic uint64_t above_room; /* by how much more the memtables may weigh under I2 */
+    _Atomic uint64_t weight;     /* of the store, for sizes */
 };
 
 void space_promise_init(struct space_promise *promise, const struct sizes_basis *basis,

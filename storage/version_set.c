@@ -53,15 +53,57 @@ struct version *version_set_take(struct version_set *set) {
     return version;
 }
 
-/* Adds what follows from the edit by itself: segments that nobody holds after it. */
-static enum status complete_edit_locked(struct version_set *set, struct version_edit *edit)
+static struct view *take_view(struct view_holder *views) {
+    struct view *view;
+
+    mutex_lock(&views->mu);
+    view = views->current;
+    view_ref(view);
+    mutex_unlock(&views->mu);
+    return view;
+}
+
+/* Adds the removal of what nobody holds after the edit. Pins are looked at before the memtables:
+ * what is let go in between is found there. */
+static enum status drop_unheld_locked(struct version_set *set, struct version_edit *edit,
+                                      const struct memtable *flushed) REQUIRES(set->mu) {
+    const struct manifest_state *state = manifest_state(set->manifest);
+    struct holders_question question = {.state = state, .flushed = flushed};
+    uint64_t *pinned;
+    struct version *next;
+    struct view *view;
+    enum status status = segment_pins_copy(&set->pins, &pinned, &question.pinned_count);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = version_apply(set->files, set->current, edit, &next);
+    if (status == STATUS_OK) {
+        view = take_view(set->views);
+        question.next = next;
+        question.view = view;
+        question.pinned = pinned;
+        question.replay_segment = version_edit_has(edit, EDIT_REPLAY_SEGMENT)
+                                      ? edit->scalars[EDIT_REPLAY_SEGMENT]
+                                      : manifest_state_get(state, EDIT_REPLAY_SEGMENT);
+        status = holders_drop_unheld(&question, edit);
+        view_unref(view);
+        version_unref(next);
+    }
+    memory_free(pinned);
+    return status;
+}
+
+/* Whether something may be held no more after it. */
+static bool lets_go(const struct version_edit *edit) {
+    return edit->tables_removed_count > 0 || edit->segments_removed_count > 0 ||
+           version_edit_has(edit, EDIT_REPLAY_SEGMENT);
+}
+
+/* Adds what follows from the edit by itself. */
+static void complete_edit_locked(struct version_set *set, struct version_edit *edit)
     REQUIRES(set->mu) {
     const struct manifest_state *state = manifest_state(set->manifest);
-    uint64_t replay_segment = version_edit_has(edit, EDIT_REPLAY_SEGMENT)
-                                  ? edit->scalars[EDIT_REPLAY_SEGMENT]
-                                  : manifest_state_get(state, EDIT_REPLAY_SEGMENT);
-    struct version *next;
-    enum status status;
 
     version_edit_set(edit, EDIT_NEXT_FILE_NUMBER,
                      atomic_load_explicit(&set->next_file_number, memory_order_relaxed));
@@ -70,15 +112,6 @@ static enum status complete_edit_locked(struct version_set *set, struct version_
         /* The time was taken before the lock, and another edit with a later one came first. */
         version_edit_set(edit, EDIT_STORE_TIME_MS, manifest_state_get(state, EDIT_STORE_TIME_MS));
     }
-    if (edit->tables_removed_count == 0 && !version_edit_has(edit, EDIT_REPLAY_SEGMENT)) {
-        return STATUS_OK;
-    }
-    status = version_apply(set->files, set->current, edit, &next);
-    if (status == STATUS_OK) {
-        status = holders_drop_unheld(state, next, replay_segment, edit);
-        version_unref(next);
-    }
-    return status;
 }
 
 /* Builds the version after the edit, and refuses one in which a table refers to a segment that is
@@ -88,11 +121,8 @@ static enum status prepare_locked(struct version_set *set, struct version_edit *
     REQUIRES(set->mu) {
     struct version *next;
     uint64_t segment;
-    enum status status = complete_edit_locked(set, edit);
+    enum status status = version_apply(set->files, set->current, edit, &next);
 
-    if (status == STATUS_OK) {
-        status = version_apply(set->files, set->current, edit, &next);
-    }
     if (status != STATUS_OK) {
         return error_set(error, status, 0, NULL, ERROR_NO_OFFSET, "preparing a version");
     }
@@ -135,13 +165,64 @@ static enum status install_locked(struct version_set *set, struct version_edit *
     return STATUS_OK;
 }
 
+/* The gate stays closed from the sum over the holders until the view is swapped. When a commit that
+ * makes aliases is inside, nothing is dropped this time. */
+static enum status install_and_drop_locked(struct version_set *set, struct version_edit *edit,
+                                           const struct memtable *flushed, struct error *error)
+    REQUIRES(set->mu) {
+    bool drops = lets_go(edit) && alias_gate_close_for_drop(&set->gate);
+    enum status status = drops ? drop_unheld_locked(set, edit, flushed) : STATUS_OK;
+
+    if (status != STATUS_OK) {
+        error_set(error, status, 0, NULL, ERROR_NO_OFFSET, "looking for segments to drop");
+    } else {
+        complete_edit_locked(set, edit);
+        status = install_locked(set, edit, flushed, error);
+    }
+    if (drops) {
+        alias_gate_open(&set->gate);
+    }
+    return status;
+}
+
 enum status version_set_install(struct version_set *set, struct version_edit *edit,
                                 const struct memtable *flushed, struct error *error) {
     enum status status;
 
     mutex_lock(&set->mu);
-    status = install_locked(set, edit, flushed, error);
+    status = install_and_drop_locked(set, edit, flushed, error);
     mutex_unlock(&set->mu);
+    return status;
+}
+
+static enum status sweep_locked(struct version_set *set, struct version_edit *edit,
+                                struct error *error) REQUIRES(set->mu) {
+    enum status status;
+
+    if (!alias_gate_close_for_drop(&set->gate)) {
+        return STATUS_END;
+    }
+    status = drop_unheld_locked(set, edit, NULL);
+    if (status != STATUS_OK) {
+        error_set(error, status, 0, NULL, ERROR_NO_OFFSET, "looking for segments to drop");
+    } else if (version_edit_is_empty(edit)) {
+        status = STATUS_END;
+    } else {
+        complete_edit_locked(set, edit);
+        status = install_locked(set, edit, NULL, error);
+    }
+    alias_gate_open(&set->gate);
+    return status;
+}
+
+enum status version_set_sweep(struct version_set *set, struct error *error) {
+    struct version_edit edit = {0};
+    enum status status;
+
+    mutex_lock(&set->mu);
+    status = sweep_locked(set, &edit, error);
+    mutex_unlock(&set->mu);
+    version_edit_deinit(&edit);
     return status;
 }
 

@@ -53,6 +53,10 @@ uint64_t version_set_new_number(struct version_set *set);
 enum status version_set_install(struct version_set *set, struct version_edit *edit,
                                 const struct memtable *flushed, struct error *error) MUST_CHECK;
 
+/* Drops the segments and relocations that nothing holds any more, without any other change. Errors:
+ * END (there are none, or a commit that makes aliases is under way), and as above. */
+enum status version_set_sweep(struct version_set *set, struct error *error) MUST_CHECK;
+
 /* The number of the segment that is being appended to, as the manifest has it; 0 before the first.
  */
 uint64_t version_set_active_segment(struct version_set *set);

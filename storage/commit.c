@@ -103,14 +103,13 @@ static void run_later(struct commit_pipeline *pipeline, uint64_t delay_ms) {
 /* ---- The step ---------------------------------------------------------------------------------
  */
 
-/* On an I/O thread, while the commit lane waits: judges the commit at the head of the queue. */
+/* On an I/O thread, while the commit lane waits. */
 static void judge_step(struct step *step) {
     struct store_commit *commit =
         (struct store_commit *)((char *)step - offsetof(struct store_commit, step));
     struct commit_pipeline *pipeline = commit->pipeline;
 
-    commit_group_judge(pipeline, commit, READ_WAIT_ALLOWED);
-    commit->judged = true;
+    commit_group_judge(pipeline, commit);
     scheduler_post(pipeline->options.scheduler, LANE_COMMIT, &pipeline->step);
 }
 

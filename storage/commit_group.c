@@ -2,7 +2,8 @@
 #include "storage/commit_group.h"
 
 #include "protocol/base/assert.h"
-#include "storage/commit_judge.h"
+#include "storage/commit_catalogue.h"
+#include "storage/commit_ready.h"
 #include "storage/ikey.h"
 
 /* What an operation takes in a memtable beyond the bytes that it has in the batch's meta. */
@@ -14,8 +15,7 @@ static size_t op_overhead(void) {
 
 /* A group in the making. */
 struct group_build {
-    struct view *view; /* owned */
-    uint64_t now_ms;
+    struct view *view;  /* owned */
     uint64_t log_bytes; /* upper bound */
     size_t count;
 };
@@ -23,26 +23,14 @@ struct group_build {
 /* ---- Completion -------------------------------------------------------------------------------
  */
 
-/* The names that this commit carried are in the log now. */
-static void settle_names(struct commit_pipeline *pipeline, const struct store_commit *commit) {
-    struct reader reader = reader_make(buffer_slice(&commit->batch.meta));
-    struct batch_op op;
-
-    while (batch_take(&reader, commit->batch.values.len, &op) == STATUS_OK) {
-        if (op.namespace_id == NAMESPACE_SYSTEM) {
-            namespaces_settle(pipeline->options.namespaces, op.key);
-        }
-    }
-}
-
 static void reached_cb(struct store_waiter *waiter, enum status status) {
     struct store_commit *commit =
         (struct store_commit *)((char *)waiter - offsetof(struct store_commit, waiter));
 
     if (status != STATUS_OK) {
         commit->outcome = (struct store_outcome){.status = STATUS_UNKNOWN};
-    } else if (commit->outcome.status == STATUS_OK && commit->names_namespace) {
-        settle_names(commit->pipeline, commit);
+    } else if (commit->outcome.status == STATUS_OK) {
+        commit_catalogue_answered(commit, commit->pipeline->options.namespaces);
     }
     commit->done_cb(commit, &commit->outcome);
 }
@@ -165,16 +153,15 @@ static enum status raise_ceiling(struct commit_pipeline *pipeline) {
 /* ---- Members ----------------------------------------------------------------------------------
  */
 
-bool commit_group_judge(struct commit_pipeline *pipeline, struct store_commit *commit,
-                        enum read_wait wait) {
+void commit_group_judge(struct commit_pipeline *pipeline, struct store_commit *commit) {
     uint64_t visible;
     struct view *view =
         view_holder_take(pipeline->options.views, pipeline->options.marks, &visible);
-    bool judged = commit_judge(commit, view, pipeline->options.marks,
-                               store_clock_now_ms(pipeline->options.clock), wait);
+    bool judged = commit_ready_judge(pipeline, commit, view, READ_WAIT_ALLOWED);
 
+    ASSERT(judged);
+    commit->judged = true;
     view_unref(view);
-    return judged;
 }
 
 static void insert(struct commit_pipeline *pipeline, struct group_build *build,
@@ -190,16 +177,6 @@ static void insert(struct commit_pipeline *pipeline, struct group_build *build,
         memtable_insert(build->view->active, slice_make(pipeline->row, row_len), placed->version,
                         &entry);
     }
-}
-
-/* Bytes in memory that are still to be written to tables. */
-static uint64_t unflushed_bytes(const struct view *view) {
-    uint64_t bytes = memtable_bytes(view->active);
-
-    for (uint32_t i = 0; i < view->frozen_count; i++) {
-        bytes += memtable_bytes(view->frozen[i]);
-    }
-    return bytes;
 }
 
 /* Room for the books of the segments that aliases and large values refer to. */
@@ -231,7 +208,8 @@ static enum status reserve(struct commit_pipeline *pipeline, struct group_build 
                              DELETES_BEYOND * pipeline->options.memtable_bytes)) {
         return pipeline->puts_refused;
     }
-    if (commit->puts && space_guard_is_low(pipeline->options.space, unflushed_bytes(build->view))) {
+    if (commit->puts &&
+        space_guard_is_low(pipeline->options.space, commit_ready_unflushed_bytes(build->view))) {
         return STATUS_NO_SPACE;
     }
     status = memtable_reserve(build->view->active, node_bytes, node_bytes);
@@ -250,6 +228,23 @@ static enum status reserve(struct commit_pipeline *pipeline, struct group_build 
     return status;
 }
 
+static uint64_t later(uint64_t a, uint64_t b) {
+    return a > b ? a : b;
+}
+
+/* The answer tells what the commit has read too: it waits for its own durability, and for that of
+ * what its conditions met and its additions added to. */
+static void hold_member(struct store_commit *commit, uint64_t version) {
+    struct store_hold *hold = &commit->waiter.hold;
+
+    if (commit->durability >= STORE_LOGGED) {
+        hold->written_version = later(hold->written_version, version);
+    }
+    if (commit->durability == STORE_SYNCED) {
+        hold->durable_version = later(hold->durable_version, version);
+    }
+}
+
 static void add_member(struct commit_pipeline *pipeline, struct group_build *build,
                        struct store_commit *commit) {
     struct log_commit *placed = &pipeline->group[build->count];
@@ -262,38 +257,97 @@ static void add_member(struct commit_pipeline *pipeline, struct group_build *bui
     if (placed->values.len > 0) {
         commit_log_layout(pipeline->options.log, pipeline->group, build->count);
     }
-    commit->outcome = (struct store_outcome){.status = STATUS_OK, .version = placed->version};
-    commit->waiter.hold = (struct store_hold){
-        .written_version = commit->durability >= STORE_LOGGED ? placed->version : 0,
-        .durable_version = commit->durability == STORE_SYNCED ? placed->version : 0};
+    commit->outcome =
+        (struct store_outcome){.status = STATUS_OK,
+                               .version = placed->version,
+                               .result_count = (uint32_t)(commit->results.len / sizeof(int64_t)),
+                               .results = (const int64_t *)(const void *)commit->results.data};
+    hold_member(commit, placed->version);
     insert(pipeline, build, commit, placed);
+    commit_catalogue_inserted(commit, pipeline->options.namespaces);
 }
 
-/* Takes the commit at the head into the group, or completes it otherwise. WOULD_BLOCK: it stays. */
-static enum status take_head(struct commit_pipeline *pipeline, struct group_build *build) {
+/* ---- The head of the queue --------------------------------------------------------------------
+ */
+
+/* Goes into the gate if the commit may make an alias, and looks at the store anew from there. */
+static enum status enter_gate(struct commit_pipeline *pipeline, struct group_build *build,
+                              const struct store_commit *commit) {
+    uint64_t visible;
+
+    if (pipeline->in_gate || !(commit->makes_aliases || commit->batch.refers_elsewhere)) {
+        return STATUS_OK;
+    }
+    if (!alias_gate_enter(&pipeline->options.versions->gate)) {
+        return STATUS_BUSY;
+    }
+    pipeline->in_gate = true;
+    view_unref(build->view); /* the active memtable is the same: only this lane replaces it */
+    build->view = view_holder_take(pipeline->options.views, pipeline->options.marks, &visible);
+    return STATUS_OK;
+}
+
+static void leave_gate(struct commit_pipeline *pipeline) {
+    if (pipeline->in_gate) {
+        alias_gate_leave(&pipeline->options.versions->gate);
+        pipeline->in_gate = false;
+    }
+}
+
+/* Nothing is to be written: the answer is the newest version. */
+static void complete_empty(struct commit_pipeline *pipeline, struct store_commit *commit) {
+    commit->outcome =
+        (struct store_outcome){.status = STATUS_OK, .version = pipeline->next_version - 1};
+    commit->waiter.hold = (struct store_hold){
+        .written_version = commit->outcome.version,
+        .durable_version = commit->durability == STORE_SYNCED ? commit->outcome.version : 0};
+    complete(pipeline, commit);
+}
+
+/* Brings the commit at the head so far that it can be inserted. OK: it is judged, see its outcome.
+ * WOULD_BLOCK, BUSY: it stays. Else what it is to fail with. */
+static enum status prepare_head(struct commit_pipeline *pipeline, struct group_build *build) {
     struct store_commit *commit = pipeline->first;
     enum status status;
 
-    if (commit->conditions.len > 0 && !commit->judged &&
-        !commit_judge(commit, build->view, pipeline->options.marks, build->now_ms,
-                      READ_WAIT_NEVER)) {
-        return STATUS_WOULD_BLOCK;
+    if (commit->judged) {
+        return STATUS_OK; /* it came in before it went to the I/O thread */
+    }
+    status = commit_ready_admit(pipeline, commit, build->view);
+    if (status == STATUS_OK) {
+        status = enter_gate(pipeline, build, commit);
+    }
+    if (status == STATUS_OK &&
+        !commit_ready_judge(pipeline, commit, build->view, READ_WAIT_NEVER)) {
+        status = STATUS_WOULD_BLOCK;
+    }
+    return status;
+}
+
+/* Takes the commit at the head into the group, or completes it otherwise. WOULD_BLOCK, BUSY: it
+ * stays. */
+static enum status take_head(struct commit_pipeline *pipeline, struct group_build *build) {
+    struct store_commit *commit = pipeline->first;
+    enum status status = prepare_head(pipeline, build);
+
+    if (status == STATUS_WOULD_BLOCK || status == STATUS_BUSY) {
+        return status;
     }
     pop(pipeline);
-    if (commit->conditions.len > 0 && commit->outcome.status != STATUS_OK) {
+    if (status == STATUS_OK && commit->outcome.status != STATUS_OK) {
         complete(pipeline, commit);
         return STATUS_OK;
     }
-    if (commit->batch.op_count == 0) {
-        commit->outcome =
-            (struct store_outcome){.status = STATUS_OK, .version = pipeline->next_version - 1};
-        commit->waiter.hold = (struct store_hold){
-            .written_version = commit->outcome.version,
-            .durable_version = commit->durability == STORE_SYNCED ? commit->outcome.version : 0};
-        complete(pipeline, commit);
+    if (status == STATUS_OK) {
+        status = commit_ready_finish(pipeline, commit, build->view);
+    }
+    if (status == STATUS_OK && commit->batch.op_count == 0) {
+        complete_empty(pipeline, commit);
         return STATUS_OK;
     }
-    status = reserve(pipeline, build, commit);
+    if (status == STATUS_OK) {
+        status = reserve(pipeline, build, commit);
+    }
     if (status == STATUS_OK) {
         add_member(pipeline, build, commit);
     } else {
@@ -310,9 +364,7 @@ static void complete_members(struct commit_pipeline *pipeline, size_t count) {
 
     for (size_t i = 0; i < count; i++) {
         struct store_commit *commit = pipeline->members[i];
-        if (commit->waiter.hold.durable_version > wanted) {
-            wanted = commit->waiter.hold.durable_version;
-        }
+        wanted = later(wanted, commit->waiter.hold.durable_version);
         complete(pipeline, commit); /* may be gone after */
     }
     if (wanted > 0) {
@@ -328,6 +380,12 @@ static void wait_in_vain(struct commit_pipeline *pipeline, size_t count) {
     }
 }
 
+static void make_visible(struct commit_pipeline *pipeline, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        commit_catalogue_visible(pipeline->members[i], pipeline->options.namespaces);
+    }
+}
+
 static void write_group(struct commit_pipeline *pipeline, struct group_build *build) {
     uint64_t last_version = pipeline->next_version - 1;
     enum status status;
@@ -337,6 +395,7 @@ static void write_group(struct commit_pipeline *pipeline, struct group_build *bu
     commit_log_layout(pipeline->options.log, pipeline->group, build->count);
     status = commit_log_append(pipeline->options.log, pipeline->group, build->count, last_version);
     if (status == STATUS_OK) {
+        make_visible(pipeline, build->count);
         space_guard_note(pipeline->options.space, build->log_bytes);
         atomic_fetch_add_explicit(&pipeline->stats.groups, 1, memory_order_relaxed);
         atomic_fetch_add_explicit(&pipeline->stats.commits, build->count, memory_order_relaxed);
@@ -354,14 +413,10 @@ static void fail_all(struct commit_pipeline *pipeline, enum status status) {
     }
 }
 
-enum status commit_group_run(struct commit_pipeline *pipeline) {
-    struct group_build build = {.log_bytes = GROUP_HEADER_BYTES};
-    uint64_t visible;
-    enum status status = commit_log_failed(pipeline->options.log) ? STATUS_LOG_FAILED : STATUS_OK;
+/* Room for a group. BUSY: later. Else what all commits that wait are to fail with. */
+static enum status make_room(struct commit_pipeline *pipeline) {
+    enum status status = make_room_in_memory(pipeline);
 
-    if (status == STATUS_OK) {
-        status = make_room_in_memory(pipeline);
-    }
     pipeline->puts_refused = STATUS_OK;
     if (status == STATUS_BUSY && !commit_pipeline_is_stopping(pipeline)) {
         pipeline->puts_refused =
@@ -370,28 +425,52 @@ enum status commit_group_run(struct commit_pipeline *pipeline) {
             return STATUS_BUSY; /* it only takes a while */
         }
     }
-    status = status == STATUS_BUSY ? STATUS_OK : status; /* deletes, and the last ones at a close,
-                                                            find room all the same */
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK || status == STATUS_BUSY) { /* deletes, and the last ones at a close,
+                                                           find room all the same */
         status = make_room_in_log(pipeline);
     }
+    return status == STATUS_OK ? raise_ceiling(pipeline) : status;
+}
+
+/* Puts wait for compaction to take what memtables hold: so they must be flushed. */
+static void flush_for_space(struct commit_pipeline *pipeline) {
+    if (pipeline->options.promise && space_promise_admits(pipeline->options.promise, 0)) {
+        enum status status = commit_group_freeze(pipeline);
+        (void)status; /* BUSY, NO_MEMORY: tried again in a millisecond */
+    }
+}
+
+enum status commit_group_run(struct commit_pipeline *pipeline) {
+    struct group_build build = {.log_bytes = GROUP_HEADER_BYTES};
+    uint64_t visible;
+    enum status status = commit_log_failed(pipeline->options.log) ? STATUS_LOG_FAILED : STATUS_OK;
+
     if (status == STATUS_OK) {
-        status = raise_ceiling(pipeline);
+        status = make_room(pipeline);
+    }
+    if (status == STATUS_BUSY) {
+        return status; /* a commit that was judged stays in the gate: no flush waits for that */
     }
     if (status != STATUS_OK) {
+        leave_gate(pipeline);
         fail_all(pipeline, status);
         return STATUS_OK;
     }
     build.view = view_holder_take(pipeline->options.views, pipeline->options.marks, &visible);
-    build.now_ms = store_clock_now_ms(pipeline->options.clock);
     while (pipeline->first && status == STATUS_OK && build.count < GROUP_COMMITS_MAX &&
            build.log_bytes < COMMIT_GROUP_BYTES) {
         status = take_head(pipeline, &build);
     }
     if (build.count > 0) {
         write_group(pipeline, &build);
-        status = STATUS_OK; /* who needs the disk is met again at the head of the next group */
+        status = STATUS_OK; /* who stays is met again at the head of the next group */
     }
     view_unref(build.view);
+    if (status != STATUS_WOULD_BLOCK) {
+        leave_gate(pipeline);
+    }
+    if (status == STATUS_BUSY) {
+        flush_for_space(pipeline);
+    }
     return status;
 }

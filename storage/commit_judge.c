@@ -3,20 +3,38 @@
 
 #include "storage/ikey.h"
 
-/* What a condition finds: the version of the live entry, or VERSION_NONE. */
-static enum status find_version(const struct commit_condition *condition, const struct view *view,
-                                uint64_t now_ms, enum read_wait wait, struct view_hit *hit,
-                                uint64_t *found_out) {
+enum status commit_sight_find(const struct commit_sight *sight, struct store_commit *commit,
+                              uint32_t namespace_id, struct slice key, struct view_hit *hit_out) {
     uint8_t row[ROW_BYTES_MAX];
-    struct slice row_slice =
-        slice_make(row, row_store(row, condition->namespace_id, condition->key));
-    enum status status = view_find(view, row_slice, VERSION_MAX, wait, hit, NULL);
+    struct slice row_slice = slice_make(row, row_store(row, namespace_id, key));
+    struct store_hold *hold = &commit->waiter.hold;
+    enum status status = view_find(sight->view, row_slice, VERSION_MAX, sight->wait, hit_out, NULL);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    watermarks_hold_entry(sight->marks, (enum store_durability)hit_out->entry.durability,
+                          hit_out->version, hold);
+    if (hit_out->version > watermarks_visible(sight->marks) &&
+        hit_out->version > hold->written_version) {
+        hold->written_version = hit_out->version; /* of its own group */
+    }
+    return STATUS_OK;
+}
+
+/* What a condition finds: the version of the live entry, or VERSION_NONE. */
+static enum status find_version(const struct commit_sight *sight, struct store_commit *commit,
+                                const struct commit_condition *condition, uint64_t *found_out) {
+    struct view_hit hit;
+    enum status status =
+        commit_sight_find(sight, commit, condition->namespace_id, condition->key, &hit);
 
     *found_out = VERSION_NONE;
-    if (status == STATUS_OK && !entry_is_dead(&hit->entry, now_ms)) {
-        *found_out = hit->version;
+    if (status == STATUS_OK) {
+        *found_out = entry_is_dead(&hit.entry, sight->now_ms) ? VERSION_NONE : hit.version;
+        view_hit_release(&hit);
     }
-    return status;
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
 static enum status compare(const struct store_condition *condition, uint64_t found) {
@@ -33,8 +51,7 @@ static enum status compare(const struct store_condition *condition, uint64_t fou
     return STATUS_OK;
 }
 
-bool commit_judge(struct store_commit *commit, const struct view *view,
-                  const struct watermarks *marks, uint64_t now_ms, enum read_wait wait) {
+bool commit_judge(struct store_commit *commit, const struct commit_sight *sight) {
     struct reader reader = reader_make(buffer_slice(&commit->conditions));
     struct commit_condition condition;
 
@@ -42,21 +59,12 @@ bool commit_judge(struct store_commit *commit, const struct view *view,
     commit->waiter.hold = (struct store_hold){0, 0};
     while (commit->outcome.status == STATUS_OK &&
            commit_condition_take(&reader, &condition) == STATUS_OK) {
-        struct view_hit hit;
         uint64_t found;
-        enum status status = find_version(&condition, view, now_ms, wait, &hit, &found);
+        enum status status = find_version(sight, commit, &condition, &found);
         if (status == STATUS_WOULD_BLOCK) {
             return false;
         }
-        if (status == STATUS_OK) {
-            watermarks_hold_entry(marks, (enum store_durability)hit.entry.durability, hit.version,
-                                  &commit->waiter.hold);
-            if (hit.version > watermarks_visible(marks) &&
-                hit.version > commit->waiter.hold.written_version) {
-                commit->waiter.hold.written_version = hit.version; /* of its own group */
-            }
-            view_hit_release(&hit);
-        } else if (status != STATUS_NOT_FOUND) {
+        if (status != STATUS_OK) {
             commit->outcome.status = status;
             return true;
         }

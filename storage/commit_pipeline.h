@@ -7,6 +7,7 @@
 #include "storage/commit_request.h"
 #include "storage/namespaces.h"
 #include "storage/space_guard.h"
+#include "storage/space_promise.h"
 #include "storage/syncer.h"
 
 #define COMMIT_GROUP_BYTES (8u * 1024 * 1024) /* a group is closed at so many bytes */
@@ -23,8 +24,10 @@ struct commit_options {
     struct space_guard *space;
     struct syncer *syncer;
     struct scheduler *scheduler;
-    const _Atomic enum status *flush_status; /* how the last flush ended, see maintenance.h */
-    void (*frozen_cb)(void *arg);            /* a memtable was frozen: flush it */
+    const struct space_promise *promise;      /* puts wait while it says so; NULL: never */
+    const _Atomic enum status *flush_status;  /* how the last flush ended, see maintenance.h */
+    enum status (*jobs_status_cb)(void *arg); /* OK, or what keeps jobs from making room */
+    void (*frozen_cb)(void *arg);             /* a memtable was frozen: flush it */
     void *arg;
     uint64_t memtable_bytes;      /* a memtable is frozen at so many bytes, */
     uint64_t unflushed_log_bytes; /* or when it holds so much of the log */
@@ -59,6 +62,7 @@ struct commit_pipeline {
     uint64_t next_version;
     uint64_t version_ceiling;
     uint64_t tick_sequence;        /* of the log at the last tick */
+    bool in_gate;                  /* of aliases (alias_gate.h); also while an I/O thread judges */
     enum status puts_refused;      /* why, while no memtable can be flushed; or OK */
     struct log_commit *group;      /* owned; GROUP_COMMITS_MAX */
     struct store_commit **members; /* owned; of the group, in order */

@@ -2,7 +2,16 @@
  *
  * Filled by its owner's thread (keys and values are copied, checked and compressed here, so that
  * the commit thread does none of that), then handed through the queue of commit.h, and given back
- * by its callback. Conditions stand in a buffer of their own, as they are no part of the log. */
+ * by its callback.
+ *
+ * Beside the batch stand, in buffers of their own, what is judged or worked out on the commit lane
+ * and is no part of the log as such:
+ *
+ *      conditions   are they met?                            commit_judge.h
+ *      deferred     additions, appends, new expiries         commit_resolve.h
+ *      catalogue    namespaces made, changed, dropped        commit_catalogue.h
+ *
+ * The last two end as ordinary operations in the batch, so replay knows nothing of them. */
 #ifndef KVD_STORAGE_COMMIT_REQUEST_H
 #define KVD_STORAGE_COMMIT_REQUEST_H
 
@@ -25,18 +34,26 @@ struct store_commit {
     const struct value_policy *policy; /* borrowed from the store */
     struct batch batch;
     struct buffer conditions; /* encoded, see commit_condition_take */
+    struct buffer deferred;   /* encoded, see commit_deferred_take */
+    struct buffer catalogue;  /* encoded, see commit_catalogue.h */
     struct buffer scratch;    /* a compressed value on its way to the batch */
     uint32_t operations;      /* asked for, duplicates included */
     bool puts;                /* any operation stores a value */
-    bool names_namespace;     /* the batch carries an entry of the catalogue */
+    bool makes_aliases;       /* a deferred operation may */
     void *arg;                /* the owner's */
     /* the store's, while submitted */
     struct commit_pipeline *pipeline; /* borrowed */
     enum store_durability durability;
     store_commit_cb done_cb;
     struct store_commit *next;
-    struct step step; /* for conditions that need the disk: judges on an I/O thread */
-    bool judged;      /* by that step; the commit thread waits for it */
+    struct step step;      /* for what needs the disk: judges and resolves on an I/O thread */
+    bool judged;           /* conditions judged and the deferred resolved; not again */
+    bool ready;            /* all operations stand in the batch, and it is finished */
+    struct buffer results; /* int64_t each, of additions and appends */
+    struct buffer work;    /* a value being worked out */
+    struct buffer items;   /* commit_resolve.c's */
+    struct buffer dropped; /* uint32_t each: ids of the namespaces that it drops */
+    bool names_namespace;  /* the batch carries a row of the catalogue */
     struct store_outcome outcome;
     struct store_waiter waiter; /* for the durability asked for */
 };
@@ -52,12 +69,46 @@ struct commit_condition {
 enum status commit_condition_take(struct reader *reader,
                                   struct commit_condition *condition_out) MUST_CHECK;
 
+/* An operation that depends on the value that is there. */
+enum commit_deferred_kind { DEFERRED_ADD, DEFERRED_APPEND, DEFERRED_EXPIRE };
+
+struct commit_deferred {
+    enum commit_deferred_kind kind;
+    uint32_t namespace_id;
+    struct slice key; /* borrowed from the commit */
+    uint32_t operation;
+    uint32_t meta_bytes; /* of the batch when it was added: it comes after these operations */
+    int64_t amount;      /* ADD */
+    struct slice bytes;  /* APPEND; borrowed from the commit */
+    uint64_t expiry_ms;  /* EXPIRE; 0 is never */
+};
+
+/* Takes the next one from the encoded ones. END after the last. */
+enum status commit_deferred_take(struct reader *reader,
+                                 struct commit_deferred *deferred_out) MUST_CHECK;
+
 /* See store.h. `now_ms` is the store's time, from which the expiry is counted. */
 enum status commit_request_put(struct store_commit *commit, const struct store_put *put,
                                uint64_t now_ms) MUST_CHECK;
 enum status commit_request_delete(struct store_commit *commit, uint32_t namespace_id,
                                   struct slice key,
                                   const struct store_condition *condition) MUST_CHECK;
+
+enum status commit_request_add(struct store_commit *commit, uint32_t namespace_id, struct slice key,
+                               int64_t amount, const struct store_condition *condition) MUST_CHECK;
+enum status commit_request_append(struct store_commit *commit, uint32_t namespace_id,
+                                  struct slice key, struct slice bytes,
+                                  const struct store_condition *condition) MUST_CHECK;
+enum status commit_request_expire(struct store_commit *commit, uint32_t namespace_id,
+                                  struct slice key, uint64_t expiry_ms,
+                                  const struct store_condition *condition) MUST_CHECK;
+
+/* Appends to the batch the put of `value`, inline or separated, compressed where that pays: kind,
+ * value and what belongs to a reference are set here, but for op->checksum, which is that of
+ * `value` (needed from the threshold on). `value` is not in the batch. Errors: those of
+ * batch_append. */
+enum status commit_request_store(struct store_commit *commit, const struct batch_op *op,
+                                 struct slice value) MUST_CHECK;
 
 enum status commit_request_create(struct store *store, const struct value_policy *policy,
                                   struct store_commit **commit_out) MUST_CHECK;

@@ -14,6 +14,7 @@
 #define HEIGHT_MAX 14    /* 4^14 nodes and more */
 #define HEIGHT_BRANCH 4u /* one node in four reaches the next level */
 #define SHARES_FIRST 16
+#define USAGES_FIRST 8
 #define BUCKETS_MIN 1024u
 #define BYTES_PER_BUCKET 256u /* about the size of a node with its small value */
 #define OLDER_STEPS 8 /* older versions stepped over before a search of the list is quicker */
@@ -44,6 +45,10 @@ struct memtable {
     struct segment_share *shares; /* owned; ascending */
     size_t share_count;
     size_t share_capacity;
+    struct namespace_usage *usages; /* owned; ascending */
+    size_t usage_count;
+    size_t usage_capacity;
+    size_t usage_last;
     /* written by the commit thread, read by any: relaxed figures */
     _Atomic uint32_t height;
     _Atomic size_t bytes;
@@ -324,6 +329,105 @@ static void note_references(struct memtable *memtable, const struct entry *entry
     mutex_unlock(&memtable->mu);
 }
 
+/* ---- Namespaces ---- */
+
+static bool usage_is_at(const struct memtable *memtable, size_t position, uint32_t namespace_id) {
+    return position < memtable->usage_count &&
+           memtable->usages[position].namespace_id == namespace_id;
+}
+
+/* The first usage whose namespace is >= `namespace_id`. */
+static size_t usage_position(const struct memtable *memtable, uint32_t namespace_id) {
+    size_t low = 0;
+    size_t high = memtable->usage_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (memtable->usages[middle].namespace_id < namespace_id) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+/* Puts in a namespace with zeros; false without memory. */
+static bool add_usage_locked(struct memtable *memtable, size_t position, uint32_t namespace_id)
+    REQUIRES(memtable->mu) {
+    struct namespace_usage *usages = memtable->usages;
+
+    if (memtable->usage_count == memtable->usage_capacity) {
+        size_t capacity = memtable->usage_capacity ? memtable->usage_capacity * 2 : USAGES_FIRST;
+        usages = memory_resize(usages, capacity * sizeof *usages);
+        if (!usages) {
+            return false;
+        }
+        memtable->usages = usages;
+        memtable->usage_capacity = capacity;
+    }
+    memmove(usages + position + 1, usages + position,
+            (memtable->usage_count - position) * sizeof *usages);
+    usages[position] = (struct namespace_usage){.namespace_id = namespace_id};
+    memtable->usage_count++;
+    return true;
+}
+
+/* Books an entry for its namespace. A namespace for which there is no memory is left out: these
+ * books only serve quotas and lists. */
+static void note_usage(struct memtable *memtable, uint32_t namespace_id, size_t bytes,
+                       const struct entry *entry) {
+    size_t position = memtable->usage_last;
+    bool found = true;
+
+    mutex_lock(&memtable->mu);
+    if (!usage_is_at(memtable, position, namespace_id)) {
+        position = usage_position(memtable, namespace_id);
+        found = usage_is_at(memtable, position, namespace_id) ||
+                add_usage_locked(memtable, position, namespace_id);
+    }
+    if (found) {
+        struct namespace_usage *usage = &memtable->usages[position];
+        usage->entries++;
+        usage->tombstones += entry->kind == ENTRY_TOMBSTONE;
+        usage->table_bytes += bytes;
+        usage->log_bytes += entry_log_bytes(entry);
+        memtable->usage_last = position;
+    }
+    mutex_unlock(&memtable->mu);
+}
+
+struct namespace_usage memtable_usage(struct memtable *memtable, uint32_t namespace_id) {
+    struct namespace_usage usage = {.namespace_id = namespace_id};
+    size_t position;
+
+    mutex_lock(&memtable->mu);
+    position = usage_position(memtable, namespace_id);
+    if (usage_is_at(memtable, position, namespace_id)) {
+        usage = memtable->usages[position];
+    }
+    mutex_unlock(&memtable->mu);
+    return usage;
+}
+
+enum status memtable_copy_usages(struct memtable *memtable, struct namespace_usage **usages_out,
+                                 size_t *count_out) {
+    enum status status = STATUS_OK;
+
+    *usages_out = NULL;
+    mutex_lock(&memtable->mu);
+    *count_out = memtable->usage_count;
+    if (memtable->usage_count > 0) {
+        *usages_out = memory_alloc_array(memtable->usage_count, sizeof **usages_out);
+        status = *usages_out ? STATUS_OK : STATUS_NO_MEMORY;
+    }
+    if (*usages_out) {
+        memcpy(*usages_out, memtable->usages, memtable->usage_count * sizeof **usages_out);
+    }
+    mutex_unlock(&memtable->mu);
+    return status;
+}
+
 static void note_version(struct memtable *memtable, uint64_t version) {
     if (atomic_load_explicit(&memtable->version_min, memory_order_relaxed) > version) {
         atomic_store_explicit(&memtable->version_min, version, memory_order_relaxed);
@@ -393,6 +497,7 @@ void memtable_insert(struct memtable *memtable, struct slice row, uint64_t versi
     if (entry->kind == ENTRY_REFERENCE || entry->kind == ENTRY_LARGE) {
         note_references(memtable, entry);
     }
+    note_usage(memtable, node->namespace_id, node->key_bytes + payload_bytes, entry);
     note_version(memtable, version);
     atomic_fetch_add_explicit(&memtable->entries, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&memtable->bytes, node_size(height, node->key_bytes, payload_bytes),

@@ -100,4 +100,10 @@ const struct segment_share *memtable_shares(const struct memtable *memtable, siz
 enum status memtable_copy_shares(struct memtable *memtable, struct segment_share **shares_out,
                                  size_t *count_out) MUST_CHECK;
 
+/* What its entries of a namespace take; and a copy of the list for all namespaces, ascending, to be
+ * freed by the caller (NULL when empty). Any thread. Errors: NO_MEMORY. */
+struct namespace_usage memtable_usage(struct memtable *memtable, uint32_t namespace_id);
+enum status memtable_copy_usages(struct memtable *memtable, struct namespace_usage **usages_out,
+                                 size_t *count_out) MUST_CHECK;
+
 #endif

@@ -242,8 +242,10 @@ static enum status make_versions(struct store *store, struct error *error) {
     struct view *view = NULL;
     enum status status = make_segment_cache(store, state);
 
-    store->files = (struct version_files){
-        .tables = store->table_cache, .segments = store->segment_cache, .reclaim = &store->reclaim};
+    store->files = (struct version_files){.tables = store->table_cache,
+                                          .segments = store->segment_cache,
+                                          .reclaim = &store->reclaim,
+                                          .blocks = store->block_cache};
     if (status == STATUS_OK) {
         status = version_from_state(&store->files, state, &version);
     }
@@ -328,6 +330,12 @@ static void close_log(struct store *store) {
     commit_log_close(&store->log);
 }
 
+static enum status jobs_status_cb(void *arg) {
+    struct store *store = arg;
+    struct error error;
+    return maintenance_error(&store->maintenance, &error);
+}
+
 static void want_flush_cb(void *arg) {
     struct store *store = arg;
     maintenance_want_flush(&store->maintenance);
@@ -373,6 +381,7 @@ static enum status open_jobs(struct store *store, struct error *error) {
                                      .syncer = &store->syncer,
                                      .scheduler = store->scheduler,
                                      .flush_status = &store->maintenance.flush_status,
+                                     .jobs_status_cb = jobs_status_cb,
                                      .frozen_cb = want_flush_cb,
                                      .arg = store,
                                      .memtable_bytes = store->sizes.memtable_bytes,
@@ -433,49 +442,8 @@ static void close_jobs(struct store *store) {
     maintenance_deinit(&store->maintenance);
 }
 
-/* The catalogue of namespaces, from the system namespace. */
-static enum status load_namespaces(struct store *store, struct error *error) {
-    static const char prefix[] = NAMESPACE_KEY_PREFIX;
-    uint8_t to[sizeof prefix];
-    struct store_range range =
-        store_range_prefix(NAMESPACE_SYSTEM, slice_make(prefix, sizeof prefix - 1), to);
-    struct buffer key = {.cap = KEY_BYTES_MAX};
-    struct buffer value = {.cap = VARINT32_BYTES_MAX};
-    struct store_cursor *cursor = NULL;
-    struct store_read read;
-    enum status status;
-
-    store_read_begin(store, &read);
-    status = store_cursor_open(&read, &range, STORE_WAIT_ALLOWED, &cursor);
-    while (status == STATUS_OK) {
-        struct reader reader;
-        uint32_t id = 0;
-        buffer_clear(&key);
-        buffer_clear(&value);
-        status = store_cursor_next(cursor, &key, NULL, error);
-        if (status == STATUS_OK) {
-            status = store_cursor_value(cursor, &value, error);
-        }
-        reader = reader_make(buffer_slice(&value));
-        if (status == STATUS_OK && !reader_take_varint32(&reader, &id)) {
-            status = error_set(error, STATUS_CORRUPT, 0, NULL, ERROR_NO_OFFSET,
-                               "an entry of the catalogue of namespaces");
-        }
-        if (status == STATUS_OK) {
-            status = namespaces_load(
-                &store->namespaces,
-                slice_make(key.data + sizeof prefix - 1, key.len - (sizeof prefix - 1)), id);
-        }
-    }
-    store_cursor_close(cursor);
-    store_read_end(&read);
-    buffer_deinit(&key);
-    buffer_deinit(&value);
-    return status == STATUS_END ? STATUS_OK : status;
-}
-
 static enum status open_catalogue(struct store *store, struct error *error) {
-    enum status status = load_namespaces(store, error);
+    enum status status = store_load_namespaces(store, error);
 
     if (status == STATUS_OK && !store->options.read_only) {
         maintenance_want_flush(&store->maintenance);

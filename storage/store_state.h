@@ -77,4 +77,7 @@ struct store {
     _Atomic uint64_t checksum_failures;
 };
 
+/* Reads the catalogue at open. Errors: CORRUPT, IO, NO_MEMORY. */
+enum status store_load_namespaces(struct store *store, struct error *error) MUST_CHECK;
+
 #endif

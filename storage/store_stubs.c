@@ -1,15 +1,6 @@
 /* store_stubs.c: functions of the door that are being built; each goes as its room comes. */
 #include "storage/store.h"
 
-enum status store_namespace_list(struct store *store, store_namespace_cb list_cb, void *arg,
-                                 struct error *error) {
-    (void)store;
-    (void)list_cb;
-    (void)arg;
-    (void)error;
-    return STATUS_UNSUPPORTED;
-}
-
 enum status store_read_begin_at(struct store *store, const struct store_at *at,
                                 uint32_t namespace_id, struct store_read *read) {
     (void)store;
@@ -144,51 +135,11 @@ enum status store_commit_delete_range(struct store_commit *commit,
     return STATUS_UNSUPPORTED;
 }
 
-enum status store_commit_add(struct store_commit *commit, uint32_t namespace_id, struct slice key,
-                             int64_t amount, const struct store_condition *condition) {
-    (void)commit;
-    (void)namespace_id;
-    (void)key;
-    (void)amount;
-    (void)condition;
-    return STATUS_UNSUPPORTED;
-}
-
-enum status store_commit_append(struct store_commit *commit, uint32_t namespace_id,
-                                struct slice key, struct slice bytes,
-                                const struct store_condition *condition) {
-    (void)commit;
-    (void)namespace_id;
-    (void)key;
-    (void)bytes;
-    (void)condition;
-    return STATUS_UNSUPPORTED;
-}
-
-enum status store_commit_expire(struct store_commit *commit, uint32_t namespace_id,
-                                struct slice key, uint64_t ttl_ms,
-                                const struct store_condition *condition) {
-    (void)commit;
-    (void)namespace_id;
-    (void)key;
-    (void)ttl_ms;
-    (void)condition;
-    return STATUS_UNSUPPORTED;
-}
-
 enum status store_commit_upload(struct store_commit *commit, const struct store_put *put,
                                 struct store_upload *upload) {
     (void)commit;
     (void)put;
     (void)upload;
-    return STATUS_UNSUPPORTED;
-}
-
-enum status store_commit_namespace_set(struct store_commit *commit, struct slice name,
-                                       const struct store_namespace_settings *settings) {
-    (void)commit;
-    (void)name;
-    (void)settings;
     return STATUS_UNSUPPORTED;
 }
 

@@ -28,50 +28,45 @@ void *store_commit_arg(const struct store_commit *commit) {
     return commit->arg;
 }
 
-/* If the namespace is new, its catalogue entry goes along (namespaces.h). */
-static enum status add_namespace_name(struct store_commit *commit, uint32_t namespace_id) {
-    uint8_t key[NAMESPACE_KEY_BYTES_MAX];
-    uint8_t value[VARINT32_BYTES_MAX];
-    size_t key_len = namespaces_pending_key(&commit->store->namespaces, namespace_id, key);
-    struct batch_op op = {.namespace_id = NAMESPACE_SYSTEM, .kind = ENTRY_INLINE};
-    enum status status;
-
-    if (key_len == 0) {
-        return STATUS_OK;
-    }
-    op.key = slice_make(key, key_len);
-    op.value = slice_make(value, varint_store(value, namespace_id));
-    status = batch_append(&commit->batch, &op, slice_make(NULL, 0));
-    commit->names_namespace = commit->names_namespace || status == STATUS_OK;
-    return status;
-}
-
 enum status store_commit_put(struct store_commit *commit, const struct store_put *put) {
-    enum status status = put->namespace_id == NAMESPACE_SYSTEM
-                             ? STATUS_INVALID
-                             : add_namespace_name(commit, put->namespace_id);
-
-    if (status != STATUS_OK) {
-        return status;
-    }
-    return commit_request_put(commit, put, store_clock_now_ms(&commit->store->clock));
+    return put->namespace_id == NAMESPACE_SYSTEM
+               ? STATUS_INVALID
+               : commit_request_put(commit, put, store_clock_now_ms(&commit->store->clock));
 }
 
 enum status store_commit_delete(struct store_commit *commit, uint32_t namespace_id,
                                 struct slice key, const struct store_condition *condition) {
-    enum status status = namespace_id == NAMESPACE_SYSTEM
-                             ? STATUS_INVALID
-                             : add_namespace_name(commit, namespace_id);
-
-    if (status != STATUS_OK) {
-        return status;
-    }
-    return commit_request_delete(commit, namespace_id, key, condition);
+    return namespace_id == NAMESPACE_SYSTEM
+               ? STATUS_INVALID
+               : commit_request_delete(commit, namespace_id, key, condition);
 }
 
-enum status store_namespace(struct store *store, struct slice name, bool create,
-                            uint32_t *namespace_id_out) {
-    return namespaces_find(&store->namespaces, name, create, namespace_id_out);
+enum status store_commit_add(struct store_commit *commit, uint32_t namespace_id, struct slice key,
+                             int64_t amount, const struct store_condition *condition) {
+    return namespace_id == NAMESPACE_SYSTEM
+               ? STATUS_INVALID
+               : commit_request_add(commit, namespace_id, key, amount, condition);
+}
+
+enum status store_commit_append(struct store_commit *commit, uint32_t namespace_id,
+                                struct slice key, struct slice bytes,
+                                const struct store_condition *condition) {
+    return namespace_id == NAMESPACE_SYSTEM
+               ? STATUS_INVALID
+               : commit_request_append(commit, namespace_id, key, bytes, condition);
+}
+
+enum status store_commit_expire(struct store_commit *commit, uint32_t namespace_id,
+                                struct slice key, uint64_t ttl_ms,
+                                const struct store_condition *condition) {
+    uint64_t now_ms = store_clock_now_ms(&commit->store->clock);
+    uint64_t expiry_ms = 0;
+
+    if (namespace_id == NAMESPACE_SYSTEM ||
+        (ttl_ms > 0 && __builtin_add_overflow(now_ms, ttl_ms, &expiry_ms))) {
+        return STATUS_INVALID;
+    }
+    return commit_request_expire(commit, namespace_id, key, expiry_ms, condition);
 }
 
 /* ---- Submitting -------------------------------------------------------------------------------
@@ -80,8 +75,13 @@ enum status store_namespace(struct store *store, struct slice name, bool create,
 /* A commit that cannot be made ready is completed at once; the others keep their order. */
 static bool make_ready(struct store_commit *commit, enum store_durability durability,
                        store_commit_cb done_cb) {
-    enum status status =
-        commit->store->options.read_only ? STATUS_READ_ONLY : batch_finish(&commit->batch);
+    enum status status = STATUS_OK;
+
+    if (commit->store->options.read_only) {
+        status = STATUS_READ_ONLY;
+    } else if (commit->deferred.len == 0) { /* else they are to be worked out first */
+        status = batch_finish(&commit->batch);
+    }
 
     commit->durability = durability;
     commit->done_cb = done_cb;

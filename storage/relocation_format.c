@@ -94,19 +94,20 @@ size_t relocation_index_store(uint8_t *ptr, uint64_t home, const uint64_t *first
 
 /* ---- loading ---- */
 
+struct relocation_part relocation_part_of(struct slice bytes) {
+    return (struct relocation_part){.home = load_u64(bytes.ptr + AT_HOME),
+                                    .first = load_u64(bytes.ptr + AT_FIRST),
+                                    .count = load_u32(bytes.ptr + AT_COUNT),
+                                    .body = slice_make(bytes.ptr + RELOCATION_HEADER_BYTES,
+                                                       bytes.len - RELOCATION_HEADER_BYTES)};
+}
+
 static enum status part_load(struct slice bytes, uint32_t magic, size_t element_bytes,
                              uint64_t checksum, struct relocation_part *part_out) {
-    struct relocation_part part;
+    struct relocation_part part = relocation_part_of(bytes);
 
-    if (bytes.len <= RELOCATION_HEADER_BYTES || load_u32(bytes.ptr) != magic) {
-        return STATUS_CORRUPT;
-    }
-    part.count = load_u32(bytes.ptr + AT_COUNT);
-    part.home = load_u64(bytes.ptr + AT_HOME);
-    part.first = load_u64(bytes.ptr + AT_FIRST);
-    part.body =
-        slice_make(bytes.ptr + RELOCATION_HEADER_BYTES, bytes.len - RELOCATION_HEADER_BYTES);
-    if (part.body.len % element_bytes != 0 || part.body.len / element_bytes != part.count ||
+    if (load_u32(bytes.ptr) != magic || part.body.len % element_bytes != 0 ||
+        part.body.len / element_bytes != part.count ||
         load_u64(bytes.ptr + AT_CHECKSUM) != checksum || load_u64(part.body.ptr) != part.first) {
         return STATUS_CORRUPT;
     }

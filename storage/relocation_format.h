@@ -76,6 +76,9 @@ enum status relocation_page_load(struct slice bytes, uint64_t seed, uint64_t off
 enum status relocation_index_load(struct slice bytes, uint64_t seed, uint64_t offset,
                                   struct relocation_part *part_out) MUST_CHECK;
 
+/* Decodes bytes that one of these two has found good before. */
+struct relocation_part relocation_part_of(struct slice bytes);
+
 /* Length of the page that seems to begin here, by its header alone; 0 when none does. For a walk
  * that comes from the groups before; verify with relocation_page_load. */
 size_t relocation_page_maybe(struct slice bytes);

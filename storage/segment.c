@@ -97,9 +97,14 @@ const struct segment_header *segment_header(const struct segment *segment) {
 
 /* ---- reading ---- */
 
+enum status segment_fail(const struct segment *segment, enum status status, uint64_t offset,
+                         const char *what, struct error *error) {
+    return error_set(error, status, 0, segment->path, offset, "%s", what);
+}
+
 static enum status corrupt(const struct segment *segment, const struct value_ref *ref,
                            struct error *error, const char *what) {
-    return error_set(error, STATUS_CORRUPT, 0, segment->path, ref->offset, "%s", what);
+    return segment_fail(segment, STATUS_CORRUPT, ref->offset, what, error);
 }
 
 static enum status check_ref(const struct segment *segment, const struct value_ref *ref,
@@ -117,22 +122,28 @@ static enum status check_ref(const struct segment *segment, const struct value_r
     return STATUS_OK;
 }
 
-static enum status read_stored(const struct segment *segment, const struct value_ref *ref,
+enum status segment_read_bytes(struct segment *segment, uint64_t offset, size_t len,
                                enum read_wait wait, uint8_t *out, struct error *error) {
     size_t got = 0;
     enum status status;
 
-    if (ref->stored_bytes == 0) {
+    if (len == 0) {
         return STATUS_OK;
     }
     if (wait == READ_WAIT_NEVER) {
-        return env_read_nowait(segment->file, ref->offset, out, ref->stored_bytes, error);
+        return env_read_nowait(segment->file, offset, out, len, error);
     }
-    status = env_read(segment->file, ref->offset, out, ref->stored_bytes, &got, error);
-    if (status == STATUS_OK && got != ref->stored_bytes) {
-        return corrupt(segment, ref, error, "the segment ends before the value does");
+    status = env_read(segment->file, offset, out, len, &got, error);
+    if (status == STATUS_OK && got != len) {
+        return error_set(error, STATUS_CORRUPT, 0, segment->path, offset,
+                         "the segment ends before what was sought in it does");
     }
     return status;
+}
+
+static enum status read_stored(struct segment *segment, const struct value_ref *ref,
+                               enum read_wait wait, uint8_t *out, struct error *error) {
+    return segment_read_bytes(segment, ref->offset, ref->stored_bytes, wait, out, error);
 }
 
 static enum status read_compressed(struct segment *segment, const struct value_ref *ref,

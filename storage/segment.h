@@ -34,6 +34,10 @@ void segment_close(struct segment *segment);
 
 const struct segment_header *segment_header(const struct segment *segment);
 
+/* Fills `error` for a fault at a place of the segment; returns `status`. */
+enum status segment_fail(const struct segment *segment, enum status status, uint64_t offset,
+                         const char *what, struct error *error);
+
 /* Reads the value of `ref` to raw_out, which has room for ref->raw_bytes; what is there is without
  * meaning unless the result is OK. `scratch` takes a compressed value on its way (it may be empty;
  * it is grown to stored_bytes and kept for the next use). Errors: WOULD_BLOCK (READ_WAIT_NEVER
@@ -41,5 +45,10 @@ const struct segment_header *segment_header(const struct segment *segment);
 enum status segment_read_value(struct segment *segment, const struct value_ref *ref,
                                enum read_wait wait, uint8_t *raw_out, struct buffer *scratch,
                                struct error *error) MUST_CHECK;
+
+/* Reads `len` bytes at `offset` as they are. Errors: WOULD_BLOCK (READ_WAIT_NEVER only), CORRUPT
+ * (the file ends before), IO. */
+enum status segment_read_bytes(struct segment *segment, uint64_t offset, size_t len,
+                               enum read_wait wait, uint8_t *out, struct error *error) MUST_CHECK;
 
 #endif

@@ -5,6 +5,7 @@
 #include "storage/segment_cache.h"
 
 #include "protocol/base/memory.h"
+#include "storage/file_name.h"
 #include "storage/lock.h"
 
 struct segment_handle {
@@ -256,6 +257,19 @@ enum status segment_cache_read_value(struct segment_cache *cache, const struct v
         segment_cache_unpin(cache, handle);
     }
     return status;
+}
+
+enum status segment_cache_fail(const struct segment_cache *cache, uint64_t number, uint64_t offset,
+                               enum status status, const char *what, struct error *error) {
+    char path[ENV_PATH_MAX];
+
+    if (!error) {
+        return status;
+    }
+    if (file_path_make(cache->source.dir, FILE_SEGMENT, number, path) != STATUS_OK) {
+        path[0] = '\0';
+    }
+    return error_set(error, status, 0, path, offset, "%s", what);
 }
 
 void segment_cache_evict(struct segment_cache *cache, uint64_t number) {

@@ -38,6 +38,10 @@ enum status segment_cache_read_value(struct segment_cache *cache, const struct v
                                      enum read_wait wait, uint8_t *raw_out, struct buffer *scratch,
                                      struct error *error) MUST_CHECK;
 
+/* Fills `error` for a fault at a place of a segment, open or not; returns `status`. */
+enum status segment_cache_fail(const struct segment_cache *cache, uint64_t number, uint64_t offset,
+                               enum status status, const char *what, struct error *error);
+
 /* Forgets a segment that is going to be deleted: closed now, or at its last unpin. Unknown numbers
  * are allowed. */
 void segment_cache_evict(struct segment_cache *cache, uint64_t number);

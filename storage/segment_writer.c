@@ -31,6 +31,7 @@ struct segment_writer {
     /* owned by the appending thread */
     uint64_t reserved_bytes; /* file length up to which space is reserved */
     bool sealed;
+    bool has_section; /* no group may follow */
     struct buffer staging;
     struct slice slices[SLICES_MAX];
     size_t slice_count;
@@ -120,6 +121,10 @@ uint64_t segment_writer_position(const struct segment_writer *writer) {
 
 uint64_t segment_writer_number(const struct segment_writer *writer) {
     return writer->number;
+}
+
+uint64_t segment_writer_seed(const struct segment_writer *writer) {
+    return writer->seed;
 }
 
 /* ---- layout and space ---- */
@@ -226,7 +231,8 @@ static uint64_t assemble_commits(struct segment_writer *writer, const struct log
                                        .version = commit->version};
         uint8_t *ptr = stage(writer, COMMIT_HEADER_BYTES);
         ASSERT(commit->values_offset == offset + COMMIT_HEADER_BYTES + commit->meta.len);
-        ASSERT(i == 0 || commit->version > commits[i - 1].version);
+        ASSERT(i == 0 || writer->header.kind != SEGMENT_COMMIT ||
+               commit->version > commits[i - 1].version);
         commit_header_store(ptr, &header, commit->meta, writer->seed, offset);
         sum = commits_checksum_add(sum, slice_make(ptr, COMMIT_HEADER_BYTES));
         add_area(writer, commit->meta);
@@ -288,6 +294,7 @@ enum status segment_writer_append(struct segment_writer *writer, const struct gr
     enum status status = refuse_failed(writer, error);
 
     ASSERT(!writer->sealed);
+    ASSERT(!writer->has_section);
     ASSERT(commit_count <= GROUP_COMMITS_MAX);
     if (status == STATUS_OK) {
         status = segment_writer_reserve(writer, bytes, error);
@@ -306,6 +313,28 @@ enum status segment_writer_append(struct segment_writer *writer, const struct gr
         return fail_for_good(writer, error);
     }
     atomic_store_explicit(&writer->position, segment_writer_position(writer) + bytes,
+                          memory_order_release);
+    return STATUS_OK;
+}
+
+enum status segment_writer_append_section(struct segment_writer *writer, struct slice bytes,
+                                          struct error *error) {
+    enum status status = refuse_failed(writer, error);
+
+    ASSERT(!writer->sealed);
+    ASSERT(segment_writer_position(writer) > 0);
+    if (status == STATUS_OK) {
+        status = segment_writer_reserve(writer, bytes.len, error);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    writer->has_section = true;
+    status = env_append(writer->file, &bytes, 1, error);
+    if (status != STATUS_OK) {
+        return fail_for_good(writer, error);
+    }
+    atomic_store_explicit(&writer->position, segment_writer_position(writer) + bytes.len,
                           memory_order_release);
     return STATUS_OK;
 }

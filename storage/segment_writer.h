@@ -65,12 +65,22 @@ uint64_t segment_writer_layout(const struct segment_writer *writer, struct log_c
 enum status segment_writer_reserve(struct segment_writer *writer, uint64_t bytes,
                                    struct error *error) MUST_CHECK;
 
-/* Appends one group with the commits laid out before (0 commits: an empty group). Versions ascend.
- * Reserves first, if that was not done. Errors: NO_SPACE, NO_MEMORY (both before anything is
- * written; not final), IO (final), LOG_FAILED. */
+/* Appends one group with the commits laid out before (0 commits: an empty group). Versions ascend
+ * in a commit segment; in the others each record has the version that it was written with. Reserves
+ * first, if that was not done. Errors: NO_SPACE, NO_MEMORY (both before anything is written; not
+ * final), IO (final), LOG_FAILED. */
 enum status segment_writer_append(struct segment_writer *writer, const struct group_info *group,
                                   const struct log_commit *commits, size_t commit_count,
                                   struct error *error) MUST_CHECK;
+
+/* Appends bytes that are no group, behind the last group (there must be one): a piece of a
+ * relocation section. No group may follow. Reserves first. Errors: NO_SPACE (not final), IO
+ * (final), LOG_FAILED. */
+enum status segment_writer_append_section(struct segment_writer *writer, struct slice bytes,
+                                          struct error *error) MUST_CHECK;
+
+/* What checksums in this segment are seeded with (segment_seed). */
+uint64_t segment_writer_seed(const struct segment_writer *writer);
 
 /* Where the next group would begin: all before it is appended. 0 while nothing is. Any thread. */
 uint64_t segment_writer_position(const struct segment_writer *writer);

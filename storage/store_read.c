@@ -7,6 +7,7 @@
 #include "storage/checksum.h"
 #include "storage/ikey.h"
 #include "storage/store_state.h"
+#include "storage/value_reader.h"
 #include "storage/visible_iterator.h"
 
 #define LOOP_ZSTD_BYTES_MAX (64u * 1024) /* more is decompressed on an I/O thread */
@@ -43,26 +44,28 @@ void store_hold_wait(struct store *store, struct store_waiter *waiter) {
 /* ---- Values -----------------------------------------------------------------------------------
  */
 
-static enum status read_separated(struct store *store, const struct value_ref *ref,
+static enum status read_separated(const struct store_read *read, const struct value_ref *ref,
                                   enum read_wait wait, uint8_t *raw_out, struct error *error) {
+    const struct version *version = read->view->version;
     struct buffer scratch = {0};
     enum status status;
 
     if (!ref->compressed) {
-        return segment_cache_read_value(store->segment_cache, ref, wait, raw_out, &scratch, error);
+        return value_reader_read(version, ref, wait, raw_out, &scratch, error);
     }
     if (wait == READ_WAIT_NEVER && ref->raw_bytes > LOOP_ZSTD_BYTES_MAX) {
         return STATUS_WOULD_BLOCK;
     }
-    scratch = scratch_pool_take(&store->scratch, ref->stored_bytes);
-    status = segment_cache_read_value(store->segment_cache, ref, wait, raw_out, &scratch, error);
-    scratch_pool_put(&store->scratch, &scratch);
+    scratch = scratch_pool_take(&read->store->scratch, ref->stored_bytes);
+    status = value_reader_read(version, ref, wait, raw_out, &scratch, error);
+    scratch_pool_put(&read->store->scratch, &scratch);
     return status;
 }
 
 /* Appends the value of a live entry; rolls back on failure. */
-static enum status append_value(struct store *store, const struct entry *entry, enum read_wait wait,
-                                struct buffer *destination, struct error *error) {
+static enum status append_value(const struct store_read *read, const struct entry *entry,
+                                enum read_wait wait, struct buffer *destination,
+                                struct error *error) {
     size_t mark = buffer_mark(destination);
     uint8_t *raw;
     enum status status;
@@ -70,29 +73,42 @@ static enum status append_value(struct store *store, const struct entry *entry, 
     if (entry->kind == ENTRY_INLINE) {
         return buffer_append(destination, entry->value.ptr, entry->value.len);
     }
+    if (entry->kind == ENTRY_LARGE) {
+        return STATUS_UNSUPPORTED; /* nothing writes them yet */
+    }
     status = buffer_extend(destination, entry->ref.raw_bytes, &raw);
     if (status != STATUS_OK) {
         return status;
     }
-    status = read_separated(store, &entry->ref, wait, raw, error);
+    status = read_separated(read, &entry->ref, wait, raw, error);
     if (status != STATUS_OK) {
         buffer_rollback(destination, mark);
     }
     if (status == STATUS_CORRUPT) {
-        atomic_fetch_add_explicit(&store->checksum_failures, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&read->store->checksum_failures, 1, memory_order_relaxed);
     }
     return status;
 }
 
-static struct store_value_info info_of(const struct entry *entry, uint64_t version) {
-    bool separated = entry->kind == ENTRY_REFERENCE;
+static uint64_t value_checksum(const struct entry *entry) {
+    switch (entry->kind) {
+    case ENTRY_REFERENCE:
+        return entry->ref.checksum;
+    case ENTRY_LARGE:
+        return entry->large_checksum;
+    case ENTRY_INLINE:
+    case ENTRY_TOMBSTONE:
+        break;
+    }
+    return checksum_of(entry->value);
+}
 
-    return (struct store_value_info){
-        .version = version,
-        .expiry_ms = entry->expiry_ms,
-        .user_flags = entry->user_flags,
-        .value_bytes = separated ? entry->ref.raw_bytes : (uint32_t)entry->value.len,
-        .checksum = separated ? entry->ref.checksum : checksum_of(entry->value)};
+static struct store_value_info info_of(const struct entry *entry, uint64_t version) {
+    return (struct store_value_info){.version = version,
+                                     .expiry_ms = entry->expiry_ms,
+                                     .user_flags = entry->user_flags,
+                                     .value_bytes = entry_value_bytes(entry),
+                                     .checksum = value_checksum(entry)};
 }
 
 static enum read_wait wait_of(enum store_wait wait) {
@@ -113,7 +129,7 @@ static enum status answer(struct store_read *read, const struct view_hit *hit, e
         return STATUS_NOT_FOUND;
     }
     if (destination) {
-        status = append_value(read->store, &hit->entry, wait_of(wait), destination, error);
+        status = append_value(read, &hit->entry, wait_of(wait), destination, error);
     }
     if (status == STATUS_OK && info_out) {
         *info_out = info_of(&hit->entry, hit->version);
@@ -235,7 +251,7 @@ enum status store_cursor_next(struct store_cursor *cursor, struct buffer *key_ou
 
 enum status store_cursor_value(struct store_cursor *cursor, struct buffer *destination,
                                struct error *error) {
-    return append_value(cursor->read->store, &cursor->iter.entry, cursor->wait, destination, error);
+    return append_value(cursor->read, &cursor->iter.entry, cursor->wait, destination, error);
 }
 
 void store_cursor_close(struct store_cursor *cursor) {

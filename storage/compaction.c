@@ -7,9 +7,13 @@
 #include "storage/level_iterator.h"
 #include "storage/merge_iterator.h"
 
+#define JOB_BYTES_DEFAULT (UINT64_C(128) << 20)
+
 struct job {
     const struct job_context *context;
     const struct version *version;
+    struct keep_rules rules; /* owned */
+    struct pick_context picking;
     struct compaction_pick pick;
 };
 
@@ -30,7 +34,7 @@ static enum status inputs_open(const struct job *job, struct iterator **iter_out
                                        TABLE_ITERATOR_SEQUENTIAL, &children[count]);
         count += status == STATUS_OK;
     }
-    if (status == STATUS_OK && pick->output_count > 0) {
+    if (status == STATUS_OK && pick->output_count > 0) { /* so it is another level */
         status =
             level_iterator_create(cache, to->infos + pick->output_first, pick->output_count,
                                   READ_WAIT_ALLOWED, TABLE_ITERATOR_SEQUENTIAL, &children[count]);
@@ -94,7 +98,7 @@ static bool can_move(const struct job *job) {
     const struct compaction_pick *pick = &job->pick;
     const struct level *from = &job->version->levels[pick->level];
 
-    return pick->input_count == 1 && pick->output_count == 0 &&
+    return pick->level != pick->output_level && pick->input_count == 1 && pick->output_count == 0 &&
            from->infos[pick->input_first]->tombstones == 0 &&
            from->infos[pick->input_first]->expiring == 0;
 }
@@ -115,7 +119,7 @@ static enum status move(const struct job *job, struct error *error) {
     return status;
 }
 
-static enum status rewrite(const struct job *job, uint64_t visible, struct compaction_stats *stats,
+static enum status rewrite(const struct job *job, struct compaction_stats *stats,
                            struct error *error) {
     const struct job_context *context = job->context;
     struct table_output_options options = {.env = context->env,
@@ -131,7 +135,7 @@ static enum status rewrite(const struct job *job, uint64_t visible, struct compa
     struct fate_judge judge;
     enum status status;
 
-    fate_judge_init(&judge, &visible, 1, store_clock_now_ms(context->clock));
+    fate_judge_init(&judge, &job->rules);
     table_output_init(&output, &options, &judge, &edit);
     status = merge(job, &output, error);
     if (status == STATUS_OK) {
@@ -151,32 +155,123 @@ static enum status rewrite(const struct job *job, uint64_t visible, struct compa
     return status;
 }
 
+/* ---- Whole tables -----------------------------------------------------------------------------
+ */
+
+static enum status drop(const struct job *job, struct compaction_stats *stats,
+                        struct error *error) {
+    struct version_edit edit = {0};
+    struct debt_drops drops;
+    enum status status = debt_pick_drops(&job->picking, &drops) ? STATUS_OK : STATUS_END;
+
+    for (uint32_t i = 0; i < drops.count && status == STATUS_OK; i++) {
+        const struct debt_table *table = &drops.tables[i];
+        const struct table_info *info = job->version->levels[table->level].infos[table->index];
+        status = version_edit_remove_table(&edit, table->level, info->number);
+        stats->input_bytes += info->file_bytes;
+        stats->dropped_entries += info->entries;
+    }
+    if (status == STATUS_OK) {
+        status = version_set_install(job->context->versions, &edit, NULL, error);
+        stats->dropped_tables = drops.count;
+    }
+    version_edit_deinit(&edit);
+    return status;
+}
+
+/* ---- Sweeps -----------------------------------------------------------------------------------
+ */
+
 void compaction_sweep_init(struct compaction_sweep *sweep) {
     *sweep = (struct compaction_sweep){0};
+    buffer_init(&sweep->after, ROW_BYTES_MAX);
 }
 
 void compaction_sweep_begin(struct compaction_sweep *sweep) {
     sweep->level = 0;
+    buffer_clear(&sweep->after);
 }
 
 void compaction_sweep_deinit(struct compaction_sweep *sweep) {
-    *sweep = (struct compaction_sweep){0};
+    buffer_deinit(&sweep->after);
 }
 
-static bool pick(const struct job *job, enum compaction_kind kind,
-                 struct compaction_pick *pick_out) {
-    uint64_t base_bytes = job->context->base_bytes;
+/* Finds the next pick, and notes how far the sweep will have come with it. */
+static enum status pick_sweep(struct job *job, struct compaction_sweep *sweep) {
+    const struct level *level;
+    struct slice row;
+
+    while (sweep->level < PICK_BOTTOM &&
+           !compaction_pick_sweep(&job->picking, sweep->level, buffer_slice(&sweep->after),
+                                  &job->pick)) {
+        sweep->level++;
+        buffer_clear(&sweep->after);
+    }
+    if (sweep->level == PICK_BOTTOM &&
+        !debt_pick_sweep(&job->picking, buffer_slice(&sweep->after), &job->pick)) {
+        return STATUS_END;
+    }
+    level = &job->version->levels[sweep->level];
+    row = ikey_row(level->infos[job->pick.input_first + job->pick.input_count - 1]->largest);
+    buffer_clear(&sweep->after);
+    return buffer_append(&sweep->after, row.ptr, row.len);
+}
+
+/* ---- The job ----------------------------------------------------------------------------------
+ */
+
+static enum status pick(struct job *job, enum compaction_kind kind,
+                        struct compaction_sweep *sweep) {
+    bool picked = false;
 
     switch (kind) {
     case COMPACT_WEIGHT:
-        return compaction_pick(job->version, base_bytes, pick_out);
-    case COMPACT_SWEEP:
-        return compaction_pick_all(job->version, base_bytes, pick_out);
-    case COMPACT_DROP:
+        picked = compaction_pick(&job->picking, &job->pick);
+        break;
     case COMPACT_TIDY:
+        picked = debt_pick_tidy(&job->picking, DEBT_SHARE_BUSY, &job->pick);
+        break;
+    case COMPACT_TIDY_ALL:
+        picked = debt_pick_tidy(&job->picking, DEBT_SHARE_IDLE, &job->pick);
+        break;
+    case COMPACT_SWEEP:
+        return pick_sweep(job, sweep);
+    case COMPACT_DROP:
         break;
     }
-    return false;
+    return picked ? STATUS_OK : STATUS_END;
+}
+
+static enum status run(struct job *job, enum compaction_kind kind, struct compaction_sweep *sweep,
+                       struct compaction_stats *stats, struct error *error) {
+    enum status status;
+
+    if (kind == COMPACT_DROP) {
+        return drop(job, stats, error);
+    }
+    status = pick(job, kind, sweep);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (can_move(job)) {
+        return move(job, error);
+    }
+    if (kind == COMPACT_TIDY || kind == COMPACT_TIDY_ALL) {
+        stats->tidied_tables = job->pick.input_count;
+    }
+    return rewrite(job, stats, error);
+}
+
+static uint64_t version_max(const struct version *version) {
+    uint64_t max = 0;
+
+    for (uint32_t i = 0; i < LEVELS_MAX; i++) {
+        for (uint32_t j = 0; j < version->levels[i].count; j++) {
+            uint64_t table_max = version->levels[i].infos[j]->version_max;
+            max = table_max > max ? table_max : max;
+        }
+    }
+    return max;
 }
 
 enum status compaction_run(const struct job_context *context, enum compaction_kind kind,
@@ -185,14 +280,21 @@ enum status compaction_run(const struct job_context *context, enum compaction_ki
     struct job job = {.context = context};
     uint64_t visible;
     struct view *view = view_holder_take(context->views, context->marks, &visible);
-    enum status status = STATUS_END;
+    enum status status = job_take_rules(context, version_max(view->version), &job.rules);
 
-    (void)sweep;
     *stats_out = (struct compaction_stats){0};
     job.version = view->version;
-    if (pick(&job, kind, &job.pick)) {
-        status = can_move(&job) ? move(&job, error) : rewrite(&job, visible, stats_out, error);
+    job.picking = (struct pick_context){.version = view->version,
+                                        .base_bytes = context->base_bytes,
+                                        .job_bytes = context->job_bytes > 0 ? context->job_bytes
+                                                                            : JOB_BYTES_DEFAULT,
+                                        .fan_out = context->fan_out,
+                                        .table_bytes = context->table_bytes,
+                                        .rules = &job.rules};
+    if (status == STATUS_OK) {
+        status = run(&job, kind, sweep, stats_out, error);
     }
+    keep_rules_deinit(&job.rules);
     view_unref(view);
     return status;
 }

@@ -1,4 +1,6 @@
-/* compaction.h: merges tables of one level into the next (compaction_picker.h says which).
+/* compaction.h: merges tables of one level into the next, rewrites tables of the bottom for what
+ * may go (compaction_picker.h and debt_picker.h say which), and drops those of which nothing is
+ * needed.
  *
  * Reads past the block cache, in large pieces, and writes tables of context->table_bytes. A table
  * that overlaps nothing below only moves. Runs on a background thread; one at a time. Records that
@@ -6,7 +8,7 @@
 #ifndef KVD_STORAGE_COMPACTION_H
 #define KVD_STORAGE_COMPACTION_H
 
-#include "storage/compaction_picker.h"
+#include "storage/debt_picker.h"
 #include "storage/flush.h"
 
 struct compaction_stats {
@@ -18,15 +20,18 @@ struct compaction_stats {
 };
 
 enum compaction_kind {
-    COMPACT_DROP,   /* tables of which nothing is needed any more */
-    COMPACT_WEIGHT, /* a level over its weight */
-    COMPACT_SWEEP,  /* the next step of a sweep of everything into the bottom level */
-    COMPACT_TIDY    /* a table with much that may go */
+    COMPACT_DROP,    /* tables of which nothing is needed any more */
+    COMPACT_WEIGHT,  /* a level over its weight */
+    COMPACT_SWEEP,   /* the next step of a sweep of everything into the bottom level */
+    COMPACT_TIDY,    /* a table with much that may go */
+    COMPACT_TIDY_ALL /* a table with anything that may go */
 };
 
-/* How far a sweep has come. */
+/* How far a sweep has come: from the top to the bottom, level by level, in key order. So it ends,
+ * however much is written meanwhile. */
 struct compaction_sweep {
     uint32_t level;
+    struct buffer after; /* owned: the last row that was moved out of the level; empty: none yet */
 };
 
 void compaction_sweep_init(struct compaction_sweep *sweep);

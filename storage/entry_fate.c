@@ -1,14 +1,10 @@
 /* entry_fate.c: see entry_fate.h. */
 #include "storage/entry_fate.h"
 
-#include "protocol/base/assert.h"
 #include "storage/ikey.h"
 
-void fate_judge_init(struct fate_judge *judge, const uint64_t *snapshots, size_t snapshot_count,
-                     uint64_t now_ms) {
-    ASSERT(snapshot_count > 0);
-    *judge = (struct fate_judge){
-        .snapshots = snapshots, .snapshot_count = snapshot_count, .now_ms = now_ms};
+void fate_judge_init(struct fate_judge *judge, const struct keep_rules *rules) {
+    *judge = (struct fate_judge){.rules = rules};
     buffer_init(&judge->row, ROW_BYTES_MAX);
 }
 
@@ -16,49 +12,65 @@ void fate_judge_deinit(struct fate_judge *judge) {
     buffer_deinit(&judge->row);
 }
 
-/* Whether some snapshot sees `version` but not `newer`: version <= s < newer. */
-static bool snapshot_between(const struct fate_judge *judge, uint64_t version, uint64_t newer) {
-    size_t low = 0;
-    size_t high = judge->snapshot_count;
-
-    while (low < high) { /* the first snapshot >= version */
-        size_t middle = low + (high - low) / 2;
-        if (judge->snapshots[middle] < version) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
+static void enter_namespace(struct fate_judge *judge, uint32_t namespace_id) {
+    if (!judge->keep_known || judge->keep.namespace_id != namespace_id) {
+        judge->keep = keep_rules_namespace(judge->rules, namespace_id);
+        judge->expiry_ms = keep_rules_expiry_ms(judge->rules, &judge->keep);
+        judge->keep_known = true;
     }
-    return low < judge->snapshot_count && judge->snapshots[low] < newer;
 }
 
-enum status fate_judge_next(struct fate_judge *judge, struct slice ikey, const struct entry *entry,
-                            bool nothing_below, enum fate *fate_out) {
-    struct slice row = ikey_row(ikey);
-    uint64_t version = ikey_version(ikey);
-    bool hidden;
+bool fate_judge_is_dead(struct fate_judge *judge, uint32_t namespace_id,
+                        const struct entry *entry) {
+    enter_namespace(judge, namespace_id);
+    return entry_is_dead(entry, judge->expiry_ms);
+}
 
-    if (judge->row_seen && slice_equal(row, buffer_slice(&judge->row))) {
-        hidden = !snapshot_between(judge, version, judge->newer_version);
+static enum status enter_row(struct fate_judge *judge, struct slice row) {
+    enum status status;
+
+    buffer_clear(&judge->row);
+    status = buffer_append(&judge->row, row.ptr, row.len);
+    judge->row_seen = status == STATUS_OK;
+    judge->newer_count = 0;
+    return status;
+}
+
+/* Whether an entry is hidden, and may go. The older of what hides it is what readers of the past
+ * meet first. */
+static bool hidden_goes(struct fate_judge *judge, const struct fate_question *question,
+                        uint64_t version, bool by_entry) {
+    bool by_range = question->range_version > version &&
+                    (!by_entry || question->range_version < judge->newer_version);
+    uint64_t hider = by_range ? question->range_version : judge->newer_version;
+
+    judge->newer_count += by_range; /* a delete is a version of the row, too */
+    return (by_range || by_entry) &&
+           keep_rules_hidden_goes(judge->rules, &judge->keep, version, hider, judge->newer_count);
+}
+
+enum status fate_judge_next(struct fate_judge *judge, const struct fate_question *question,
+                            enum fate *fate_out) {
+    struct slice row = ikey_row(question->ikey);
+    uint64_t version = ikey_version(question->ikey);
+    bool same_row = judge->row_seen && slice_equal(row, buffer_slice(&judge->row));
+    enum status status = same_row ? STATUS_OK : enter_row(judge, row);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    enter_namespace(judge, question->namespace_id);
+    if (hidden_goes(judge, question, version, same_row)) {
+        *fate_out = FATE_DROP;
+    } else if (!entry_is_dead(question->entry, judge->expiry_ms)) {
+        *fate_out = FATE_KEEP;
+        judge->newer_count++;
     } else {
-        enum status status;
-        buffer_clear(&judge->row);
-        status = buffer_append(&judge->row, row.ptr, row.len);
-        if (status != STATUS_OK) {
-            judge->row_seen = false;
-            return status;
-        }
-        judge->row_seen = true;
-        hidden = false;
+        bool goes = question->nothing_below &&
+                    keep_rules_rest_goes(judge->rules, &judge->keep, version, judge->newer_count);
+        *fate_out = goes ? FATE_DROP : FATE_KEEP_AS_TOMBSTONE;
+        judge->newer_count++; /* dropped or not: what it hides stays hidden */
     }
     judge->newer_version = version;
-    if (hidden) {
-        *fate_out = FATE_DROP;
-    } else if (!entry_is_dead(entry, judge->now_ms)) {
-        *fate_out = FATE_KEEP;
-    } else {
-        bool all_see_it = version <= judge->snapshots[0];
-        *fate_out = nothing_below && all_see_it ? FATE_DROP : FATE_KEEP_AS_TOMBSTONE;
-    }
     return STATUS_OK;
 }

@@ -1,7 +1,26 @@
 /* flush.c: see flush.h. */
 #include "storage/flush.h"
 
+#include "protocol/base/assert.h"
 #include "storage/ikey.h"
+
+enum status job_take_rules(const struct job_context *context, uint64_t inputs_version,
+                           struct keep_rules *rules_out) {
+    /* Both are read first: a snapshot that the rules lack is opened later, with a later time. */
+    uint64_t now_ms = store_clock_now_ms(context->clock);
+    uint64_t durable = watermarks_durable(context->marks);
+    enum status status =
+        context->keep.take_cb
+            ? context->keep.take_cb(context->keep.arg, rules_out)
+            : keep_rules_init_plain(rules_out, watermarks_visible(context->marks), now_ms);
+
+    if (status == STATUS_OK) {
+        rules_out->now_ms = now_ms;
+        rules_out->durable_version = durable;
+        ASSERT(inputs_version <= keep_rules_visible(rules_out));
+    }
+    return status;
+}
 
 /* The first segment that is still needed for replay once `flushed` is in a table. `active_segment`
  * was read before the view was taken: commits that the view does not show yet lie there or later.
@@ -50,7 +69,8 @@ static enum status install(const struct job_context *context, const struct view 
 }
 
 static enum status flush_view(const struct job_context *context, const struct view *view,
-                              uint64_t active_segment, uint64_t visible, struct error *error) {
+                              uint64_t active_segment, const struct keep_rules *rules,
+                              struct error *error) {
     const struct memtable *memtable = view->frozen[view->frozen_count - 1];
     struct table_output_options options = {.env = context->env,
                                            .dir = context->dir,
@@ -65,7 +85,7 @@ static enum status flush_view(const struct job_context *context, const struct vi
     struct fate_judge judge;
     enum status status;
 
-    fate_judge_init(&judge, &visible, 1, store_clock_now_ms(context->clock));
+    fate_judge_init(&judge, rules);
     table_output_init(&output, &options, &judge, &edit);
     status = write_all(&output, memtable, error);
     if (status == STATUS_OK) {
@@ -80,21 +100,37 @@ static enum status flush_view(const struct job_context *context, const struct vi
     return status;
 }
 
+/* The rules are taken after the sync: what is durable is visible, so no snapshot that is opened
+ * later can lie between two versions of the memtable. */
+static enum status flush_synced(const struct job_context *context, const struct view *view,
+                                uint64_t active_segment, struct error *error) {
+    uint64_t version_max = memtable_version_max(view->frozen[view->frozen_count - 1]);
+    struct keep_rules rules = {0};
+    enum status status = STATUS_OK;
+
+    if (watermarks_durable(context->marks) < version_max) {
+        status = commit_log_sync(context->log);
+        if (status != STATUS_OK) {
+            return error_set(error, status, 0, NULL, ERROR_NO_OFFSET,
+                             "syncing the log before a flush");
+        }
+    }
+    status = job_take_rules(context, version_max, &rules);
+    if (status == STATUS_OK) {
+        status = flush_view(context, view, active_segment, &rules, error);
+    }
+    keep_rules_deinit(&rules);
+    return status;
+}
+
 enum status flush_oldest(const struct job_context *context, struct error *error) {
     uint64_t active_segment = version_set_active_segment(context->versions);
     uint64_t visible;
     struct view *view = view_holder_take(context->views, context->marks, &visible);
     enum status status = view->frozen_count > 0 ? STATUS_OK : STATUS_END;
 
-    if (status == STATUS_OK && watermarks_durable(context->marks) <
-                                   memtable_version_max(view->frozen[view->frozen_count - 1])) {
-        status = commit_log_sync(context->log);
-        if (status != STATUS_OK) {
-            error_set(error, status, 0, NULL, ERROR_NO_OFFSET, "syncing the log before a flush");
-        }
-    }
     if (status == STATUS_OK) {
-        status = flush_view(context, view, active_segment, visible, error);
+        status = flush_synced(context, view, active_segment, error);
     }
     view_unref(view);
     return status;

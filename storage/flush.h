@@ -27,8 +27,14 @@ struct job_context {
     uint64_t table_bytes;
     uint64_t base_bytes;     /* least weight of a level, see compaction_picker.h */
     uint64_t job_bytes;      /* a compaction that reads more than this takes less; 0: no bound */
+    uint32_t fan_out;        /* of levels; 0: the usual one */
     struct keep_source keep; /* take_cb NULL: there are neither snapshots nor retention */
 };
+
+/* The rules of a job that is about to read its inputs, none of whose versions may be above
+ * `inputs_version`. Errors: NO_MEMORY. */
+enum status job_take_rules(const struct job_context *context, uint64_t inputs_version,
+                           struct keep_rules *rules_out) MUST_CHECK;
 
 /* Flushes the oldest frozen memtable. Errors: END (there is none), LOG_FAILED, NO_SPACE, IO,
  * CORRUPT, NO_MEMORY: nothing was changed then, and it may be tried again (LOG_FAILED: never). */

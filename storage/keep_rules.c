@@ -3,6 +3,7 @@
 
 #include "protocol/base/assert.h"
 #include "protocol/base/memory.h"
+#include "storage/format.h"
 
 enum status keep_rules_init(struct keep_rules *rules, size_t snapshot_capacity,
                             size_t namespace_capacity) {
@@ -58,7 +59,11 @@ void keep_rules_add_namespace(struct keep_rules *rules, const struct keep_namesp
     rules->namespaces[rules->namespace_count++] = *keep;
 }
 
+static const struct keep_namespace keeps_nothing = {.keep_since_version = UINT64_MAX,
+                                                    .keep_since_ms = UINT64_MAX};
+
 struct keep_namespace keep_rules_namespace(const struct keep_rules *rules, uint32_t namespace_id) {
+    struct keep_namespace none = keeps_nothing;
     size_t low = 0;
     size_t high = rules->namespace_count;
 
@@ -73,9 +78,8 @@ struct keep_namespace keep_rules_namespace(const struct keep_rules *rules, uint3
     if (low < rules->namespace_count && rules->namespaces[low].namespace_id == namespace_id) {
         return rules->namespaces[low];
     }
-    return (struct keep_namespace){.namespace_id = namespace_id,
-                                   .keep_since_version = UINT64_MAX,
-                                   .keep_since_ms = UINT64_MAX};
+    none.namespace_id = namespace_id;
+    return none;
 }
 
 static uint64_t least(uint64_t left, uint64_t right) {
@@ -89,6 +93,24 @@ uint64_t keep_rules_expiry_ms(const struct keep_rules *rules, const struct keep_
 uint64_t keep_rules_settled_version(const struct keep_rules *rules,
                                     const struct keep_namespace *keep) {
     return least(rules->snapshots[0], keep->keep_since_version);
+}
+
+struct keep_span keep_rules_span(const struct keep_rules *rules, uint32_t first_namespace,
+                                 uint32_t last_namespace) {
+    struct keep_span span = {.settled_version = keep_rules_settled_version(rules, &keeps_nothing),
+                             .expiry_ms = keep_rules_expiry_ms(rules, &keeps_nothing)};
+
+    for (size_t i = 0; i < rules->namespace_count; i++) {
+        const struct keep_namespace *keep = &rules->namespaces[i];
+        if (first_namespace == NAMESPACE_SYSTEM ||
+            (keep->namespace_id >= first_namespace && keep->namespace_id <= last_namespace)) {
+            span.settled_version =
+                least(span.settled_version, keep_rules_settled_version(rules, keep));
+            span.expiry_ms = least(span.expiry_ms, keep_rules_expiry_ms(rules, keep));
+            span.keeps_older = span.keeps_older || keep->keep_versions > 1;
+        }
+    }
+    return span;
 }
 
 /* Whether some snapshot sees `version` but not `hider`: version <= s < hider. */

@@ -82,6 +82,17 @@ uint64_t keep_rules_expiry_ms(const struct keep_rules *rules, const struct keep_
 uint64_t keep_rules_settled_version(const struct keep_rules *rules,
                                     const struct keep_namespace *keep);
 
+/* What holds for all rows from one namespace to another, both included. */
+struct keep_span {
+    uint64_t settled_version; /* the least of all */
+    uint64_t expiry_ms;       /* the earliest of all */
+    bool keeps_older;         /* some keep more than the newest version */
+};
+
+/* Rows of the system namespace may be about any other: a span that begins there is all of them. */
+struct keep_span keep_rules_span(const struct keep_rules *rules, uint32_t first_namespace,
+                                 uint32_t last_namespace);
+
 /* Whether an entry of `version`, hidden by one of version `hider`, may go. `newer`: how many newer
  * versions of the row stay, the hider counted. */
 bool keep_rules_hidden_goes(const struct keep_rules *rules, const struct keep_namespace *keep,

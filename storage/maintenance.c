@@ -131,6 +131,15 @@ static void flush_step(struct step *step) {
 /* ---- The tree job -----------------------------------------------------------------------------
  */
 
+static bool is_idle(struct maintenance *maintenance) {
+    bool idle;
+
+    mutex_lock(&maintenance->mu);
+    idle = maintenance->idle;
+    mutex_unlock(&maintenance->mu);
+    return idle;
+}
+
 static enum status run_compaction(struct maintenance *maintenance, enum compaction_kind kind,
                                   struct error *error) {
     struct compaction_stats stats;
@@ -156,7 +165,8 @@ static enum status run_weight(struct maintenance *maintenance, struct error *err
 }
 
 static enum status run_tidy(struct maintenance *maintenance, struct error *error) {
-    return run_compaction(maintenance, COMPACT_TIDY, error);
+    return run_compaction(maintenance, is_idle(maintenance) ? COMPACT_TIDY_ALL : COMPACT_TIDY,
+                          error);
 }
 
 static enum status run_collector(struct maintenance *maintenance, enum collect_mode mode,
@@ -178,12 +188,7 @@ static enum status run_lazy_gc(struct maintenance *maintenance, struct error *er
 }
 
 static enum status run_idle_gc(struct maintenance *maintenance, struct error *error) {
-    bool idle;
-
-    mutex_lock(&maintenance->mu);
-    idle = maintenance->idle;
-    mutex_unlock(&maintenance->mu);
-    return idle ? run_collector(maintenance, COLLECT_IDLE, error) : STATUS_END;
+    return is_idle(maintenance) ? run_collector(maintenance, COLLECT_IDLE, error) : STATUS_END;
 }
 
 /* Whether a request is under way, or begins now (*begins_out). */

@@ -100,6 +100,7 @@ static enum status write_tombstone(struct table_output *output, struct slice ike
 enum status table_output_add(struct table_output *output, struct slice ikey, struct slice entry,
                              struct error *error) {
     struct entry loaded;
+    struct fate_question question = {.ikey = ikey, .entry = &loaded};
     enum fate fate = FATE_KEEP;
     enum status status = entry_load(entry, &loaded);
 
@@ -107,11 +108,11 @@ enum status table_output_add(struct table_output *output, struct slice ikey, str
         return error_set(error, status, 0, NULL, ERROR_NO_OFFSET,
                          "an entry that is not well formed");
     }
+    question.namespace_id = row_namespace(ikey_row(ikey));
     /* Only of the dead it matters what lies below them. */
-    status = fate_judge_next(
-        output->judge, ikey, &loaded,
-        entry_is_dead(&loaded, output->judge->now_ms) && nothing_below(output, ikey_row(ikey)),
-        &fate);
+    question.nothing_below = fate_judge_is_dead(output->judge, question.namespace_id, &loaded) &&
+                             nothing_below(output, ikey_row(ikey));
+    status = fate_judge_next(output->judge, &question, &fate);
     if (status != STATUS_OK) {
         return status;
     }

@@ -48,12 +48,28 @@ static void add_many(struct tables *tables, uint32_t level, uint32_t count, uint
     }
 }
 
-static bool pick(struct tables *tables) {
-    return compaction_pick(&tables->version, BASE_BYTES, &tables->pick);
+static struct pick_context context_of(const struct tables *tables) {
+    return (struct pick_context){.version = &tables->version, .base_bytes = BASE_BYTES};
 }
 
-static bool pick_all(struct tables *tables) {
-    return compaction_pick_all(&tables->version, BASE_BYTES, &tables->pick);
+static struct pick_sizes sizes_of_levels(const struct tables *tables) {
+    struct pick_context context = context_of(tables);
+    return compaction_sizes(&context);
+}
+
+static bool pick(struct tables *tables) {
+    struct pick_context context = context_of(tables);
+    return compaction_pick(&context, &tables->pick);
+}
+
+static bool pick_sweep(struct tables *tables, uint32_t level, uint64_t job_bytes, char after) {
+    struct pick_context context = context_of(tables);
+    uint8_t room[IKEY_BYTES_MIN + 1];
+
+    context.job_bytes = job_bytes;
+    return compaction_pick_sweep(&context, level,
+                                 after ? ikey_row(key_of(room, after)) : slice_make(NULL, 0),
+                                 &tables->pick);
 }
 
 /* The rule that keeps newer entries above older ones. */
@@ -71,7 +87,9 @@ START_TEST(an_empty_store_has_nothing_to_compact) {
     struct tables tables = {0};
 
     ck_assert(!pick(&tables));
-    ck_assert(!pick_all(&tables));
+    for (uint32_t i = 0; i < PICK_BOTTOM; i++) {
+        ck_assert(!pick_sweep(&tables, i, 0, 0));
+    }
 }
 END_TEST
 
@@ -98,7 +116,7 @@ START_TEST(a_merge_takes_the_tables_that_overlap_and_no_others) {
     add(&tables, 6, "dd", MIB / 16);
     add(&tables, 6, "gh", MIB / 16); /* touches g */
     add(&tables, 6, "ij", MIB / 16);
-    ck_assert(pick_all(&tables));
+    ck_assert(pick_sweep(&tables, 0, 0, 0));
     ck_assert_uint_eq(tables.pick.output_first, 1);
     ck_assert_uint_eq(tables.pick.output_count, 3);
 }
@@ -139,34 +157,75 @@ START_TEST(level_0_is_never_merged_past_a_level_with_tables) {
         add(&tables, 6, "aa", MIB / 16);
         ck_assert(pick(&tables));
         expect_nothing_is_passed(&tables);
-        ck_assert(pick_all(&tables));
+        ck_assert(pick_sweep(&tables, 0, 0, 0));
         expect_nothing_is_passed(&tables);
     }
 }
 END_TEST
 
-START_TEST(compacting_all_ends_with_one_level) {
+START_TEST(level_0_is_merged_by_its_weight_too) {
     struct tables tables = {0};
 
-    add_many(&tables, 6, 5, MIB);
-    ck_assert(!pick_all(&tables));
+    add(&tables, 0, "az", MIB);
+    ck_assert(!pick(&tables));
+    tables.version.levels[0].weight = (PICK_LEVEL_0_TABLES + 1) * BASE_BYTES;
+    ck_assert(pick(&tables));
+    ck_assert_uint_eq(tables.pick.level, 0);
+}
+END_TEST
+
+START_TEST(a_sweep_takes_a_level_in_key_order_as_far_as_a_job_may_go) {
+    struct tables tables = {0};
+
     add_many(&tables, 3, 5, MIB);
-    ck_assert(pick_all(&tables));
+    ck_assert(pick_sweep(&tables, 3, 2 * MIB, 0));
     ck_assert_uint_eq(tables.pick.level, 3);
-    ck_assert_uint_eq(tables.pick.input_count, 5);
+    ck_assert_uint_eq(tables.pick.input_first, 0);
+    ck_assert_uint_eq(tables.pick.input_count, 2);
+    ck_assert(pick_sweep(&tables, 3, 1, 'b')); /* at least one */
+    ck_assert_uint_eq(tables.pick.input_first, 2);
+    ck_assert_uint_eq(tables.pick.input_count, 1);
+    ck_assert(pick_sweep(&tables, 3, 0, 'b'));
+    ck_assert_uint_eq(tables.pick.input_count, 3);
+    ck_assert(!pick_sweep(&tables, 3, 0, 'e'));
     expect_nothing_is_passed(&tables);
+}
+END_TEST
+
+START_TEST(a_sweep_takes_level_0_once_and_whole) {
+    struct tables tables = {0};
+
+    add_many(&tables, 0, 3, MIB);
+    ck_assert(pick_sweep(&tables, 0, 1, 0));
+    expect_nothing_is_passed(&tables);
+    ck_assert(!pick_sweep(&tables, 0, 1, 'z')); /* what came meanwhile waits for the next sweep */
+}
+END_TEST
+
+START_TEST(the_levels_above_the_bottom_sum_up_to_an_eighth_of_it) {
+    struct tables tables = {0};
+    struct pick_sizes sizes;
+    uint64_t above = 0;
+
+    add(&tables, 6, "az", 59049 * BASE_BYTES);
+    sizes = sizes_of_levels(&tables);
+    for (uint32_t i = 1; i < PICK_BOTTOM; i++) {
+        above += sizes.targets[i];
+    }
+    ck_assert_uint_le(above, sizes.targets[PICK_BOTTOM] / 8);
+    ck_assert_uint_ge(above, sizes.targets[PICK_BOTTOM] / 9);
 }
 END_TEST
 
 START_TEST(sizes_grow_by_the_fan_out_from_the_base_level_down) {
     struct tables tables = {0};
-    struct pick_sizes sizes = compaction_sizes(&tables.version, BASE_BYTES);
+    struct pick_sizes sizes = sizes_of_levels(&tables);
 
     ck_assert_uint_eq(sizes.base_level, PICK_BOTTOM);
-    add(&tables, 6, "az", 64 * BASE_BYTES);
-    sizes = compaction_sizes(&tables.version, BASE_BYTES);
-    ck_assert_uint_eq(sizes.targets[6], 64 * BASE_BYTES);
-    ck_assert_uint_eq(sizes.targets[5], 8 * BASE_BYTES);
+    add(&tables, 6, "az", 81 * BASE_BYTES);
+    sizes = sizes_of_levels(&tables);
+    ck_assert_uint_eq(sizes.targets[6], 81 * BASE_BYTES);
+    ck_assert_uint_eq(sizes.targets[5], 9 * BASE_BYTES);
     ck_assert_uint_eq(sizes.targets[4], BASE_BYTES);
     ck_assert_uint_eq(sizes.base_level, 4);
     ck_assert_uint_eq(sizes.targets[3], 0);
@@ -178,5 +237,8 @@ UNIT_MAIN("compaction picker", an_empty_store_has_nothing_to_compact,
           a_merge_takes_the_tables_that_overlap_and_no_others,
           level_0_goes_to_the_base_level_of_a_larger_store,
           a_level_that_has_grown_too_large_gives_a_table_to_the_next,
-          level_0_is_never_merged_past_a_level_with_tables, compacting_all_ends_with_one_level,
+          level_0_is_never_merged_past_a_level_with_tables, level_0_is_merged_by_its_weight_too,
+          a_sweep_takes_a_level_in_key_order_as_far_as_a_job_may_go,
+          a_sweep_takes_level_0_once_and_whole,
+          the_levels_above_the_bottom_sum_up_to_an_eighth_of_it,
           sizes_grow_by_the_fan_out_from_the_base_level_down)

@@ -10,12 +10,35 @@
 #define NOW 1000u
 
 struct judged {
+    struct keep_rules rules;
     struct fate_judge judge;
     uint8_t room[IKEY_BYTES_MIN + 8];
+    uint64_t range_version; /* of a range delete over all that is judged */
 };
 
+static void begin_keeping(struct judged *judged, const uint64_t *snapshots, size_t count,
+                          const struct keep_namespace *keep) {
+    enum status status = keep_rules_init(&judged->rules, count, 1);
+
+    ck_assert_int_eq(status, STATUS_OK);
+    for (size_t i = 0; i < count; i++) {
+        keep_rules_add_snapshot(&judged->rules, snapshots[i]);
+    }
+    if (keep) {
+        keep_rules_add_namespace(&judged->rules, keep);
+    }
+    judged->rules.now_ms = NOW;
+    judged->range_version = 0;
+    fate_judge_init(&judged->judge, &judged->rules);
+}
+
 static void begin(struct judged *judged, const uint64_t *snapshots, size_t count) {
-    fate_judge_init(&judged->judge, snapshots, count, NOW);
+    begin_keeping(judged, snapshots, count, NULL);
+}
+
+static void end(struct judged *judged) {
+    fate_judge_deinit(&judged->judge);
+    keep_rules_deinit(&judged->rules);
 }
 
 static enum fate fate_of(struct judged *judged, char key, uint64_t version,
@@ -24,9 +47,14 @@ static enum fate fate_of(struct judged *judged, char key, uint64_t version,
     uint8_t letter = (uint8_t)key;
     size_t len = row_store(row, NAMESPACE_DEFAULT, slice_make(&letter, 1));
     size_t bytes = ikey_store(judged->room, slice_make(row, len), version);
+    struct fate_question question = {
+        .ikey = slice_make(judged->room, bytes),
+        .entry = entry,
+        .namespace_id = NAMESPACE_DEFAULT,
+        .range_version = judged->range_version > version ? judged->range_version : 0,
+        .nothing_below = nothing_below};
     enum fate fate = FATE_KEEP;
-    enum status status = fate_judge_next(&judged->judge, slice_make(judged->room, bytes), entry,
-                                         nothing_below, &fate);
+    enum status status = fate_judge_next(&judged->judge, &question, &fate);
     ck_assert_int_eq(status, STATUS_OK);
     return fate;
 }
@@ -45,7 +73,7 @@ START_TEST(the_newest_live_entry_is_kept_and_older_ones_go) {
     ck_assert_int_eq(fate_of(&judged, 'a', 8, &live, true), FATE_DROP);
     ck_assert_int_eq(fate_of(&judged, 'a', 7, &tombstone, false), FATE_DROP);
     ck_assert_int_eq(fate_of(&judged, 'b', 3, &expires_later, true), FATE_KEEP);
-    fate_judge_deinit(&judged.judge);
+    end(&judged);
 }
 END_TEST
 
@@ -57,7 +85,7 @@ START_TEST(a_tombstone_goes_only_when_nothing_lies_below) {
     ck_assert_int_eq(fate_of(&judged, 'a', 9, &tombstone, true), FATE_DROP);
     ck_assert_int_eq(fate_of(&judged, 'a', 8, &live, true), FATE_DROP); /* it hid this one */
     ck_assert_int_eq(fate_of(&judged, 'b', 9, &tombstone, false), FATE_KEEP_AS_TOMBSTONE);
-    fate_judge_deinit(&judged.judge);
+    end(&judged);
 }
 END_TEST
 
@@ -69,7 +97,7 @@ START_TEST(an_expired_entry_is_a_tombstone) {
     ck_assert_int_eq(fate_of(&judged, 'a', 9, &expired, true), FATE_DROP);
     ck_assert_int_eq(fate_of(&judged, 'a', 8, &live, true), FATE_DROP);
     ck_assert_int_eq(fate_of(&judged, 'b', 9, &expired, false), FATE_KEEP_AS_TOMBSTONE);
-    fate_judge_deinit(&judged.judge);
+    end(&judged);
 }
 END_TEST
 
@@ -83,7 +111,7 @@ START_TEST(a_snapshot_between_two_versions_keeps_both) {
     ck_assert_int_eq(fate_of(&judged, 'a', 7, &live, true), FATE_DROP); /* by nobody */
     ck_assert_int_eq(fate_of(&judged, 'a', 5, &live, true), FATE_KEEP); /* seen at 5 */
     ck_assert_int_eq(fate_of(&judged, 'a', 4, &live, true), FATE_DROP);
-    fate_judge_deinit(&judged.judge);
+    end(&judged);
 }
 END_TEST
 
@@ -94,7 +122,79 @@ START_TEST(a_tombstone_that_an_older_snapshot_does_not_see_stays) {
     begin(&judged, snapshots, 2);
     ck_assert_int_eq(fate_of(&judged, 'a', 9, &tombstone, true), FATE_KEEP_AS_TOMBSTONE);
     ck_assert_int_eq(fate_of(&judged, 'a', 5, &live, true), FATE_KEEP);
-    fate_judge_deinit(&judged.judge);
+    end(&judged);
+}
+END_TEST
+
+START_TEST(a_range_delete_hides_what_is_older) {
+    static const uint64_t snapshots[] = {6, 100};
+    struct judged judged;
+
+    begin(&judged, snapshots, 2);
+    judged.range_version = 8;
+    ck_assert_int_eq(fate_of(&judged, 'a', 9, &live, false), FATE_KEEP);
+    ck_assert_int_eq(fate_of(&judged, 'a', 7, &live, false), FATE_DROP);
+    ck_assert_int_eq(fate_of(&judged, 'a', 6, &live, false), FATE_KEEP); /* seen at 6 */
+    ck_assert_int_eq(fate_of(&judged, 'a', 5, &live, false), FATE_DROP);
+    ck_assert_int_eq(fate_of(&judged, 'b', 7, &tombstone, false), FATE_DROP);
+    ck_assert_int_eq(fate_of(&judged, 'c', 3, &live, false), FATE_KEEP); /* seen at 6 */
+    end(&judged);
+}
+END_TEST
+
+START_TEST(what_was_replaced_since_a_kept_version_stays) {
+    struct keep_namespace keep = {
+        .namespace_id = NAMESPACE_DEFAULT, .keep_since_version = 7, .keep_since_ms = UINT64_MAX};
+    uint64_t snapshot = 100;
+    struct judged judged;
+
+    begin_keeping(&judged, &snapshot, 1, &keep);
+    ck_assert_int_eq(fate_of(&judged, 'a', 9, &live, true), FATE_KEEP);
+    ck_assert_int_eq(fate_of(&judged, 'a', 8, &live, true), FATE_KEEP);
+    ck_assert_int_eq(fate_of(&judged, 'a', 7, &live, true), FATE_KEEP); /* until 8 came */
+    ck_assert_int_eq(fate_of(&judged, 'a', 6, &live, true), FATE_DROP);
+    ck_assert_int_eq(fate_of(&judged, 'b', 8, &tombstone, true), FATE_KEEP_AS_TOMBSTONE);
+    ck_assert_int_eq(fate_of(&judged, 'b', 5, &live, true), FATE_KEEP);
+    ck_assert_int_eq(fate_of(&judged, 'c', 7, &tombstone, true), FATE_DROP);
+    ck_assert_int_eq(fate_of(&judged, 'c', 5, &live, true), FATE_DROP);
+    end(&judged);
+}
+END_TEST
+
+START_TEST(so_many_versions_as_a_namespace_keeps_stay) {
+    struct keep_namespace keep = {.namespace_id = NAMESPACE_DEFAULT,
+                                  .keep_versions = 3,
+                                  .keep_since_version = UINT64_MAX,
+                                  .keep_since_ms = UINT64_MAX};
+    uint64_t snapshot = 100;
+    struct judged judged;
+
+    begin_keeping(&judged, &snapshot, 1, &keep);
+    ck_assert_int_eq(fate_of(&judged, 'a', 9, &live, true), FATE_KEEP);
+    ck_assert_int_eq(fate_of(&judged, 'a', 8, &tombstone, true), FATE_KEEP_AS_TOMBSTONE);
+    ck_assert_int_eq(fate_of(&judged, 'a', 7, &live, true), FATE_KEEP);
+    ck_assert_int_eq(fate_of(&judged, 'a', 6, &live, true), FATE_DROP);
+    judged.range_version = 9;
+    ck_assert_int_eq(fate_of(&judged, 'b', 8, &live, true), FATE_KEEP); /* the delete counts */
+    ck_assert_int_eq(fate_of(&judged, 'b', 7, &live, true), FATE_KEEP);
+    ck_assert_int_eq(fate_of(&judged, 'b', 6, &live, true), FATE_DROP);
+    end(&judged);
+}
+END_TEST
+
+START_TEST(an_entry_that_had_not_expired_for_some_reader_stays) {
+    struct keep_namespace keep = {
+        .namespace_id = NAMESPACE_DEFAULT, .keep_since_version = 0, .keep_since_ms = NOW - 1};
+    uint64_t snapshot = 100;
+    struct judged judged;
+
+    begin(&judged, &snapshot, 1);
+    judged.rules.oldest_snapshot_ms = NOW - 1;
+    ck_assert_int_eq(fate_of(&judged, 'a', 9, &expired, true), FATE_KEEP);
+    end(&judged);
+    begin_keeping(&judged, &snapshot, 1, &keep);
+    ck_assert_int_eq(fate_of(&judged, 'a', 9, &expired, true), FATE_KEEP);
+    end(&judged);
 }
 END_TEST
 
@@ -143,7 +243,7 @@ START_TEST(no_snapshot_sees_a_difference) {
             ck_assert_uint_eq(seen(entries, all, dead, snapshots[i]),
                               seen(entries, kept, dead, snapshots[i]));
         }
-        fate_judge_deinit(&judged.judge);
+        end(&judged);
     }
 }
 END_TEST
@@ -151,22 +251,22 @@ END_TEST
 START_TEST(want_of_memory_is_told) {
     uint64_t snapshot = 100;
     struct judged judged;
+    struct fate_question question = {.entry = &live, .namespace_id = NAMESPACE_DEFAULT};
     enum fate fate;
-    size_t bytes;
 
     begin(&judged, &snapshot, 1);
-    bytes = ikey_store(judged.room, slice_make("nnnnk", 5), 3);
+    question.ikey = slice_make(judged.room, ikey_store(judged.room, slice_make("nnnnk", 5), 3));
     memory_fail_after(0, true);
-    ck_assert_int_eq(
-        fate_judge_next(&judged.judge, slice_make(judged.room, bytes), &live, true, &fate),
-        STATUS_NO_MEMORY);
+    ck_assert_int_eq(fate_judge_next(&judged.judge, &question, &fate), STATUS_NO_MEMORY);
     memory_fail_never();
-    fate_judge_deinit(&judged.judge);
+    end(&judged);
 }
 END_TEST
 
 UNIT_MAIN("entry fate", the_newest_live_entry_is_kept_and_older_ones_go,
           a_tombstone_goes_only_when_nothing_lies_below, an_expired_entry_is_a_tombstone,
           a_snapshot_between_two_versions_keeps_both,
-          a_tombstone_that_an_older_snapshot_does_not_see_stays, no_snapshot_sees_a_difference,
+          a_tombstone_that_an_older_snapshot_does_not_see_stays, a_range_delete_hides_what_is_older,
+          what_was_replaced_since_a_kept_version_stays, so_many_versions_as_a_namespace_keeps_stay,
+          an_entry_that_had_not_expired_for_some_reader_stays, no_snapshot_sees_a_difference,
           want_of_memory_is_told)

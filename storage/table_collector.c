@@ -9,6 +9,7 @@
 
 #define FIRST_ROWS 1024
 #define FIRST_SHARES 16
+#define FIRST_USAGES 4
 
 void table_collector_init(struct table_collector *collector, uint64_t number) {
     *collector = (struct table_collector){0};
@@ -22,6 +23,7 @@ void table_collector_deinit(struct table_collector *collector) {
     buffer_deinit(&collector->first_key);
     buffer_deinit(&collector->last_key);
     memory_free(collector->shares);
+    memory_free(collector->usages);
     memory_free(collector->row_hashes);
     *collector = (struct table_collector){0};
 }
@@ -82,9 +84,9 @@ static enum status insert_share(struct table_collector *collector, uint32_t posi
     return STATUS_OK;
 }
 
-static enum status add_reference(struct table_collector *collector, const struct value_ref *ref) {
+static enum status add_record(struct table_collector *collector, const struct value_ref *ref,
+                              bool alias) {
     uint32_t position = collector->share_last;
-    struct segment_share *share;
 
     if (position >= collector->share_count || collector->shares[position].segment != ref->segment) {
         position = share_position(collector, ref->segment);
@@ -95,11 +97,54 @@ static enum status add_reference(struct table_collector *collector, const struct
             return status;
         }
     }
-    share = &collector->shares[position];
-    share->records++;
-    share->bytes += ref->stored_bytes;
+    segment_share_add(&collector->shares[position], ref->stored_bytes, alias);
     collector->figures.log_bytes += ref->stored_bytes;
     collector->share_last = position;
+    return STATUS_OK;
+}
+
+static enum status add_records(struct table_collector *collector, uint64_t version,
+                               const struct entry *entry) {
+    struct entry_refs refs = entry_refs_begin(entry);
+    struct value_ref ref;
+    enum status status = STATUS_OK;
+
+    if (entry->alias && entry->record_version >= version) {
+        return STATUS_CORRUPT;
+    }
+    while (status == STATUS_OK && entry_refs_next(&refs, &ref)) {
+        status = add_record(collector, &ref, entry->alias);
+    }
+    return status;
+}
+
+static enum status grow_usages(struct table_collector *collector) {
+    uint32_t capacity = collector->usage_capacity ? collector->usage_capacity * 2 : FIRST_USAGES;
+    struct namespace_usage *usages = grown(collector->usages, capacity, sizeof *usages);
+
+    if (!usages) {
+        return STATUS_NO_MEMORY;
+    }
+    collector->usages = usages;
+    collector->usage_capacity = capacity;
+    return STATUS_OK;
+}
+
+/* The usage of the namespace, which is that of the last key or a later one. Errors: NO_MEMORY. */
+static enum status usage_of(struct table_collector *collector, uint32_t namespace_id,
+                            struct namespace_usage **usage_out) {
+    uint32_t count = collector->usage_count;
+
+    if (count == 0 || collector->usages[count - 1].namespace_id != namespace_id) {
+        enum status status =
+            count == collector->usage_capacity ? grow_usages(collector) : STATUS_OK;
+        if (status != STATUS_OK) {
+            return status;
+        }
+        collector->usages[collector->usage_count++] =
+            (struct namespace_usage){.namespace_id = namespace_id};
+    }
+    *usage_out = &collector->usages[collector->usage_count - 1];
     return STATUS_OK;
 }
 
@@ -114,6 +159,27 @@ static void add_figures(struct table_info *figures, uint64_t version, const stru
             figures->expiry_max_ms = entry->expiry_ms;
         }
     }
+}
+
+/* What the entry weighs, for its namespace and for the time when it expires. */
+static enum status add_weight(struct table_collector *collector, struct slice ikey,
+                              uint64_t entry_len, const struct entry *entry) {
+    uint64_t table_bytes = ikey.len + entry_len;
+    uint64_t log_bytes = entry_log_bytes(entry);
+    struct namespace_usage *usage;
+    enum status status = usage_of(collector, row_namespace(ikey_row(ikey)), &usage);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    usage->entries++;
+    usage->tombstones += entry->kind == ENTRY_TOMBSTONE;
+    usage->table_bytes += table_bytes;
+    usage->log_bytes += log_bytes;
+    if (entry->expiry_ms != 0) {
+        expiry_steps_add(&collector->expiry, entry->expiry_ms, table_bytes + log_bytes);
+    }
+    return STATUS_OK;
 }
 
 /* Notes the key, and whether it begins a new row. */
@@ -145,8 +211,11 @@ enum status table_collector_add(struct table_collector *collector, struct slice 
     if (status == STATUS_OK) {
         status = add_key(collector, ikey);
     }
-    if (status == STATUS_OK && entry.kind == ENTRY_REFERENCE) {
-        status = add_reference(collector, &entry.ref);
+    if (status == STATUS_OK) {
+        status = add_records(collector, ikey_version(ikey), &entry);
+    }
+    if (status == STATUS_OK) {
+        status = add_weight(collector, ikey, entry_bytes.len, &entry);
     }
     if (status == STATUS_OK) {
         add_figures(&collector->figures, ikey_version(ikey), &entry);
@@ -154,13 +223,17 @@ enum status table_collector_add(struct table_collector *collector, struct slice 
     return status;
 }
 
-struct table_info table_collector_view(const struct table_collector *collector) {
+struct table_info table_collector_view(struct table_collector *collector) {
     struct table_info view = collector->figures;
 
     view.smallest = buffer_slice(&collector->first_key);
     view.largest = buffer_slice(&collector->last_key);
     view.shares = collector->shares;
     view.share_count = collector->share_count;
+    view.usages = collector->usages;
+    view.usage_count = collector->usage_count;
+    view.expiring_weight = collector->expiry.weight;
+    expiry_steps_make(&collector->expiry, view.expiry_steps);
     if (view.expiring < view.entries) {
         view.expiry_max_ms = UINT64_MAX;
     }

@@ -5,16 +5,21 @@
 
 #include "protocol/base/buffer.h"
 #include "storage/entry.h"
+#include "storage/expiry_steps.h"
 #include "storage/table_info.h"
 
 struct table_collector {
-    struct table_info figures; /* all but keys, shares, file */
+    struct table_info figures; /* all but keys, shares, usages, expiry steps, file */
     struct buffer first_key;
     struct buffer last_key;
     struct segment_share *shares; /* owned; ascending by segment */
     uint32_t share_count;
     uint32_t share_capacity;
-    uint32_t share_last;  /* where the last reference went: most go to the same segment again */
+    uint32_t share_last; /* where the last reference went: most go to the same segment again */
+    struct namespace_usage *usages; /* owned; ascending, as keys come */
+    uint32_t usage_count;
+    uint32_t usage_capacity;
+    struct expiry_steps expiry;
     uint64_t *row_hashes; /* owned; one for each different row */
     size_t row_count;
     size_t row_capacity;
@@ -25,7 +30,8 @@ void table_collector_init(struct table_collector *collector, uint64_t number);
 void table_collector_deinit(struct table_collector *collector);
 
 /* Notes one entry; keys come strictly ascending (asserted). After an error the books are of no use.
- * Errors: CORRUPT (the entry is not well formed), NO_MEMORY. */
+ * Errors: CORRUPT (the entry is not well formed, or an alias of a version that is not older),
+ * NO_MEMORY. */
 enum status table_collector_add(struct table_collector *collector, struct slice ikey,
                                 struct slice entry) MUST_CHECK;
 
@@ -34,7 +40,7 @@ static inline struct slice table_collector_last_key(const struct table_collector
     return buffer_slice(&collector->last_key);
 }
 
-/* The books so far as a table_info, whose keys and shares borrow from the collector. */
-struct table_info table_collector_view(const struct table_collector *collector);
+/* The books so far as a table_info, whose keys and lists borrow from the collector. */
+struct table_info table_collector_view(struct table_collector *collector);
 
 #endif

@@ -6,6 +6,7 @@
 #include "protocol/base/buffer.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/status.h"
+#include "storage/expiry_steps.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,8 +35,6 @@ struct namespace_usage {
     uint64_t table_bytes; /* internal keys and entries, before compression */
     uint64_t log_bytes;   /* stored bytes of what they refer to, aliases included */
 };
-
-#define EXPIRY_STEPS 8
 
 struct table_info {
     uint64_t number;          /* file number */

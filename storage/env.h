@@ -46,7 +46,7 @@ enum env_read_mode {
  * one all the same, and the call then answers as its comment says. */
 #define ENV_CAN_PREALLOCATE 1u /* env_preallocate really reserves space */
 #define ENV_CAN_READ_NOWAIT 2u /* env_read_nowait can answer */
-#define ENV_CAN_LINK 4u        /* reserved: hard links for checkpoints */
+#define ENV_CAN_LINK 4u        /* env_link works inside one file system */
 
 struct env_space {
     uint64_t total_bytes;
@@ -78,6 +78,7 @@ struct env_ops {
     enum status (*sync_dir)(struct env *, const char *dir, struct error *);
     enum status (*list)(struct env *, const char *dir, env_list_cb, void *, struct error *);
     enum status (*remove)(struct env *, const char *path, struct error *);
+    enum status (*link)(struct env *, const char *path, const char *new_path, struct error *);
     enum status (*space)(struct env *, const char *dir, struct env_space *, struct error *);
     uint64_t (*wall_clock_ms)(struct env *);
     uint64_t (*monotonic_ns)(struct env *);
@@ -187,6 +188,13 @@ static inline enum status env_list(struct env *env, const char *dir, env_list_cb
 /* Removes a file; open handles to it keep reading. Errors: NOT_FOUND. */
 static inline enum status env_remove(struct env *env, const char *path, struct error *error) {
     return env->ops->remove(env, path, error);
+}
+
+/* Gives a finished file a second name; durable with env_sync_dir of the new name's directory.
+ * Errors: NOT_FOUND, EXISTS, UNSUPPORTED (another file system, or no such ability). */
+static inline enum status env_link(struct env *env, const char *path, const char *new_path,
+                                   struct error *error) {
+    return env->ops->link(env, path, new_path, error);
 }
 
 static inline enum status env_space(struct env *env, const char *dir, struct env_space *space_out,

@@ -195,6 +195,17 @@ static enum status fault_remove(struct env *base, const char *path, struct error
     return env_remove(env->inner, path, error);
 }
 
+static enum status fault_link(struct env *base, const char *path, const char *new_path,
+                              struct error *error) {
+    struct fault_env *env = fault_of(base);
+    struct call call = {"link", FAULT_LINK, new_path};
+    enum status status;
+    if (decide(env, &call, &status, error) == ACT_FAIL) {
+        return status;
+    }
+    return env_link(env->inner, path, new_path, error);
+}
+
 static enum status fault_space(struct env *base, const char *dir, struct env_space *space_out,
                                struct error *error) {
     struct fault_env *env = fault_of(base);
@@ -419,6 +430,7 @@ enum status env_fault_create(struct env *inner, const struct env_fault_options *
                                        .sync_dir = fault_sync_dir,
                                        .list = fault_list,
                                        .remove = fault_remove,
+                                       .link = fault_link,
                                        .space = fault_space,
                                        .wall_clock_ms = fault_wall_clock_ms,
                                        .monotonic_ns = fault_monotonic_ns};

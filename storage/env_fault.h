@@ -33,12 +33,13 @@
 #define FAULT_LIST (1u << 13)
 #define FAULT_REMOVE (1u << 14)
 #define FAULT_SPACE (1u << 15)
-#define FAULT_KINDS 16
+#define FAULT_LINK (1u << 16)
+#define FAULT_KINDS 17
 #define FAULT_ALL ((1u << FAULT_KINDS) - 1)
 /* The calls that change something. */
 #define FAULT_WRITES                                                                               \
     (FAULT_MAKE_DIR | FAULT_CREATE | FAULT_APPEND | FAULT_PREALLOCATE | FAULT_FINISH |             \
-     FAULT_SYNC | FAULT_SYNC_DIR | FAULT_REMOVE)
+     FAULT_SYNC | FAULT_SYNC_DIR | FAULT_REMOVE | FAULT_LINK)
 
 enum fault {
     FAULT_IS_EIO,         /* IO; of a sync: the unsynced bytes are lost as well (see below) */

@@ -170,6 +170,50 @@ static enum status memory_remove(struct env *base, const char *path, struct erro
     return crash == CRASH_NO ? status : fail_crashed(error, path, "remove");
 }
 
+static enum status link_locked(struct memory_env *env, const char *path, const char *new_path,
+                               struct error *error) REQUIRES(env->mu) {
+    const struct env_name *name = env_names_find(&env->names, path);
+    struct env_node *node = name ? name->now : NULL;
+    struct env_name *added;
+
+    if (!node || !env_names_has_parent(&env->names, new_path)) {
+        return fail(error, STATUS_NOT_FOUND, node ? new_path : path, "link");
+    }
+    added = env_names_find_or_add(&env->names, new_path);
+    if (!added) {
+        return fail(error, STATUS_NO_MEMORY, new_path, "link");
+    }
+    if (added->now) {
+        return fail(error, STATUS_EXISTS, new_path, "link");
+    }
+    use_locked(env, node);
+    added->now = node;
+    return STATUS_OK;
+}
+
+static enum status memory_link(struct env *base, const char *path, const char *new_path,
+                               struct error *error) {
+    struct memory_env *env = memory_of(base);
+    char tidied[ENV_PATH_MAX];
+    char new_tidied[ENV_PATH_MAX];
+    enum status status = tidy(path, tidied, error);
+    enum crash crash;
+
+    if (status == STATUS_OK) {
+        status = tidy(new_path, new_tidied, error);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    mutex_lock(&env->mu);
+    crash = mutate_locked(env);
+    if (crash != CRASH_EARLIER) {
+        status = link_locked(env, tidied, new_tidied, error);
+    }
+    mutex_unlock(&env->mu);
+    return crash == CRASH_NO ? status : fail_crashed(error, new_path, "link");
+}
+
 static enum status memory_space(struct env *base, const char *dir, struct env_space *space_out,
                                 struct error *error) {
     struct memory_env *env = memory_of(base);
@@ -583,6 +627,7 @@ enum status env_memory_create(const struct env_memory_options *options, struct e
                                        .sync_dir = memory_sync_dir,
                                        .list = memory_list,
                                        .remove = memory_remove,
+                                       .link = memory_link,
                                        .space = memory_space,
                                        .wall_clock_ms = memory_wall_clock_ms,
                                        .monotonic_ns = memory_monotonic_ns};
@@ -594,7 +639,7 @@ enum status env_memory_create(const struct env_memory_options *options, struct e
     }
     options = options ? options : &defaults;
     env->env.ops = &ops;
-    env->env.abilities = ENV_CAN_PREALLOCATE | ENV_CAN_READ_NOWAIT;
+    env->env.abilities = ENV_CAN_PREALLOCATE | ENV_CAN_READ_NOWAIT | ENV_CAN_LINK;
     env->monotonic_ns_cb = options->monotonic_ns_cb;
     env->monotonic_arg = options->monotonic_arg;
     env->space_bytes = options->space_bytes ? options->space_bytes : ENV_MEMORY_SPACE_DEFAULT;

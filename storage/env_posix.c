@@ -7,6 +7,8 @@
 
 #include "protocol/base/assert.h"
 #include "protocol/base/memory.h"
+#include "storage/env_posix_call.h"
+#include "storage/env_posix_lock.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -23,9 +25,6 @@
 #define WRITE_BACK_BYTES (UINT64_C(4) * 1024 * 1024)
 #define PAGE_BYTES 4096
 #define IOVECS_MAX 64 /* a stack array of 1 KiB; longer appends take several calls */
-#define LOCK_NAME "LOCK"
-#define LOCK_TEXT_MAX 64
-#define TIME_TEXT_MAX 32 /* "2026-01-31T23:59:59Z" */
 
 struct posix_env {
     struct env env; /* first */
@@ -44,42 +43,13 @@ struct posix_file {
     char path[];                     /* for errors */
 };
 
-struct env_lock {
-    int fd; /* owned; closing it lets go of the lock */
-};
-
 static struct posix_file *posix_file_of(struct env_file *file) {
     return (struct posix_file *)file;
 }
 
-static enum status status_of_errno(int os_errno) {
-    switch (os_errno) {
-    case ENOSPC:
-    case EDQUOT:
-    case EFBIG:
-        return STATUS_NO_SPACE;
-    case ENOENT:
-        return STATUS_NOT_FOUND;
-    case EEXIST:
-        return STATUS_EXISTS;
-    case ENOMEM:
-        return STATUS_NO_MEMORY;
-    case ELOOP:
-        return STATUS_INVALID; /* O_NOFOLLOW met a symbolic link */
-    default:
-        return STATUS_IO;
-    }
-}
-
-static enum status fail(struct error *error, const char *path, uint64_t offset,
-                        const char *operation) {
-    int os_errno = errno;
-    return error_set(error, status_of_errno(os_errno), os_errno, path, offset, "%s", operation);
-}
-
 static enum status fail_file(struct error *error, const struct posix_file *file, uint64_t offset,
                              const char *operation) {
-    enum status status = fail(error, file->path, offset, operation);
+    enum status status = posix_fail(error, file->path, offset, operation);
     if (status == STATUS_NOT_FOUND || status == STATUS_EXISTS || status == STATUS_INVALID) {
         status = STATUS_IO; /* these speak of names, and the file is open */
         if (error) {
@@ -98,25 +68,16 @@ static enum status check_path(const char *path, struct error *error) {
     return STATUS_OK;
 }
 
-/* open(2), again after a signal. */
-static int open_fd(const char *path, int flags) {
-    int fd;
-    do {
-        fd = open(path, flags | O_NOFOLLOW | O_CLOEXEC, 0600);
-    } while (fd < 0 && errno == EINTR);
-    return fd;
-}
-
 /* ---- directories ---- */
 
 static enum status sync_dir_path(const char *dir, struct error *error) {
     enum status status = STATUS_OK;
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
-        return fail(error, dir, ERROR_NO_OFFSET, "open of the directory");
+        return posix_fail(error, dir, ERROR_NO_OFFSET, "open of the directory");
     }
     if (fsync(fd) != 0) {
-        status = fail(error, dir, ERROR_NO_OFFSET, "fsync of the directory");
+        status = posix_fail(error, dir, ERROR_NO_OFFSET, "fsync of the directory");
     }
     (void)close(fd); /* a directory was only read: nothing can be lost here */
     return status;
@@ -146,7 +107,7 @@ static void parent_of(const char *path, char *parent_out) {
 static enum status check_is_dir(const char *path, struct error *error) {
     struct stat info;
     if (lstat(path, &info) != 0) {
-        return fail(error, path, ERROR_NO_OFFSET, "lstat");
+        return posix_fail(error, path, ERROR_NO_OFFSET, "lstat");
     }
     if (!S_ISDIR(info.st_mode)) {
         return error_set(error, STATUS_INVALID, ENOTDIR, path, ERROR_NO_OFFSET,
@@ -170,7 +131,7 @@ static enum status posix_make_dir(struct env *env, const char *path, struct erro
         return sync_dir_path(parent, error);
     }
     if (errno != EEXIST) {
-        return fail(error, path, ERROR_NO_OFFSET, "mkdir");
+        return posix_fail(error, path, ERROR_NO_OFFSET, "mkdir");
     }
     status = check_is_dir(path, error);
     if (status == STATUS_OK) {
@@ -194,7 +155,7 @@ static enum status posix_list(struct env *env, const char *dir, env_list_cb list
 
     (void)env;
     if (!stream) {
-        return fail(error, dir, ERROR_NO_OFFSET, "opendir");
+        return posix_fail(error, dir, ERROR_NO_OFFSET, "opendir");
     }
     fd = dirfd(stream);
     ASSERT(fd >= 0);
@@ -205,13 +166,13 @@ static enum status posix_list(struct env *env, const char *dir, env_list_cb list
         entry = readdir(stream);
         if (!entry) {
             if (errno != 0) {
-                status = fail(error, dir, ERROR_NO_OFFSET, "readdir");
+                status = posix_fail(error, dir, ERROR_NO_OFFSET, "readdir");
             }
             break;
         }
         if (fstatat(fd, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) {
             if (errno != ENOENT) { /* else removed just now */
-                status = fail(error, dir, ERROR_NO_OFFSET, "fstatat");
+                status = posix_fail(error, dir, ERROR_NO_OFFSET, "fstatat");
             }
         } else if (S_ISREG(info.st_mode)) {
             status = list_cb(arg, entry->d_name, (uint64_t)info.st_size);
@@ -223,7 +184,19 @@ static enum status posix_list(struct env *env, const char *dir, env_list_cb list
 
 static enum status posix_remove(struct env *env, const char *path, struct error *error) {
     (void)env;
-    return unlink(path) == 0 ? STATUS_OK : fail(error, path, ERROR_NO_OFFSET, "unlink");
+    return unlink(path) == 0 ? STATUS_OK : posix_fail(error, path, ERROR_NO_OFFSET, "unlink");
+}
+
+static enum status posix_link(struct env *env, const char *path, const char *new_path,
+                              struct error *error) {
+    (void)env;
+    if (link(path, new_path) == 0) {
+        return STATUS_OK;
+    }
+    if (errno == EXDEV || errno == EPERM || errno == EMLINK || errno == EOPNOTSUPP) {
+        return error_set(error, STATUS_UNSUPPORTED, errno, new_path, ERROR_NO_OFFSET, "link");
+    }
+    return posix_fail(error, new_path, ERROR_NO_OFFSET, "link");
 }
 
 static enum status posix_space(struct env *env, const char *dir, struct env_space *space_out,
@@ -231,101 +204,11 @@ static enum status posix_space(struct env *env, const char *dir, struct env_spac
     struct statvfs info;
     (void)env;
     if (statvfs(dir, &info) != 0) {
-        return fail(error, dir, ERROR_NO_OFFSET, "statvfs");
+        return posix_fail(error, dir, ERROR_NO_OFFSET, "statvfs");
     }
     *space_out = (struct env_space){.total_bytes = (uint64_t)info.f_blocks * info.f_frsize,
                                     .free_bytes = (uint64_t)info.f_bavail * info.f_frsize};
     return STATUS_OK;
-}
-
-/* ---- the lock ---- */
-
-static void format_time(time_t seconds, char *text_out) {
-    struct tm parts;
-    if (!gmtime_r(&seconds, &parts) ||
-        strftime(text_out, TIME_TEXT_MAX, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0) {
-        text_out[0] = '\0';
-    }
-}
-
-/* Names the owner that the lock file tells of ("123 2026-01-31T23:59:59Z"); its bytes are not
- * trusted. */
-static enum status fail_locked(int fd, const char *path, struct error *error) {
-    char text[LOCK_TEXT_MAX] = {0};
-    char *since = text;
-    ssize_t got = pread(fd, text, sizeof text - 1, 0);
-    long pid = got > 0 ? strtol(text, &since, 10) : 0;
-    size_t since_len = *since == ' ' ? strspn(since + 1, "0123456789TZ:-") : 0;
-
-    if (pid > 0 && since_len > 0) {
-        return error_set(error, STATUS_LOCKED, 0, path, ERROR_NO_OFFSET,
-                         "in use by pid %ld since %.*s", pid, (int)since_len, since + 1);
-    }
-    return error_set(error, STATUS_LOCKED, 0, path, ERROR_NO_OFFSET, "in use by another process");
-}
-
-/* Best effort: a full disk must not keep a store from opening, and the lock holds without it. */
-static void write_owner(int fd) {
-    char text[LOCK_TEXT_MAX];
-    char since[TIME_TEXT_MAX];
-    int len;
-
-    format_time(time(NULL), since);
-    len = snprintf(text, sizeof text, "%ld %s\n", (long)getpid(), since);
-    ASSERT(len > 0 && len < (int)sizeof text);
-    if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)len, 0) != len) {
-        return;
-    }
-}
-
-static enum status take_lock(int fd, const char *path, struct error *error) {
-    struct flock range = {.l_type = F_WRLCK, .l_whence = SEEK_SET}; /* the whole file */
-    if (fcntl(fd, F_OFD_SETLK, &range) == 0) {
-        write_owner(fd);
-        return STATUS_OK;
-    }
-    if (errno == EAGAIN || errno == EACCES) {
-        return fail_locked(fd, path, error);
-    }
-    return fail(error, path, ERROR_NO_OFFSET, "fcntl(F_OFD_SETLK)");
-}
-
-static enum status posix_lock_dir(struct env *env, const char *dir, struct env_lock **lock_out,
-                                  struct error *error) {
-    char path[ENV_PATH_MAX];
-    struct env_lock *lock;
-    enum status status;
-    int len = snprintf(path, sizeof path, "%s/%s", dir, LOCK_NAME);
-
-    (void)env;
-    if (len < 0 || len >= (int)sizeof path) {
-        return error_set(error, STATUS_INVALID, ENAMETOOLONG, dir, ERROR_NO_OFFSET,
-                         "the directory's path is too long");
-    }
-    lock = memory_alloc_zeroed(sizeof *lock);
-    if (!lock) {
-        return error_set(error, STATUS_NO_MEMORY, 0, path, ERROR_NO_OFFSET, "lock");
-    }
-    lock->fd = open_fd(path, O_RDWR | O_CREAT);
-    if (lock->fd < 0) {
-        status = fail(error, path, ERROR_NO_OFFSET, "open");
-        memory_free(lock);
-        return status;
-    }
-    status = take_lock(lock->fd, path, error);
-    if (status != STATUS_OK) {
-        (void)close(lock->fd);
-        memory_free(lock);
-        return status;
-    }
-    *lock_out = lock;
-    return STATUS_OK;
-}
-
-static void posix_unlock(struct env *env, struct env_lock *lock) {
-    (void)env;
-    (void)close(lock->fd); /* the file stays: removing it would race with the next owner */
-    memory_free(lock);
 }
 
 /* ---- opening ---- */
@@ -354,9 +237,9 @@ static enum status posix_create(struct env *env, const char *path, struct env_fi
         return error_set(error, STATUS_NO_MEMORY, 0, path, ERROR_NO_OFFSET, "create");
     }
     file->appendable = true;
-    file->fd = open_fd(path, O_RDWR | O_CREAT | O_EXCL);
+    file->fd = posix_open_fd(path, O_RDWR | O_CREAT | O_EXCL);
     if (file->fd < 0) {
-        status = fail(error, path, ERROR_NO_OFFSET, "create");
+        status = posix_fail(error, path, ERROR_NO_OFFSET, "create");
         memory_free(file);
         return status;
     }
@@ -365,9 +248,9 @@ static enum status posix_create(struct env *env, const char *path, struct env_fi
 }
 
 static int open_direct_fd(const char *path) {
-    int fd = open_fd(path, O_RDONLY | O_DIRECT);
+    int fd = posix_open_fd(path, O_RDONLY | O_DIRECT);
     if (fd < 0 && errno == EINVAL) {
-        fd = open_fd(path, O_RDONLY);
+        fd = posix_open_fd(path, O_RDONLY);
         if (fd >= 0) {
             (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
         }
@@ -388,9 +271,9 @@ static enum status posix_open(struct env *env, const char *path, enum env_read_m
         return error_set(error, STATUS_NO_MEMORY, 0, path, ERROR_NO_OFFSET, "open");
     }
     file->direct = mode == ENV_READ_DIRECT;
-    file->fd = file->direct ? open_direct_fd(path) : open_fd(path, O_RDONLY);
+    file->fd = file->direct ? open_direct_fd(path) : posix_open_fd(path, O_RDONLY);
     if (file->fd < 0) {
-        status = fail(error, path, ERROR_NO_OFFSET, "open");
+        status = posix_fail(error, path, ERROR_NO_OFFSET, "open");
         memory_free(file);
         return status;
     }
@@ -682,6 +565,7 @@ enum status env_posix_create(struct env **env_out) {
                                        .sync_dir = posix_sync_dir,
                                        .list = posix_list,
                                        .remove = posix_remove,
+                                       .link = posix_link,
                                        .space = posix_space,
                                        .wall_clock_ms = posix_wall_clock_ms,
                                        .monotonic_ns = posix_monotonic_ns};
@@ -690,7 +574,7 @@ enum status env_posix_create(struct env **env_out) {
         return STATUS_NO_MEMORY;
     }
     env->env.ops = &ops;
-    env->env.abilities = ENV_CAN_PREALLOCATE | ENV_CAN_READ_NOWAIT;
+    env->env.abilities = ENV_CAN_PREALLOCATE | ENV_CAN_READ_NOWAIT | ENV_CAN_LINK;
     *env_out = &env->env;
     return STATUS_OK;
 }

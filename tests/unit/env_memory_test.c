@@ -53,6 +53,25 @@ START_TEST(names_behave_as_on_a_disk) {
 }
 END_TEST
 
+START_TEST(a_link_is_a_second_name_of_the_same_file) {
+    start();
+    close_file(create("d/other"));
+    {
+        struct env_file *file = create("d/a");
+        append(file, "abc");
+        close_file(file);
+    }
+    ck_assert_int_eq(env_link(env, "d/a", "d/b", &error), STATUS_OK);
+    expect_content("d/b", ENV_READ_CACHED, "abc");
+    ck_assert_int_eq(env_remove(env, "d/a", &error), STATUS_OK);
+    expect_content("d/b", ENV_READ_CACHED, "abc");
+    ck_assert_int_eq(env_link(env, "d/a", "d/c", &error), STATUS_NOT_FOUND);
+    ck_assert_int_eq(env_link(env, "d/b", "d/other", &error), STATUS_EXISTS);
+    ck_assert_int_eq(env_link(env, "d/b", "x/b", &error), STATUS_NOT_FOUND);
+    end();
+}
+END_TEST
+
 static enum status list_cb(void *arg, const char *name, uint64_t size_bytes) {
     char *text = arg;
     (void)snprintf(text + strlen(text), 32, "%s=%u ", name, (unsigned)size_bytes);
@@ -304,7 +323,8 @@ START_TEST(the_nth_allocation_fails_cleanly) {
 END_TEST
 
 UNIT_MAIN("env_memory", what_is_appended_is_read_back_at_once_by_all_handles,
-          names_behave_as_on_a_disk, a_listing_has_the_files_of_one_directory,
+          names_behave_as_on_a_disk, a_link_is_a_second_name_of_the_same_file,
+          a_listing_has_the_files_of_one_directory,
           a_locked_directory_is_locked_until_unlock_and_not_in_a_clone,
           a_full_disk_takes_exactly_what_fits,
           reserved_space_is_taken_at_once_and_holds_when_the_disk_is_full,

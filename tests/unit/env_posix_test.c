@@ -211,6 +211,26 @@ START_TEST(a_removed_file_is_read_by_its_open_handle) {
 }
 END_TEST
 
+START_TEST(a_link_is_a_second_name_of_the_same_file) {
+    struct env_file *file;
+    char path[ENV_PATH_MAX];
+    disk_open();
+    file = create("a");
+    append(file, "abc");
+    close_file(file);
+    snprintf(path, sizeof path, "%s", path_of("a"));
+    ck_assert_int_eq(env_link(disk.env, path, path_of("b"), &disk.error), STATUS_OK);
+    ck_assert_int_eq(env_link(disk.env, path, path_of("b"), &disk.error), STATUS_EXISTS);
+    ck_assert_int_eq(env_remove(disk.env, path, &disk.error), STATUS_OK);
+    ck_assert_int_eq(env_open(disk.env, path_of("b"), ENV_READ_CACHED, &file, &disk.error),
+                     STATUS_OK);
+    expect_text(file, "abc");
+    close_file(file);
+    ck_assert_int_eq(env_link(disk.env, path, path_of("c"), &disk.error), STATUS_NOT_FOUND);
+    disk_close();
+}
+END_TEST
+
 START_TEST(creating_an_existing_file_says_exists_and_names_it) {
     struct env_file *file = NULL;
     disk_open();
@@ -581,7 +601,7 @@ END_TEST
 UNIT_MAIN("env_posix", what_is_appended_is_read_back_at_once_and_after_reopening,
           files_are_0600_and_directories_0700, an_append_of_1024_slices_some_empty_arrives_in_order,
           an_append_of_nothing_changes_nothing, reads_at_and_past_the_end_are_short,
-          a_removed_file_is_read_by_its_open_handle,
+          a_removed_file_is_read_by_its_open_handle, a_link_is_a_second_name_of_the_same_file,
           creating_an_existing_file_says_exists_and_names_it, symbolic_links_are_not_followed,
           a_path_longer_than_the_limit_is_refused,
           a_cached_file_is_read_without_waiting_and_a_short_one_would_block,

@@ -3,6 +3,7 @@
 
 #include "protocol/base/assert.h"
 #include "storage/checksum.h"
+#include "storage/range_row.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +44,7 @@ struct resolve {
     struct item *items;
     uint32_t item_count;
     uint32_t result_count;
+    uint32_t ranges; /* operations in the system namespace: range deletes */
     struct state state;
 };
 
@@ -106,6 +108,7 @@ static enum status items_add_batch(struct resolve *resolve, struct reader *meta,
         struct batch_op op;
         enum status taken = batch_take(meta, batch->values.len, &op);
         ASSERT(taken == STATUS_OK); /* our own encoding */
+        resolve->ranges += op.namespace_id == NAMESPACE_SYSTEM;
         status = item_add(resolve, (struct item){.key = op.key,
                                                  .namespace_id = op.namespace_id,
                                                  .start = start,
@@ -177,6 +180,28 @@ static struct commit_deferred deferred_of(const struct resolve *resolve, const s
 
     ASSERT(status == STATUS_OK);
     return deferred;
+}
+
+/* Whether a range delete of this batch between two of its operations covers their key. */
+static bool deleted_between(const struct resolve *resolve, const struct commit_deferred *deferred,
+                            uint32_t after, uint32_t before) {
+    for (uint32_t i = 0; resolve->ranges > 0 && i < resolve->item_count; i++) {
+        const struct item *item = &resolve->items[i];
+        struct key_range range;
+        struct batch_op op;
+        if (item->namespace_id != NAMESPACE_SYSTEM) {
+            break; /* they come first */
+        }
+        if (item->sequence < after || item->sequence > before) {
+            continue;
+        }
+        op = op_of(resolve, item);
+        if (range_row_is_key(op.key) && range_row_parse(op.key, op.value, &range) == STATUS_OK &&
+            key_range_covers(&range, deferred->namespace_id, deferred->key)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* ---- States -----------------------------------------------------------------------------------
@@ -412,9 +437,12 @@ static enum status emit(struct resolve *resolve, const struct commit_deferred *d
  * first. */
 static enum status resolve_item(struct resolve *resolve, const struct item *item, bool last) {
     struct commit_deferred deferred = deferred_of(resolve, item);
+    uint32_t before = item->first ? 0 : item[-1].sequence;
     enum status status = STATUS_OK;
 
-    if (item->first) {
+    if (deleted_between(resolve, &deferred, before, item->sequence)) {
+        resolve->state = (struct state){.kind = STATE_ABSENT};
+    } else if (item->first) {
         status = state_look_up(resolve, &deferred);
     } else if (!item[-1].deferred) {
         struct batch_op op = op_of(resolve, &item[-1]);
@@ -427,7 +455,8 @@ static enum status resolve_item(struct resolve *resolve, const struct item *item
         resolve->commit->work.len > LANE_BYTES_MAX) {
         status = STATUS_WOULD_BLOCK; /* to hash, and perhaps compress, elsewhere */
     }
-    if (status == STATUS_OK && last) {
+    if (status == STATUS_OK && last &&
+        !deleted_between(resolve, &deferred, item->sequence, UINT32_MAX)) {
         status = emit(resolve, &deferred);
     }
     if (status != STATUS_OK) {

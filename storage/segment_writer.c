@@ -151,12 +151,24 @@ uint64_t segment_writer_layout(const struct segment_writer *writer, struct log_c
     return offset - segment_writer_position(writer);
 }
 
+/* Memory for what of the next `bytes` is copied together, so that their append needs none. */
+static enum status reserve_staging(struct segment_writer *writer, uint64_t bytes) {
+    uint64_t staged = SEGMENT_HEADER_BYTES + bytes;
+
+    buffer_clear(&writer->staging); /* the last group is written */
+    return buffer_reserve(&writer->staging,
+                          staged < STAGING_BYTES_MAX ? (size_t)staged : STAGING_BYTES_MAX);
+}
+
 enum status segment_writer_reserve(struct segment_writer *writer, uint64_t bytes,
                                    struct error *error) {
     uint64_t needed = segment_writer_position(writer) + bytes;
     uint64_t wanted = writer->reserved_bytes + writer->preallocate_bytes;
-    enum status status;
+    enum status status = reserve_staging(writer, bytes);
 
+    if (status != STATUS_OK) {
+        return error_set(error, status, 0, NULL, ERROR_NO_OFFSET, "staging of a commit group");
+    }
     if (needed <= writer->reserved_bytes && writer->reserved_bytes > 0) {
         return STATUS_OK;
     }

@@ -561,3 +561,22 @@ enum status manifest_state_snapshot(const struct manifest_state *state,
     version_edit_deinit(&snapshot.edit);
     return status;
 }
+
+static enum status copy_cb(void *arg, const struct version_edit *edit) {
+    return manifest_state_apply(arg, edit, NULL);
+}
+
+enum status manifest_state_copy(const struct manifest_state *state,
+                                struct manifest_state *copy_out) {
+    struct manifest_state copy;
+    enum status status;
+
+    manifest_state_init(&copy, state->store_id);
+    status = manifest_state_snapshot(state, copy_cb, &copy);
+    if (status == STATUS_OK) {
+        *copy_out = copy;
+    } else {
+        manifest_state_deinit(&copy);
+    }
+    return status;
+}

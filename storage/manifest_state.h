@@ -69,4 +69,8 @@ typedef enum status (*manifest_state_edit_cb)(void *arg, const struct version_ed
 enum status manifest_state_snapshot(const struct manifest_state *state,
                                     manifest_state_edit_cb edit_cb, void *arg) MUST_CHECK;
 
+/* A deep copy. Errors: NO_MEMORY; nothing is to be freed then. */
+enum status manifest_state_copy(const struct manifest_state *state,
+                                struct manifest_state *copy_out) MUST_CHECK;
+
 #endif

@@ -10,22 +10,6 @@ enum status store_read_begin_at(struct store *store, const struct store_at *at,
     return STATUS_UNSUPPORTED;
 }
 
-enum status store_get_range(struct store_read *read, uint32_t namespace_id, struct slice key,
-                            uint64_t offset, uint64_t length, enum store_wait wait,
-                            struct buffer *destination, struct store_value_info *info_out,
-                            struct error *error) {
-    (void)read;
-    (void)namespace_id;
-    (void)key;
-    (void)offset;
-    (void)length;
-    (void)wait;
-    (void)destination;
-    (void)info_out;
-    (void)error;
-    return STATUS_UNSUPPORTED;
-}
-
 enum status store_snapshot_open(struct store *store, const char *owner, uint64_t lifetime_ms,
                                 struct store_snapshot_info *info_out) {
     (void)store;
@@ -85,61 +69,10 @@ enum status store_rewind(struct store_read *past, struct store_read *present,
     return STATUS_UNSUPPORTED;
 }
 
-enum status store_upload_begin(struct store *store, uint32_t namespace_id, struct slice key,
-                               struct store_upload **upload_out, struct error *error) {
-    (void)store;
-    (void)namespace_id;
-    (void)key;
-    (void)upload_out;
-    (void)error;
-    return STATUS_UNSUPPORTED;
-}
-
-enum status store_upload_append(struct store_upload *upload, struct slice bytes,
-                                struct error *error) {
-    (void)upload;
-    (void)bytes;
-    (void)error;
-    return STATUS_UNSUPPORTED;
-}
-
-uint64_t store_upload_bytes(const struct store_upload *upload) {
-    (void)upload;
-    return 0;
-}
-
-uint64_t store_upload_checksum(const struct store_upload *upload) {
-    (void)upload;
-    return 0;
-}
-
-uint64_t store_upload_memory(const struct store_upload *upload) {
-    (void)upload;
-    return 0;
-}
-
-enum status store_upload_finish(struct store_upload *upload, struct error *error) {
-    (void)upload;
-    (void)error;
-    return STATUS_UNSUPPORTED;
-}
-
-void store_upload_destroy(struct store_upload *upload) {
-    (void)upload;
-}
-
 enum status store_commit_delete_range(struct store_commit *commit,
                                       const struct store_range *range) {
     (void)commit;
     (void)range;
-    return STATUS_UNSUPPORTED;
-}
-
-enum status store_commit_upload(struct store_commit *commit, const struct store_put *put,
-                                struct store_upload *upload) {
-    (void)commit;
-    (void)put;
-    (void)upload;
     return STATUS_UNSUPPORTED;
 }
 
@@ -178,13 +111,6 @@ enum status store_salvage(const struct store_options *options, const char *new_d
     (void)report_cb;
     (void)arg;
     (void)result_out;
-    (void)error;
-    return STATUS_UNSUPPORTED;
-}
-
-enum status store_checkpoint(struct store *store, const char *new_dir, struct error *error) {
-    (void)store;
-    (void)new_dir;
     (void)error;
     return STATUS_UNSUPPORTED;
 }

@@ -43,6 +43,15 @@ uint64_t version_set_active_segment(struct version_set *set) {
     return number;
 }
 
+uint64_t version_set_replay_segment(struct version_set *set) {
+    uint64_t number;
+
+    mutex_lock(&set->mu);
+    number = manifest_state_get(manifest_state(set->manifest), EDIT_REPLAY_SEGMENT);
+    mutex_unlock(&set->mu);
+    return number;
+}
+
 struct version *version_set_take(struct version_set *set) {
     struct version *version;
 
@@ -53,7 +62,8 @@ struct version *version_set_take(struct version_set *set) {
     return version;
 }
 
-static struct view *take_view(struct view_holder *views) {
+struct view *version_set_view(struct version_set *set) {
+    struct view_holder *views = set->views;
     struct view *view;
 
     mutex_lock(&views->mu);
@@ -79,7 +89,7 @@ static enum status drop_unheld_locked(struct version_set *set, struct version_ed
     }
     status = version_apply(set->files, set->current, edit, &next);
     if (status == STATUS_OK) {
-        view = take_view(set->views);
+        view = version_set_view(set);
         question.next = next;
         question.view = view;
         question.pinned = pinned;
@@ -223,6 +233,20 @@ enum status version_set_sweep(struct version_set *set, struct error *error) {
     status = sweep_locked(set, &edit, error);
     mutex_unlock(&set->mu);
     version_edit_deinit(&edit);
+    return status;
+}
+
+enum status version_set_capture(struct version_set *set, struct manifest_state *state_out,
+                                struct version **version_out) {
+    enum status status;
+
+    mutex_lock(&set->mu);
+    status = manifest_state_copy(manifest_state(set->manifest), state_out);
+    if (status == STATUS_OK) {
+        *version_out = set->current;
+        version_ref(set->current);
+    }
+    mutex_unlock(&set->mu);
     return status;
 }
 

@@ -61,8 +61,20 @@ enum status version_set_sweep(struct version_set *set, struct error *error) MUST
  */
 uint64_t version_set_active_segment(struct version_set *set);
 
+/* Commit segments below this number are flushed: nothing that a memtable was written for lies
+ * there. */
+uint64_t version_set_replay_segment(struct version_set *set);
+
+/* The current view, referenced, for whoever adds up and does not read. */
+struct view *version_set_view(struct version_set *set);
+
 /* The current version, referenced. */
 struct version *version_set_take(struct version_set *set);
+
+/* The current version, referenced, and a copy of the state that describes it, for the caller to
+ * deinit. Errors: NO_MEMORY. */
+enum status version_set_capture(struct version_set *set, struct manifest_state *state_out,
+                                struct version **version_out) MUST_CHECK;
 
 /* Builds the version that a manifest state describes. Errors: CORRUPT, NO_MEMORY. */
 enum status version_from_state(const struct version_files *files,

@@ -223,7 +223,7 @@ enum status table_collector_add(struct table_collector *collector, struct slice 
     return status;
 }
 
-struct table_info table_collector_view(struct table_collector *collector) {
+struct table_info table_collector_view(const struct table_collector *collector) {
     struct table_info view = collector->figures;
 
     view.smallest = buffer_slice(&collector->first_key);

@@ -41,6 +41,6 @@ static inline struct slice table_collector_last_key(const struct table_collector
 }
 
 /* The books so far as a table_info, whose keys and lists borrow from the collector. */
-struct table_info table_collector_view(struct table_collector *collector);
+struct table_info table_collector_view(const struct table_collector *collector);
 
 #endif

@@ -49,8 +49,9 @@ struct table_info {
     uint64_t expiring;        /* entries with an expiry */
     uint64_t expiry_max_ms;   /* latest expiry, if all entries expire; else UINT64_MAX */
     uint64_t expiring_weight; /* key, entry and log bytes of the entries with an expiry */
-    uint64_t expiry_steps[EXPIRY_STEPS]; /* ascending: by [i], (i + 1) eighths of expiring_weight
-                                            have expired; zeros when nothing expires, or unknown */
+    uint64_t expiry_steps[EXPIRY_STEPS]; /* ascending: by [i], about (i + 1) eighths of
+                                            expiring_weight have expired; zeros when nothing
+                                            expires, or unknown */
     uint64_t ranges_applied; /* no entry inside is hidden by a range delete of a version up to this
                                 one: its writer dropped them all; 0: nothing is known */
     uint64_t

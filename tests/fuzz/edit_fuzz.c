@@ -20,7 +20,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             abort();
         }
         if (again.tables_added_count != edit.tables_added_count ||
-            again.segments_removed_count != edit.segments_removed_count) {
+            again.segments_removed_count != edit.segments_removed_count ||
+            again.segments_damaged_count != edit.segments_damaged_count ||
+            again.relocations_added_count != edit.relocations_added_count ||
+            again.relocations_removed_count != edit.relocations_removed_count) {
             abort();
         }
     }

@@ -195,6 +195,83 @@ START_TEST(books_are_kept_of_segments) {
 }
 END_TEST
 
+static void insert_alias(struct memtable *memtable, unsigned key, uint64_t segment) {
+    struct entry entry = {.kind = ENTRY_REFERENCE,
+                          .alias = true,
+                          .record_version = 1,
+                          .ref = {.segment = segment, .raw_bytes = 10, .stored_bytes = 10}};
+    uint8_t room[32];
+
+    ck_assert_int_eq(memtable_reserve(memtable, 1000, 1000), STATUS_OK);
+    ck_assert_int_eq(memtable_reserve_segments(memtable, &entry), STATUS_OK);
+    memtable_insert(memtable, row_of(room, key), 100 + key, &entry);
+}
+
+START_TEST(aliases_are_booked_apart_under_old_segments) {
+    struct memtable *memtable = create();
+    struct entry own = {.kind = ENTRY_REFERENCE,
+                        .ref = {.segment = 500, .raw_bytes = 7, .stored_bytes = 7}};
+    struct segment_share *shares;
+    uint8_t room[32];
+    size_t count;
+
+    ck_assert_int_eq(memtable_reserve(memtable, 1000, 1000), STATUS_OK);
+    memtable_insert(memtable, row_of(room, 1000), 1, &own);
+    for (unsigned i = 0; i < 200; i++) { /* 100 segments, newest and oldest in turn */
+        insert_alias(memtable, i, i % 2 ? 100 + i % 100 / 2 : 400 - i % 100 / 2);
+    }
+    ck_assert_int_eq(memtable_copy_shares(memtable, &shares, &count), STATUS_OK);
+    ck_assert_uint_eq(count, 101);
+    for (size_t i = 0; i < count; i++) {
+        bool is_own = shares[i].segment == 500;
+        ck_assert(i == 0 || shares[i - 1].segment < shares[i].segment);
+        ck_assert_uint_eq(shares[i].records, is_own);
+        ck_assert_uint_eq(shares[i].bytes, is_own ? 7 : 0);
+        ck_assert_uint_eq(shares[i].alias_records, is_own ? 0 : 2);
+        ck_assert_uint_eq(shares[i].alias_bytes, is_own ? 0 : 20);
+    }
+    memory_free(shares);
+    memtable_unref(memtable);
+}
+END_TEST
+
+START_TEST(a_large_value_is_booked_under_all_its_segments_once_there_is_room) {
+    struct memtable *memtable = create();
+    struct entry entry = {.kind = ENTRY_LARGE, .extent_count = 60, .large_bytes = 600};
+    const struct segment_share *shares;
+    struct buffer extents;
+    uint8_t room[32];
+    size_t count;
+    enum status status = STATUS_NO_MEMORY;
+
+    buffer_init(&extents, 4096);
+    for (unsigned i = 0; i < 60; i++) {
+        struct value_ref extent = {.segment = 90 - i % 30, .raw_bytes = 10, .stored_bytes = 5};
+        ck_assert_int_eq(entry_extent_append(&extents, &extent), STATUS_OK);
+    }
+    entry.extents = buffer_slice(&extents);
+    ck_assert_int_eq(memtable_reserve(memtable, 4000, 4000), STATUS_OK);
+    for (uint64_t n = 0; status != STATUS_OK; n++) {
+        memory_fail_after(n, true);
+        status = memtable_reserve_segments(memtable, &entry);
+        memory_fail_never();
+        ck_assert(status == STATUS_OK || (status == STATUS_NO_MEMORY && n < 10));
+    }
+    memory_fail_after(0, true);
+    memtable_insert(memtable, row_of(room, 1), 1, &entry);
+    memory_fail_never();
+    shares = memtable_shares(memtable, &count);
+    ck_assert_uint_eq(count, 30);
+    for (size_t i = 0; i < count; i++) {
+        ck_assert_uint_eq(shares[i].segment, 61 + i);
+        ck_assert_uint_eq(shares[i].records, 2);
+        ck_assert_uint_eq(shares[i].bytes, 10);
+    }
+    buffer_deinit(&extents);
+    memtable_unref(memtable);
+}
+END_TEST
+
 START_TEST(want_of_memory_is_told_before_anything_is_done) {
     struct memtable *memtable = NULL;
     uint64_t n;
@@ -220,4 +297,6 @@ END_TEST
 UNIT_MAIN("memtable", an_empty_one_has_nothing, a_get_finds_the_newest_version_that_is_old_enough,
           every_version_of_every_row_is_found, a_walk_is_in_order_both_ways_and_leaves_nothing_out,
           the_largest_key_and_the_empty_one, books_are_kept_of_segments,
+          aliases_are_booked_apart_under_old_segments,
+          a_large_value_is_booked_under_all_its_segments_once_there_is_room,
           want_of_memory_is_told_before_anything_is_done)

@@ -58,6 +58,7 @@ struct memtable {
     _Atomic uint64_t log_bytes;
     _Atomic uint64_t first_segment;
     struct node *first; /* the node before all others, of full height; in the arena */
+    struct memtable_ranges ranges;
 };
 
 static uint8_t *node_key(const struct node *node) {
@@ -81,7 +82,8 @@ static size_t node_size(uint32_t height, size_t key_bytes, size_t entry_bytes) {
 }
 
 size_t memtable_node_bytes(size_t row_bytes, size_t entry_bytes) {
-    return node_size(HEIGHT_MAX, row_bytes + IKEY_VERSION_BYTES, entry_bytes) + 8;
+    return node_size(HEIGHT_MAX, row_bytes + IKEY_VERSION_BYTES, entry_bytes) + 8 +
+           sizeof(struct memtable_range);
 }
 
 /* A search target, taken apart once. */
@@ -188,6 +190,7 @@ static void memtable_free(struct memtable *memtable) {
     arena_deinit(&memtable->arena);
     memory_free(memtable->buckets);
     memory_free(memtable->shares);
+    memory_free(memtable->usages);
     mutex_deinit(&memtable->mu);
     memory_free(memtable);
 }
@@ -498,6 +501,10 @@ void memtable_insert(struct memtable *memtable, struct slice row, uint64_t versi
         note_references(memtable, entry);
     }
     note_usage(memtable, node->namespace_id, node->key_bytes + payload_bytes, entry);
+    if (node->namespace_id == NAMESPACE_SYSTEM) {
+        memtable_ranges_note(&memtable->ranges, &memtable->arena, node_ikey(node),
+                             node_entry(node));
+    }
     note_version(memtable, version);
     atomic_fetch_add_explicit(&memtable->entries, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&memtable->bytes, node_size(height, node->key_bytes, payload_bytes),
@@ -526,6 +533,10 @@ bool memtable_get(const struct memtable *memtable, const struct table_target *wa
     hit_out->entry = node_entry(node);
     hit_out->version = ikey_version(node_ikey(node));
     return true;
+}
+
+const struct memtable_ranges *memtable_ranges(const struct memtable *memtable) {
+    return &memtable->ranges;
 }
 
 size_t memtable_bytes(const struct memtable *memtable) {

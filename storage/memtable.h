@@ -19,7 +19,9 @@
  * new version takes the place of the one before in its chain, so one row that is written over and
  * over does not make its neighbours slow.
  *
- * A memtable also keeps the books that a holder must keep: what it needs of each segment.
+ * A memtable also keeps the books that a holder must keep: what it needs of each segment; and a
+ * list of the range deletes among its rows, for readers until the memtable is frozen, when view.h
+ * takes them over into a set.
  *
  * Threads: insert and reserve: the commit thread. Lookups and iterators: any, while they hold a
  * reference (through their view). Reference counts: any. */
@@ -30,6 +32,7 @@
 #include "protocol/base/status.h"
 #include "storage/entry.h"
 #include "storage/iterator.h"
+#include "storage/memtable_ranges.h"
 #include "storage/table.h"
 #include "storage/table_info.h"
 
@@ -74,6 +77,9 @@ struct memtable_hit {
  * table.h, so that a row is hashed once for all the places that a read visits.) */
 bool memtable_get(const struct memtable *memtable, const struct table_target *target,
                   struct memtable_hit *hit_out);
+
+/* Its range deletes. */
+const struct memtable_ranges *memtable_ranges(const struct memtable *memtable);
 
 /* An iterator that borrows the memtable. Errors: NO_MEMORY. */
 enum status memtable_iterator_create(const struct memtable *memtable,

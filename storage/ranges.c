@@ -144,11 +144,21 @@ static enum status add_covers(struct build *build, const struct range_cover *cov
     return STATUS_OK;
 }
 
-/* Whether the covers from `first` on are those of the last point; no point at all has none. */
-static bool equals_last(const struct range_set *set, size_t first) {
+/* Whether the covers from `first` on are those of the last point, which then goes on at `row`. No
+ * point at all has none; no point with covers goes on into another namespace. */
+static bool equals_last(const struct build *build, struct slice row, size_t first) {
+    const struct range_set *set = build->set;
     size_t count = set->cover_count - first;
-    size_t last = set->point_count > 0 ? set->points[set->point_count - 1].first_cover : first;
+    size_t last = first;
 
+    if (set->point_count > 0) {
+        struct point point = set->points[set->point_count - 1];
+        struct slice before = slice_make(build->keys.data + point.key, point.key_bytes);
+        last = point.first_cover;
+        if (count > 0 && row_namespace(row) != row_namespace(before)) {
+            return false;
+        }
+    }
     if (first - last != count) {
         return false;
     }
@@ -170,7 +180,7 @@ static enum status build_point(struct build *build, struct slice row,
 
     know_keep(build, row);
     status = add_covers(build, covers, count);
-    if (status != STATUS_OK || equals_last(set, first)) {
+    if (status != STATUS_OK || equals_last(build, row, first)) {
         set->cover_count = first;
         return status;
     }

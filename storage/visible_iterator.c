@@ -10,7 +10,8 @@
 enum status visible_iterator_init(struct visible_iterator *iter, const struct view *view,
                                   const struct watermarks *marks, uint64_t version, uint64_t now_ms,
                                   enum read_wait wait) {
-    *iter = (struct visible_iterator){.marks = marks, .version = version, .now_ms = now_ms};
+    *iter = (struct visible_iterator){
+        .marks = marks, .ranges = view_walk_make(view), .version = version, .now_ms = now_ms};
     buffer_init(&iter->from, ROW_BYTES_MAX);
     buffer_init(&iter->to, ROW_BYTES_MAX);
     buffer_init(&iter->row, IKEY_BYTES_MAX);
@@ -97,6 +98,18 @@ static bool row_is_outside(const struct visible_iterator *iter, struct slice row
     return iter->to.len > 0 && slice_compare(row, buffer_slice(&iter->to)) >= 0;
 }
 
+/* If a range delete hides the entry: it is that one's tombstone. */
+static void apply_ranges(struct visible_iterator *iter) {
+    struct range_cover cover =
+        view_walk_covering(&iter->ranges, buffer_slice(&iter->row), iter->version);
+
+    if (cover.version > iter->entry_version) {
+        iter->entry = (struct entry){.kind = ENTRY_TOMBSTONE,
+                                     .durability = (enum durability)cover.durability};
+        iter->entry_version = cover.version;
+    }
+}
+
 /* Takes the decoded entry as the answer for the current row; whether it is alive. */
 static enum status decide(struct visible_iterator *iter, struct slice entry, uint64_t version,
                           struct store_hold *hold, bool *alive_out) {
@@ -106,8 +119,11 @@ static enum status decide(struct visible_iterator *iter, struct slice entry, uin
         return status;
     }
     iter->entry_version = version;
-    watermarks_hold_entry(iter->marks, (enum store_durability)iter->entry.durability, version,
-                          hold);
+    if (view_has_ranges(iter->ranges.view)) {
+        apply_ranges(iter);
+    }
+    watermarks_hold_entry(iter->marks, (enum store_durability)iter->entry.durability,
+                          iter->entry_version, hold);
     *alive_out = !entry_is_dead(&iter->entry, iter->now_ms);
     return STATUS_OK;
 }

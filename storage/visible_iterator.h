@@ -1,8 +1,9 @@
 /* visible_iterator.h: the live rows of a range, as one read transaction sees them.
  *
  * Walks all entries of a view and shows, of each row, the newest one with version <= the snapshot,
- * unless that is a tombstone or has expired. Forward, the newest entry of a row comes first and
- * decides. In reverse, the oldest comes first: candidates are copied until the row ends.
+ * unless that is a tombstone, has expired, or is covered by a newer range delete. Forward, the
+ * newest entry of a row comes first and decides. In reverse, the oldest comes first: candidates are
+ * copied until the row ends.
  *
  * Every entry that decided something, dead ones included, raises the hold. Borrows the view. One
  * thread at a time. */
@@ -21,6 +22,7 @@ struct visible_range {
 struct visible_iterator {
     struct iterator *merged; /* owned */
     const struct watermarks *marks;
+    struct view_walk ranges;
     uint64_t version;
     uint64_t now_ms;
     bool reverse;

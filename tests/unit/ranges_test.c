@@ -191,6 +191,19 @@ START_TEST(neighbours_of_equal_covers_are_one_point) {
 }
 END_TEST
 
+/* Rules differ by namespace. */
+START_TEST(equal_covers_of_two_namespaces_are_two_points) {
+    start(1);
+    add("b", "", 5);
+    deletes[delete_count++] =
+        (struct range_delete){{2, slice_from_text(""), slice_from_text("c")}, 5, 2};
+    add_last(1, NULL);
+    ck_assert_uint_eq(range_set_points(set), 3);
+    expect_as_model(6);
+    end();
+}
+END_TEST
+
 /* ---- Whole tables ---- */
 
 static uint64_t rows_covered(const char *smallest, const char *largest, uint64_t above,
@@ -403,7 +416,7 @@ END_TEST
 
 UNIT_MAIN("ranges", no_set_covers_nothing, any_set_answers_as_a_plain_list_does,
           the_order_in_which_they_are_added_is_of_no_account,
-          neighbours_of_equal_covers_are_one_point, rows_are_covered_when_each_of_them_is,
-          pruning_takes_nothing_from_any_reader, an_older_one_goes_when_no_reader_is_between,
-          covers_that_nobody_needs_take_no_room, what_is_said_to_be_forgotten_goes,
-          each_failing_allocation_is_told_and_leaves_nothing)
+          neighbours_of_equal_covers_are_one_point, equal_covers_of_two_namespaces_are_two_points,
+          rows_are_covered_when_each_of_them_is, pruning_takes_nothing_from_any_reader,
+          an_older_one_goes_when_no_reader_is_between, covers_that_nobody_needs_take_no_room,
+          what_is_said_to_be_forgotten_goes, each_failing_allocation_is_told_and_leaves_nothing)

@@ -98,9 +98,13 @@ static enum status get(struct log_reader *reader, uint64_t offset, uint64_t len,
     return direct_file_get(&reader->direct, offset, (size_t)len, bytes_out, error);
 }
 
+/* A group is of the kind of its segment; where the header does not say, of a commit segment. */
 static bool belongs(const struct log_reader *reader, const struct group_header *header) {
-    return header->kind == SEGMENT_COMMIT && (reader->state != LOG_READER_COMMITS ||
-                                              header->incarnation == reader->header.incarnation);
+    if (reader->state == LOG_READER_COMMITS || reader->state == LOG_READER_OTHER) {
+        return header->kind == reader->header.kind &&
+               header->incarnation == reader->header.incarnation;
+    }
+    return header->kind == SEGMENT_COMMIT;
 }
 
 enum status log_reader_group_header(struct log_reader *reader, uint64_t offset,

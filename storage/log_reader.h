@@ -1,5 +1,5 @@
-/* log_reader.h: reads one commit segment, group by group, past the page cache: the eyes of
- * log_replay.h, which decides what a bad record means. Owned by one thread at a time. */
+/* log_reader.h: reads one segment, group by group, past the page cache: the eyes of log_replay.h,
+ * which decides what a bad record means, and of log GC. Owned by one thread at a time. */
 #ifndef KVD_STORAGE_LOG_READER_H
 #define KVD_STORAGE_LOG_READER_H
 
@@ -11,7 +11,7 @@
 /* How the segment begins. */
 enum log_reader_state {
     LOG_READER_EMPTY,  /* there is no file, or nothing in it */
-    LOG_READER_OTHER,  /* it is no commit segment */
+    LOG_READER_OTHER,  /* header is valid, and of another kind than commits */
     LOG_READER_TORN,   /* its header is damaged */
     LOG_READER_COMMITS /* header is valid */
 };
@@ -19,7 +19,7 @@ enum log_reader_state {
 struct log_reader {
     struct direct_file direct;
     enum log_reader_state state;
-    struct segment_header header; /* COMMITS only */
+    struct segment_header header; /* COMMITS and OTHER only */
     uint64_t number;
     uint64_t seed;
     uint64_t limit_bytes; /* bytes from here on do not count */

@@ -97,6 +97,12 @@ static void kind_is_well_locked(struct maintenance *maintenance, enum maintenanc
     maintenance->held[kind] = false;
 }
 
+static void installed(struct maintenance *maintenance) {
+    if (maintenance->collector.installed_cb) {
+        maintenance->collector.installed_cb(maintenance->collector.arg);
+    }
+}
+
 /* ---- Flush ------------------------------------------------------------------------------------
  */
 
@@ -110,6 +116,7 @@ static void flush_step(struct step *step) {
     status = flush_oldest(&maintenance->context, &error);
     if (status == STATUS_OK) {
         count(&maintenance->stats.flushes, 1);
+        installed(maintenance);
         maintenance_want_compaction(maintenance);
     }
     if (status != STATUS_OK && status != STATUS_END) {
@@ -142,10 +149,14 @@ static bool is_idle(struct maintenance *maintenance) {
 
 static enum status run_compaction(struct maintenance *maintenance, enum compaction_kind kind,
                                   struct error *error) {
+    struct job_context context = maintenance->context;
     struct compaction_stats stats;
-    enum status status =
-        compaction_run(&maintenance->context, kind, &maintenance->sweep, &stats, error);
+    enum status status;
 
+    if (maintenance->collector.size_cb) {
+        maintenance->collector.size_cb(maintenance->collector.arg, &context);
+    }
+    status = compaction_run(&context, kind, &maintenance->sweep, &stats, error);
     if (status == STATUS_OK) {
         count(&maintenance->stats.compactions, kind != COMPACT_DROP);
         count(&maintenance->stats.compaction_input_bytes, stats.input_bytes);
@@ -303,6 +314,7 @@ static bool try_piece(struct maintenance *maintenance, const struct piece *piece
     status = piece->run(maintenance, &error);
     round->tried[piece->kind] = true;
     if (status == STATUS_OK) {
+        installed(maintenance);
         mutex_lock(&maintenance->mu);
         kind_is_well_locked(maintenance, piece->kind);
         mutex_unlock(&maintenance->mu);

@@ -29,10 +29,14 @@ enum collect_mode {
     COLLECT_ALL     /* asked for by hand */
 };
 
-/* The log GC; set once it exists. */
+/* The log GC and the space promise; set once they exist, all of it. */
 struct collector {
     /* Collects one lot. Errors: END (nothing to do in this mode), those of compaction_run. */
     enum status (*run_cb)(void *arg, enum collect_mode mode, struct error *error);
+    /* A flush, or a piece of the tree job, has installed a version. */
+    void (*installed_cb)(void *arg);
+    /* Sets the sizes that follow from the weight of the store (sizes.h), for one compaction. */
+    void (*size_cb)(void *arg, struct job_context *context);
     void *arg;
 };
 

@@ -3,10 +3,7 @@
 
 #include "protocol/base/assert.h"
 #include "protocol/base/bytes.h"
-#include "protocol/base/memory.h"
 #include "storage/format.h"
-
-#include <stdlib.h>
 
 #define FLAG_KIND_MASK 0x03u
 #define FLAG_EXPIRY 0x04u
@@ -160,83 +157,6 @@ enum status batch_append(struct batch *batch, const struct batch_op *op, struct 
     batch->op_count++;
     batch->finished = batch->op_count == 1;
     batch->refers_elsewhere |= placed.alias || placed.kind == ENTRY_LARGE;
-    return STATUS_OK;
-}
-
-/* Where one encoded operation lies in meta, for sorting. */
-struct op_place {
-    struct slice key; /* borrowed from meta */
-    uint32_t namespace_id;
-    uint32_t start; /* offset in meta */
-    uint32_t end;
-    bool keep;
-};
-
-_Static_assert(COMMIT_BYTES_MAX <= UINT32_MAX, "offsets in meta fit 32 bits");
-
-static int place_order(const void *left, const void *right) {
-    const struct op_place *a = *(const struct op_place *const *)left;
-    const struct op_place *b = *(const struct op_place *const *)right;
-    int order;
-
-    if (a->namespace_id != b->namespace_id) {
-        return a->namespace_id < b->namespace_id ? -1 : 1;
-    }
-    order = slice_compare(a->key, b->key);
-    return order ? order : (a->start > b->start) - (a->start < b->start);
-}
-
-static void places_collect(const struct batch *batch, struct op_place *places,
-                           struct op_place **sorted) {
-    struct reader reader = reader_make(buffer_slice(&batch->meta));
-
-    for (uint32_t i = 0; i < batch->op_count; i++) {
-        struct batch_op op;
-        uint32_t start = (uint32_t)(reader.ptr - batch->meta.data);
-        enum status status = batch_take(&reader, batch->values.len, &op);
-        ASSERT(status == STATUS_OK); /* our own encoding */
-        places[i] = (struct op_place){op.key, op.namespace_id, start,
-                                      (uint32_t)(reader.ptr - batch->meta.data), true};
-        sorted[i] = &places[i];
-    }
-}
-
-enum status batch_finish(struct batch *batch) {
-    struct op_place *places;
-    struct op_place **sorted;
-    size_t len = 0;
-    uint32_t kept = 0;
-
-    if (batch->finished || batch->op_count <= 1) {
-        batch->finished = true;
-        return STATUS_OK;
-    }
-    places = memory_alloc_array(batch->op_count, sizeof *places);
-    sorted = memory_alloc_array(batch->op_count, sizeof *sorted);
-    if (!places || !sorted) {
-        memory_free(places);
-        memory_free(sorted);
-        return STATUS_NO_MEMORY;
-    }
-    places_collect(batch, places, sorted);
-    qsort(sorted, batch->op_count, sizeof(struct op_place *), place_order);
-    for (uint32_t i = 0; i + 1 < batch->op_count; i++) {
-        sorted[i]->keep = sorted[i]->namespace_id != sorted[i + 1]->namespace_id ||
-                          !slice_equal(sorted[i]->key, sorted[i + 1]->key);
-    }
-    for (uint32_t i = 0; i < batch->op_count; i++) {
-        if (places[i].keep) {
-            size_t op_len = places[i].end - places[i].start;
-            memmove(batch->meta.data + len, batch->meta.data + places[i].start, op_len);
-            len += op_len;
-            kept++;
-        }
-    }
-    batch->meta.len = len;
-    batch->op_count = kept;
-    batch->finished = true;
-    memory_free(places);
-    memory_free(sorted);
     return STATUS_OK;
 }
 

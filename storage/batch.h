@@ -85,8 +85,11 @@ void batch_clear(struct batch *batch);
 enum status batch_append(struct batch *batch, const struct batch_op *op,
                          struct slice stored) MUST_CHECK;
 
-/* Leaves only the last operation on each key. A batch of one operation costs nothing. Dropped
- * operations leave their stored bytes behind in values, as garbage. Errors: NO_MEMORY. */
+#define BATCH_RANGES_MAX 256u /* range deletes in one commit */
+
+/* Leaves only the last operation on each key, and none that a later range delete covers. A batch of
+ * one operation costs nothing. Dropped operations leave their stored bytes behind in values, as
+ * garbage. Errors: TOO_LARGE (BATCH_RANGES_MAX), NO_MEMORY. (batch_finish.c) */
 enum status batch_finish(struct batch *batch) MUST_CHECK;
 
 /* Takes the next operation from `meta` (struct batch's, or from disk). `values_bytes` bounds where

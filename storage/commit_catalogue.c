@@ -3,6 +3,7 @@
 
 #include "protocol/base/assert.h"
 #include "storage/format.h"
+#include "storage/range_row.h"
 
 enum change_kind { CHANGE_SET, CHANGE_DROP };
 
@@ -107,19 +108,10 @@ static enum status stage_pending(struct store_commit *commit, struct namespaces 
     return key_len == 0 ? STATUS_OK : append_row(commit, slice_make(key, key_len), &row);
 }
 
-static bool is_dropped_here(const struct store_commit *commit, uint32_t id) {
-    for (size_t i = 0; i < commit->dropped.len; i += sizeof id) {
-        if (memcmp(commit->dropped.data + i, &id, sizeof id) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Checks the namespaces of the operations, and adds the rows of new ones. */
-static enum status stage_ids(struct store_commit *commit, struct namespaces *namespaces) {
+/* Checks the namespaces of the operations up to `end`, and adds the rows of new ones. */
+static enum status stage_ids(struct store_commit *commit, struct namespaces *namespaces,
+                             size_t end) {
     const struct batch *batch = &commit->batch;
-    size_t end = batch->meta.len;
     uint32_t last_id = NAMESPACE_SYSTEM;
     enum status status = STATUS_OK;
     size_t at = 0;
@@ -134,9 +126,7 @@ static enum status stage_ids(struct store_commit *commit, struct namespaces *nam
             continue;
         }
         last_id = op.namespace_id;
-        if (is_dropped_here(commit, last_id)) {
-            status = STATUS_INVALID;
-        } else if (!namespaces_is_there(namespaces, last_id)) {
+        if (!namespaces_is_there(namespaces, last_id)) {
             status = STATUS_NOT_FOUND;
         } else {
             status = stage_pending(commit, namespaces, last_id);
@@ -157,26 +147,106 @@ static enum status stage_set(struct store_commit *commit, struct namespaces *nam
     return append_row(commit, slice_make(key, namespace_key_store(key, change->name)), &row);
 }
 
+/* The range delete of everything in a namespace. */
+static enum status append_range(struct store_commit *commit, uint32_t id) {
+    struct key_range range = {.namespace_id = id};
+    struct batch_op op = {.namespace_id = NAMESPACE_SYSTEM, .kind = ENTRY_INLINE};
+    uint8_t key[RANGE_KEY_BYTES];
+    enum status status;
+
+    buffer_clear(&commit->work);
+    status = range_row_store(&range, key, &commit->work);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    op.key = slice_make(key, sizeof key);
+    op.value = buffer_slice(&commit->work);
+    return batch_append(&commit->batch, &op, slice_make(NULL, 0));
+}
+
+static enum status stage_drop(struct store_commit *commit, struct namespaces *namespaces,
+                              const struct change *change) {
+    uint8_t key[NAMESPACE_KEY_BYTES_MAX];
+    struct batch_op op = {.namespace_id = NAMESPACE_SYSTEM, .kind = ENTRY_TOMBSTONE};
+    enum status status;
+    uint32_t id;
+
+    status = namespaces_find_there(namespaces, change->name, &id);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    op.key = slice_make(key, namespace_key_store(key, change->name));
+    status = batch_append(&commit->batch, &op, slice_make(NULL, 0));
+    if (status == STATUS_OK) {
+        status = append_range(commit, id);
+    }
+    if (status == STATUS_OK) {
+        status = buffer_append(&commit->dropped, &id, sizeof id);
+    }
+    commit->names_namespace = true;
+    return status;
+}
+
+/* What drops take away with the rows of names. */
+static enum status stage_next_id(struct store_commit *commit, struct namespaces *namespaces) {
+    uint8_t value[VARINT32_BYTES_MAX];
+    struct batch_op op = {.namespace_id = NAMESPACE_SYSTEM,
+                          .key = slice_from_text(NAMESPACE_NEXT_KEY),
+                          .kind = ENTRY_INLINE};
+
+    op.value = slice_make(value, varint_store(value, namespaces_next_id(namespaces)));
+    return commit->dropped.len == 0 ? STATUS_OK
+                                    : batch_append(&commit->batch, &op, slice_make(NULL, 0));
+}
+
 static enum status stage_changes(struct store_commit *commit, struct namespaces *namespaces) {
     struct reader reader = reader_make(buffer_slice(&commit->catalogue));
     enum status status = STATUS_OK;
     struct change change;
 
     while (status == STATUS_OK && change_take(&reader, &change) == STATUS_OK) {
-        status = change.kind == CHANGE_SET ? stage_set(commit, namespaces, &change) : STATUS_OK;
+        status = change.kind == CHANGE_SET ? stage_set(commit, namespaces, &change)
+                                           : stage_drop(commit, namespaces, &change);
     }
-    return status;
+    return status == STATUS_OK ? stage_next_id(commit, namespaces) : status;
+}
+
+static bool is_dropped_here(const struct store_commit *commit, uint32_t id) {
+    for (size_t i = 0; i < commit->dropped.len; i += sizeof id) {
+        if (memcmp(commit->dropped.data + i, &id, sizeof id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What a commit writes to a namespace that it drops could never be read. */
+static enum status refuse_dropped(const struct store_commit *commit, size_t end) {
+    struct reader reader = reader_make(slice_make(commit->batch.meta.data, end));
+    struct batch_op op;
+
+    while (commit->dropped.len > 0 &&
+           batch_take(&reader, commit->batch.values.len, &op) == STATUS_OK) {
+        if (is_dropped_here(commit, op.namespace_id)) {
+            return STATUS_INVALID;
+        }
+    }
+    return STATUS_OK;
 }
 
 enum status commit_catalogue_stage(struct store_commit *commit, struct namespaces *namespaces) {
+    size_t end = commit->batch.meta.len;
     enum status status = STATUS_OK;
 
     if (commit->catalogue.len == 0 && !namespaces_have_news(namespaces)) {
         return STATUS_OK;
     }
     buffer_clear(&commit->dropped);
-    status = stage_ids(commit, namespaces);
-    return status == STATUS_OK ? stage_changes(commit, namespaces) : status;
+    status = stage_ids(commit, namespaces, end); /* rows of new names come before those set here */
+    if (status == STATUS_OK) {
+        status = stage_changes(commit, namespaces);
+    }
+    return status == STATUS_OK ? refuse_dropped(commit, end) : status;
 }
 
 /* ---- What follows -----------------------------------------------------------------------------

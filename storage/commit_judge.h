@@ -12,7 +12,6 @@
 struct commit_sight {
     const struct view *view; /* borrowed */
     const struct watermarks *marks;
-    struct segment_cache *segments;
     uint64_t now_ms;
     enum read_wait wait;
 };

@@ -51,7 +51,6 @@ bool commit_ready_judge(struct commit_pipeline *pipeline, struct store_commit *c
                         const struct view *view, enum read_wait wait) {
     struct commit_sight sight = {.view = view,
                                  .marks = pipeline->options.marks,
-                                 .segments = pipeline->options.versions->files->segments,
                                  .now_ms = store_clock_now_ms(pipeline->options.clock),
                                  .wait = wait};
 

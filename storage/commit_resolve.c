@@ -4,6 +4,7 @@
 #include "protocol/base/assert.h"
 #include "storage/checksum.h"
 #include "storage/range_row.h"
+#include "storage/value_reader.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -234,8 +235,8 @@ static enum status read_record(struct resolve *resolve, uint32_t extra_bytes) {
         status = buffer_extend(work, ref.raw_bytes, &raw);
     }
     if (status == STATUS_OK) {
-        status = segment_cache_read_value(resolve->sight->segments, &ref, resolve->sight->wait, raw,
-                                          &resolve->commit->scratch, NULL);
+        status = value_reader_read(resolve->sight->view->version, &ref, resolve->sight->wait, raw,
+                                   &resolve->commit->scratch, NULL);
     }
     if (status == STATUS_OK) {
         resolve->state.kind = STATE_VALUE;

@@ -23,6 +23,15 @@ enum status store_commit_namespace_set(struct store_commit *commit, struct slice
     return commit_catalogue_set(commit, name, settings);
 }
 
+enum status store_commit_namespace_drop(struct store_commit *commit, struct slice name) {
+    uint32_t id;
+    enum status status = name.len == 0
+                             ? STATUS_INVALID
+                             : namespaces_find(&commit->store->namespaces, name, false, &id);
+
+    return status == STATUS_OK ? commit_catalogue_drop(commit, name) : status;
+}
+
 /* ---- The catalogue on disk --------------------------------------------------------------------
  */
 

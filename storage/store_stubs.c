@@ -69,19 +69,6 @@ enum status store_rewind(struct store_read *past, struct store_read *present,
     return STATUS_UNSUPPORTED;
 }
 
-enum status store_commit_delete_range(struct store_commit *commit,
-                                      const struct store_range *range) {
-    (void)commit;
-    (void)range;
-    return STATUS_UNSUPPORTED;
-}
-
-enum status store_commit_namespace_drop(struct store_commit *commit, struct slice name) {
-    (void)commit;
-    (void)name;
-    return STATUS_UNSUPPORTED;
-}
-
 enum status store_verify(struct store *store, const _Atomic bool *cancel, store_report_cb report_cb,
                          void *arg, struct store_verify_result *result_out, struct error *error) {
     (void)store;

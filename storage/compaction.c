@@ -12,7 +12,9 @@
 struct job {
     const struct job_context *context;
     const struct version *version;
-    struct keep_rules rules; /* owned */
+    const struct range_set *ranges; /* of the view */
+    uint64_t ranges_version;        /* it knows all up to here */
+    struct keep_rules rules;        /* owned */
     struct pick_context picking;
     struct compaction_pick pick;
 };
@@ -93,6 +95,23 @@ static enum status remove_inputs(const struct job *job, struct version_edit *edi
     return status;
 }
 
+static uint64_t inputs_version_min(const struct job *job) {
+    const struct compaction_pick *pick = &job->pick;
+    const struct level *from = &job->version->levels[pick->level];
+    const struct level *to = &job->version->levels[pick->output_level];
+    uint64_t least = UINT64_MAX;
+
+    for (uint32_t i = 0; i < pick->input_count; i++) {
+        uint64_t version = from->infos[pick->input_first + i]->version_min;
+        least = version < least ? version : least;
+    }
+    for (uint32_t i = 0; i < pick->output_count; i++) {
+        uint64_t version = to->infos[pick->output_first + i]->version_min;
+        least = version < least ? version : least;
+    }
+    return least;
+}
+
 /* One table with nothing to merge, and nothing in it to be dropped, changes its level only. */
 static bool can_move(const struct job *job) {
     const struct compaction_pick *pick = &job->pick;
@@ -129,13 +148,16 @@ static enum status rewrite(const struct job *job, struct compaction_stats *stats
                                            .base = job->version,
                                            .level = job->pick.output_level,
                                            .block_bytes = context->block_bytes,
-                                           .table_bytes = context->table_bytes};
+                                           .table_bytes = context->table_bytes,
+                                           .ranges = job->ranges,
+                                           .ranges_version = job->ranges_version,
+                                           .fold = true};
     struct version_edit edit = {0};
     struct table_output output;
     struct fate_judge judge;
     enum status status;
 
-    fate_judge_init(&judge, &job->rules);
+    fate_judge_init(&judge, &job->rules, inputs_version_min(job));
     table_output_init(&output, &options, &judge, &edit);
     status = merge(job, &output, error);
     if (status == STATUS_OK) {
@@ -284,15 +306,22 @@ enum status compaction_run(const struct job_context *context, enum compaction_ki
 
     *stats_out = (struct compaction_stats){0};
     job.version = view->version;
+    job.ranges = view->ranges;
+    job.ranges_version = view_ranges_version(view);
     job.picking = (struct pick_context){.version = view->version,
                                         .base_bytes = context->base_bytes,
                                         .job_bytes = context->job_bytes > 0 ? context->job_bytes
                                                                             : JOB_BYTES_DEFAULT,
                                         .fan_out = context->fan_out,
                                         .table_bytes = context->table_bytes,
-                                        .rules = &job.rules};
+                                        .rules = &job.rules,
+                                        .ranges = view->ranges,
+                                        .ranges_version = job.ranges_version};
     if (status == STATUS_OK) {
         status = run(&job, kind, sweep, stats_out, error);
+    }
+    if (status == STATUS_OK) {
+        view_holder_prune_ranges(context->views, &job.rules);
     }
     keep_rules_deinit(&job.rules);
     view_unref(view);

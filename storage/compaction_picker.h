@@ -13,6 +13,7 @@
 #define KVD_STORAGE_COMPACTION_PICKER_H
 
 #include "storage/keep_rules.h"
+#include "storage/ranges.h"
 #include "storage/version.h"
 
 #define PICK_LEVEL_0_TABLES 4u /* level 0 is merged from so many tables on */
@@ -43,6 +44,8 @@ struct pick_context {
     /* for debt_picker.h */
     uint64_t table_bytes;           /* size at which a table ends */
     const struct keep_rules *rules; /* what must stay readable */
+    const struct range_set *ranges; /* range deletes; NULL: none */
+    uint64_t ranges_version;        /* the set knows all up to this one */
 };
 
 /* The sizes that levels should have. */

@@ -7,11 +7,11 @@
 /* What the rules say of all namespaces that have rows in a table. */
 static struct keep_span span_of(const struct keep_rules *rules, const struct table_info *info) {
     return keep_rules_span(rules, row_namespace(ikey_row(info->smallest)),
-                           row_namespace(ikey_row(info->largest)));
+                           row_namespace(ikey_row(info->largest)), info->version_min);
 }
 
-/* Whether every reader sees past all entries of the table, so that its tombstones can go once
- * nothing older lies below. */
+/* Whether every reader that sees any of them sees past all entries of the table, so that its
+ * tombstones can go once nothing older lies below. */
 static bool is_settled(const struct keep_span *span, const struct table_info *info) {
     return info->version_max <= span->settled_version && !span->keeps_older;
 }
@@ -65,11 +65,29 @@ static bool is_all_dead(const struct table_info *info, const struct keep_span *s
            (info->tombstones == 0 || is_settled(span, info));
 }
 
+/* Up to which version range deletes hide what is in the table from all who could see it, for good.
+ */
+static uint64_t ranges_limit(const struct pick_context *context, const struct keep_span *span) {
+    uint64_t limit = context->rules->durable_version;
+
+    limit = span->settled_version < limit ? span->settled_version : limit;
+    limit = context->ranges_version < limit ? context->ranges_version : limit;
+    return span->keeps_older ? 0 : limit;
+}
+
+static bool is_all_deleted(const struct pick_context *context, const struct table_info *info,
+                           const struct keep_span *span) {
+    return context->ranges &&
+           range_set_covers_rows(context->ranges, ikey_row(info->smallest), ikey_row(info->largest),
+                                 info->version_max, ranges_limit(context, span)) != VERSION_NONE;
+}
+
 static bool goes_whole(const struct pick_context *context, uint32_t level, uint32_t index) {
     const struct table_info *info = context->version->levels[level].infos[index];
     struct keep_span span = span_of(context->rules, info);
 
-    return is_all_dead(info, &span) && !anything_below(context->version, level, index);
+    return is_all_deleted(context, info, &span) ||
+           (is_all_dead(info, &span) && !anything_below(context->version, level, index));
 }
 
 bool debt_pick_drops(const struct pick_context *context, struct debt_drops *drops_out) {
@@ -87,6 +105,11 @@ bool debt_pick_drops(const struct pick_context *context, struct debt_drops *drop
 /* ---- Tidying ----------------------------------------------------------------------------------
  */
 
+/* Range deletes up to this version hide nothing in the table. */
+static uint64_t deleted_above(const struct table_info *info) {
+    return info->ranges_applied > info->version_min ? info->ranges_applied : info->version_min;
+}
+
 /* The share of a table's weight that may go, of DEBT_SHARE_ONE; not 0 if anything may. */
 static uint32_t debt_share(const struct pick_context *context, const struct table_info *info) {
     struct keep_span span = span_of(context->rules, info);
@@ -100,13 +123,19 @@ static uint32_t debt_share(const struct pick_context *context, const struct tabl
     if (info->tombstones > 0 && is_settled(&span, info)) {
         share += 1 + info->tombstones * DEBT_SHARE_ONE / info->entries;
     }
+    if (range_set_touches_rows(context->ranges, ikey_row(info->smallest), ikey_row(info->largest),
+                               deleted_above(info), ranges_limit(context, &span))) {
+        share += DEBT_SHARE_BUSY; /* how much it is, nobody knows */
+    }
     return share < DEBT_SHARE_ONE ? (uint32_t)share : DEBT_SHARE_ONE;
 }
 
-/* Takes the neighbours to the right, if they too have something that may go, or are small. */
+/* Takes the neighbours to the right, if they too have something that may go, or are small; but none
+ * whose older entries some snapshot still sees: beside them, what may go of this one might not. */
 static void pick_in_bottom(const struct pick_context *context, uint32_t index, uint32_t least_share,
                            struct compaction_pick *pick) {
     const struct level *level = &context->version->levels[PICK_BOTTOM];
+    struct keep_span span = span_of(context->rules, level->infos[index]);
     uint64_t bytes = level->infos[index]->file_bytes;
 
     *pick = (struct compaction_pick){
@@ -116,7 +145,8 @@ static void pick_in_bottom(const struct pick_context *context, uint32_t index, u
         bool wanted =
             debt_share(context, info) >= least_share || info->file_bytes < context->table_bytes / 4;
         bytes += info->file_bytes;
-        if (!wanted || (context->job_bytes > 0 && bytes > context->job_bytes)) {
+        if (!wanted || (context->job_bytes > 0 && bytes > context->job_bytes) ||
+            span_of(context->rules, info).settled_version < span.settled_version) {
             break;
         }
         pick->input_count++;

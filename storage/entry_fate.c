@@ -3,8 +3,9 @@
 
 #include "storage/ikey.h"
 
-void fate_judge_init(struct fate_judge *judge, const struct keep_rules *rules) {
-    *judge = (struct fate_judge){.rules = rules};
+void fate_judge_init(struct fate_judge *judge, const struct keep_rules *rules,
+                     uint64_t least_version) {
+    *judge = (struct fate_judge){.rules = rules, .least_version = least_version};
     buffer_init(&judge->row, ROW_BYTES_MAX);
 }
 
@@ -15,15 +16,19 @@ void fate_judge_deinit(struct fate_judge *judge) {
 static void enter_namespace(struct fate_judge *judge, uint32_t namespace_id) {
     if (!judge->keep_known || judge->keep.namespace_id != namespace_id) {
         judge->keep = keep_rules_namespace(judge->rules, namespace_id);
-        judge->expiry_ms = keep_rules_expiry_ms(judge->rules, &judge->keep);
         judge->keep_known = true;
     }
 }
 
-bool fate_judge_is_dead(struct fate_judge *judge, uint32_t namespace_id,
-                        const struct entry *entry) {
-    enter_namespace(judge, namespace_id);
-    return entry_is_dead(entry, judge->expiry_ms);
+bool fate_judge_is_dead(struct fate_judge *judge, const struct fate_question *question) {
+    const struct entry *entry = question->entry;
+
+    if (entry->kind == ENTRY_TOMBSTONE || entry->expiry_ms == 0) {
+        return entry->kind == ENTRY_TOMBSTONE;
+    }
+    enter_namespace(judge, question->namespace_id);
+    return entry_is_dead(
+        entry, keep_rules_expiry_ms(judge->rules, &judge->keep, ikey_version(question->ikey)));
 }
 
 static enum status enter_row(struct fate_judge *judge, struct slice row) {
@@ -62,12 +67,13 @@ enum status fate_judge_next(struct fate_judge *judge, const struct fate_question
     enter_namespace(judge, question->namespace_id);
     if (hidden_goes(judge, question, version, same_row)) {
         *fate_out = FATE_DROP;
-    } else if (!entry_is_dead(question->entry, judge->expiry_ms)) {
+    } else if (!fate_judge_is_dead(judge, question)) {
         *fate_out = FATE_KEEP;
         judge->newer_count++;
     } else {
         bool goes = question->nothing_below &&
-                    keep_rules_rest_goes(judge->rules, &judge->keep, version, judge->newer_count);
+                    keep_rules_rest_goes_from(judge->rules, &judge->keep, judge->least_version,
+                                              version, judge->newer_count);
         *fate_out = goes ? FATE_DROP : FATE_KEEP_AS_TOMBSTONE;
         judge->newer_count++; /* dropped or not: what it hides stays hidden */
     }

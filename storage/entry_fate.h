@@ -24,8 +24,8 @@ struct fate_judge {
     uint32_t newer_count;           /* versions of the row that stay, tombstones included */
     bool row_seen;
     struct keep_namespace keep; /* of `keep.namespace_id` */
-    uint64_t expiry_ms;         /* there */
     bool keep_known;
+    uint64_t least_version; /* constant: nothing in the job's inputs is older */
 };
 
 /* One entry, and what its neighbourhood is. */
@@ -37,12 +37,13 @@ struct fate_question {
     bool nothing_below;     /* no older entry of the row can exist outside the job's inputs */
 };
 
-void fate_judge_init(struct fate_judge *judge, const struct keep_rules *rules);
+void fate_judge_init(struct fate_judge *judge, const struct keep_rules *rules,
+                     uint64_t least_version);
 void fate_judge_deinit(struct fate_judge *judge);
 
-/* Whether an entry of that namespace is a tombstone, or expired for every reader: only then does
- * `nothing_below` matter. */
-bool fate_judge_is_dead(struct fate_judge *judge, uint32_t namespace_id, const struct entry *entry);
+/* Whether the entry is a tombstone, or expired for every reader: only then does
+ * question->nothing_below matter, which need not be set yet. */
+bool fate_judge_is_dead(struct fate_judge *judge, const struct fate_question *question);
 
 /* Judges the next entry. Errors: NO_MEMORY. */
 enum status fate_judge_next(struct fate_judge *judge, const struct fate_question *question,

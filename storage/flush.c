@@ -79,13 +79,15 @@ static enum status flush_view(const struct job_context *context, const struct vi
                                            .base = view->version,
                                            .level = 0,
                                            .block_bytes = context->block_bytes,
-                                           .table_bytes = UINT64_MAX};
+                                           .table_bytes = UINT64_MAX,
+                                           .ranges = view->ranges,
+                                           .ranges_version = view_ranges_version(view)};
     struct version_edit edit = {0};
     struct table_output output;
     struct fate_judge judge;
     enum status status;
 
-    fate_judge_init(&judge, rules);
+    fate_judge_init(&judge, rules, memtable_version_min(memtable));
     table_output_init(&output, &options, &judge, &edit);
     status = write_all(&output, memtable, error);
     if (status == STATUS_OK) {

@@ -7,16 +7,17 @@
 
 enum status keep_rules_init(struct keep_rules *rules, size_t snapshot_capacity,
                             size_t namespace_capacity) {
-    *rules = (struct keep_rules){.oldest_snapshot_ms = UINT64_MAX,
-                                 .durable_version = UINT64_MAX,
+    *rules = (struct keep_rules){.durable_version = UINT64_MAX,
                                  .snapshot_capacity = snapshot_capacity,
                                  .namespace_capacity = namespace_capacity};
     ASSERT(snapshot_capacity > 0);
     rules->snapshots = memory_alloc_array(snapshot_capacity, sizeof *rules->snapshots);
-    if (rules->snapshots && namespace_capacity > 0) {
+    rules->snapshots_ms = memory_alloc_array(snapshot_capacity, sizeof *rules->snapshots_ms);
+    if (namespace_capacity > 0) {
         rules->namespaces = memory_alloc_array(namespace_capacity, sizeof *rules->namespaces);
     }
-    if (!rules->snapshots || (namespace_capacity > 0 && !rules->namespaces)) {
+    if (!rules->snapshots || !rules->snapshots_ms ||
+        (namespace_capacity > 0 && !rules->namespaces)) {
         keep_rules_deinit(rules);
         return STATUS_NO_MEMORY;
     }
@@ -35,20 +36,30 @@ enum status keep_rules_init_plain(struct keep_rules *rules, uint64_t visible, ui
 
 void keep_rules_deinit(struct keep_rules *rules) {
     memory_free(rules->snapshots);
+    memory_free(rules->snapshots_ms);
     memory_free(rules->namespaces);
     *rules = (struct keep_rules){0};
 }
 
 void keep_rules_add_snapshot(struct keep_rules *rules, uint64_t version) {
+    keep_rules_add_snapshot_at(rules, version, UINT64_MAX);
+}
+
+void keep_rules_add_snapshot_at(struct keep_rules *rules, uint64_t version, uint64_t time_ms) {
     if (rules->snapshot_count > 0) {
         uint64_t last = rules->snapshots[rules->snapshot_count - 1];
         ASSERT(last <= version);
-        if (last == version) {
+        if (last == version && time_ms >= rules->snapshots_ms[rules->snapshot_count - 1]) {
             return;
         }
+        rules->snapshot_count -= last == version;
     }
     ASSERT(rules->snapshot_count < rules->snapshot_capacity);
-    rules->snapshots[rules->snapshot_count++] = version;
+    rules->snapshots[rules->snapshot_count] = version;
+    rules->snapshots_ms[rules->snapshot_count++] = time_ms;
+    for (size_t i = rules->snapshot_count - 1; i > 0 && rules->snapshots_ms[i - 1] > time_ms; i--) {
+        rules->snapshots_ms[i - 1] = time_ms; /* it sees what those before it see */
+    }
 }
 
 void keep_rules_add_namespace(struct keep_rules *rules, const struct keep_namespace *keep) {
@@ -86,27 +97,50 @@ static uint64_t least(uint64_t left, uint64_t right) {
     return left < right ? left : right;
 }
 
-uint64_t keep_rules_expiry_ms(const struct keep_rules *rules, const struct keep_namespace *keep) {
-    return least(least(rules->now_ms, rules->oldest_snapshot_ms), keep->keep_since_ms);
+/* The first snapshot that sees `version`: an index up to their count. */
+static size_t first_to_see(const struct keep_rules *rules, uint64_t version) {
+    size_t low = 0;
+    size_t high = rules->snapshot_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (rules->snapshots[middle] < version) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+uint64_t keep_rules_expiry_ms(const struct keep_rules *rules, const struct keep_namespace *keep,
+                              uint64_t version) {
+    size_t first = first_to_see(rules, version);
+    uint64_t time_ms = least(rules->now_ms, keep->keep_since_ms);
+
+    return first < rules->snapshot_count ? least(time_ms, rules->snapshots_ms[first]) : time_ms;
 }
 
 uint64_t keep_rules_settled_version(const struct keep_rules *rules,
-                                    const struct keep_namespace *keep) {
-    return least(rules->snapshots[0], keep->keep_since_version);
+                                    const struct keep_namespace *keep, uint64_t least_version) {
+    size_t first = first_to_see(rules, least_version);
+
+    return first < rules->snapshot_count ? least(rules->snapshots[first], keep->keep_since_version)
+                                         : 0; /* newer than the rules: nothing is known */
 }
 
 struct keep_span keep_rules_span(const struct keep_rules *rules, uint32_t first_namespace,
-                                 uint32_t last_namespace) {
-    struct keep_span span = {.settled_version = keep_rules_settled_version(rules, &keeps_nothing),
-                             .expiry_ms = keep_rules_expiry_ms(rules, &keeps_nothing)};
+                                 uint32_t last_namespace, uint64_t least_version) {
+    struct keep_span span = {
+        .settled_version = keep_rules_settled_version(rules, &keeps_nothing, least_version),
+        .expiry_ms = keep_rules_expiry_ms(rules, &keeps_nothing, least_version)};
 
     for (size_t i = 0; i < rules->namespace_count; i++) {
         const struct keep_namespace *keep = &rules->namespaces[i];
         if (first_namespace == NAMESPACE_SYSTEM ||
             (keep->namespace_id >= first_namespace && keep->namespace_id <= last_namespace)) {
-            span.settled_version =
-                least(span.settled_version, keep_rules_settled_version(rules, keep));
-            span.expiry_ms = least(span.expiry_ms, keep_rules_expiry_ms(rules, keep));
+            span.settled_version = least(span.settled_version, keep->keep_since_version);
+            span.expiry_ms = least(span.expiry_ms, keep->keep_since_ms);
             span.keeps_older = span.keeps_older || keep->keep_versions > 1;
         }
     }
@@ -115,18 +149,9 @@ struct keep_span keep_rules_span(const struct keep_rules *rules, uint32_t first_
 
 /* Whether some snapshot sees `version` but not `hider`: version <= s < hider. */
 static bool snapshot_between(const struct keep_rules *rules, uint64_t version, uint64_t hider) {
-    size_t low = 0;
-    size_t high = rules->snapshot_count;
+    size_t first = first_to_see(rules, version);
 
-    while (low < high) { /* the first snapshot >= version */
-        size_t middle = low + (high - low) / 2;
-        if (rules->snapshots[middle] < version) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < rules->snapshot_count && rules->snapshots[low] < hider;
+    return first < rules->snapshot_count && rules->snapshots[first] < hider;
 }
 
 static bool count_is_reached(const struct keep_namespace *keep, uint32_t newer) {
@@ -141,5 +166,11 @@ bool keep_rules_hidden_goes(const struct keep_rules *rules, const struct keep_na
 
 bool keep_rules_rest_goes(const struct keep_rules *rules, const struct keep_namespace *keep,
                           uint64_t version, uint32_t newer) {
-    return version <= keep_rules_settled_version(rules, keep) && count_is_reached(keep, newer + 1);
+    return keep_rules_rest_goes_from(rules, keep, 0, version, newer);
+}
+
+bool keep_rules_rest_goes_from(const struct keep_rules *rules, const struct keep_namespace *keep,
+                               uint64_t least_version, uint64_t version, uint32_t newer) {
+    return version <= keep_rules_settled_version(rules, keep, least_version) &&
+           count_is_reached(keep, newer + 1);
 }

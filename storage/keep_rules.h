@@ -34,10 +34,11 @@ struct keep_namespace {
 };
 
 struct keep_rules {
-    uint64_t *snapshots; /* owned; ascending; the last is `visible` at the job's start */
+    uint64_t *snapshots;    /* owned; ascending; the last is `visible` at the job's start */
+    uint64_t *snapshots_ms; /* owned; the earliest store time at which it, or one after it, judges
+                               expiry */
     size_t snapshot_count;
     uint64_t now_ms;                   /* store time at the job's start */
-    uint64_t oldest_snapshot_ms;       /* store time of the oldest snapshot; none: UINT64_MAX */
     uint64_t durable_version;          /* range deletes above it could still be undone by a crash */
     struct keep_namespace *namespaces; /* owned; ascending by id */
     size_t namespace_count;
@@ -63,7 +64,9 @@ enum status keep_rules_init_plain(struct keep_rules *rules, uint64_t visible,
 /* Frees what it owns; a zeroed struct is allowed. */
 void keep_rules_deinit(struct keep_rules *rules);
 
-/* Snapshots come ascending (equal ones are one), `visible` last; namespaces ascending by id. */
+/* Snapshots come ascending (equal ones are one), `visible` last; namespaces ascending by id.
+ * Without a time, a snapshot judges expiry as the job does: so does `visible`. */
+void keep_rules_add_snapshot_at(struct keep_rules *rules, uint64_t version, uint64_t time_ms);
 void keep_rules_add_snapshot(struct keep_rules *rules, uint64_t version);
 void keep_rules_add_namespace(struct keep_rules *rules, const struct keep_namespace *keep);
 
@@ -75,14 +78,17 @@ static inline uint64_t keep_rules_visible(const struct keep_rules *rules) {
 /* The retention of a namespace; one that keeps nothing, if none is listed. */
 struct keep_namespace keep_rules_namespace(const struct keep_rules *rules, uint32_t namespace_id);
 
-/* The time by which an entry must have expired to be gone for every reader. */
-uint64_t keep_rules_expiry_ms(const struct keep_rules *rules, const struct keep_namespace *keep);
+/* The time by which an entry of `version` must have expired to be gone for every reader. */
+uint64_t keep_rules_expiry_ms(const struct keep_rules *rules, const struct keep_namespace *keep,
+                              uint64_t version);
 
-/* All readers to come see everything up to this version, and nothing that it hides. */
+/* Who can see anything from `least_version` on sees everything from there up to this version, and
+ * nothing that it hides. (Snapshots from before least_version do not matter to what is newer.) */
 uint64_t keep_rules_settled_version(const struct keep_rules *rules,
-                                    const struct keep_namespace *keep);
+                                    const struct keep_namespace *keep, uint64_t least_version);
 
-/* What holds for all rows from one namespace to another, both included. */
+/* What holds for all entries from `least_version` on, of all rows from one namespace to another,
+ * both included. */
 struct keep_span {
     uint64_t settled_version; /* the least of all */
     uint64_t expiry_ms;       /* the earliest of all */
@@ -91,7 +97,7 @@ struct keep_span {
 
 /* Rows of the system namespace may be about any other: a span that begins there is all of them. */
 struct keep_span keep_rules_span(const struct keep_rules *rules, uint32_t first_namespace,
-                                 uint32_t last_namespace);
+                                 uint32_t last_namespace, uint64_t least_version);
 
 /* Whether an entry of `version`, hidden by one of version `hider`, may go. `newer`: how many newer
  * versions of the row stay, the hider counted. */
@@ -99,8 +105,10 @@ bool keep_rules_hidden_goes(const struct keep_rules *rules, const struct keep_na
                             uint64_t version, uint64_t hider, uint32_t newer);
 
 /* Whether everything that an entry of `version` hides may go. `newer`: how many newer versions of
- * the row stay. */
+ * the row stay. The second knows that nothing of it is of a version below `least_version`. */
 bool keep_rules_rest_goes(const struct keep_rules *rules, const struct keep_namespace *keep,
                           uint64_t version, uint32_t newer);
+bool keep_rules_rest_goes_from(const struct keep_rules *rules, const struct keep_namespace *keep,
+                               uint64_t least_version, uint64_t version, uint32_t newer);
 
 #endif

@@ -543,6 +543,20 @@ uint64_t range_set_covers_rows(const struct range_set *set, struct slice smalles
     return highest;
 }
 
+bool range_set_touches_rows(const struct range_set *set, struct slice smallest,
+                            struct slice largest, uint64_t above, uint64_t limit) {
+    size_t point = set ? locate(set, smallest) : 0;
+
+    for (bool more = set != NULL; more; point++) {
+        struct range_cover cover = oldest_above(set, point, above);
+        if (cover.version != VERSION_NONE && cover.version <= limit) {
+            return true;
+        }
+        more = point < set->point_count && slice_compare(point_row(set, point), largest) <= 0;
+    }
+    return false;
+}
+
 static bool place_is_right(const struct range_set *set, size_t point, struct slice row) {
     return (point == 0 || slice_compare(point_row(set, point - 1), row) <= 0) &&
            (point == set->point_count || slice_compare(row, point_row(set, point)) < 0);

@@ -79,6 +79,11 @@ struct range_cover range_set_ending(const struct range_set *set, struct slice ro
 uint64_t range_set_covers_rows(const struct range_set *set, struct slice smallest,
                                struct slice largest, uint64_t above, uint64_t limit);
 
+/* Whether any row in [smallest, largest] is covered by a range delete with above < version <=
+ * limit: then a rewrite of a table of these rows may find something to drop. */
+bool range_set_touches_rows(const struct range_set *set, struct slice smallest,
+                            struct slice largest, uint64_t above, uint64_t limit);
+
 /* The same two queries for rows that come in an order: remembers the place of the row before.
  * Borrows the set. */
 struct range_walk {

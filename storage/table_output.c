@@ -3,14 +3,18 @@
 
 #include "storage/file_name.h"
 #include "storage/ikey.h"
+#include "storage/range_obsolete.h"
 
 void table_output_init(struct table_output *output, const struct table_output_options *options,
                        struct fate_judge *judge, struct version_edit *edit) {
     *output = (struct table_output){.options = *options, .judge = judge, .edit = edit};
+    output->walk = range_walk_make(options->ranges);
+    entry_fold_init(&output->fold, options->base);
     buffer_init(&output->entry, ENTRY_HEAD_BYTES_MAX);
 }
 
 void table_output_deinit(struct table_output *output) {
+    entry_fold_deinit(&output->fold);
     buffer_deinit(&output->entry);
 }
 
@@ -28,7 +32,7 @@ static bool nothing_below(const struct table_output *output, struct slice row) {
     return true;
 }
 
-static enum status writer_open(struct table_output *output, struct error *error) {
+static enum status writer_open(struct table_output *output, struct slice row, struct error *error) {
     struct table_writer_options options = {.env = output->options.env,
                                            .dir = output->options.dir,
                                            .number =
@@ -37,12 +41,30 @@ static enum status writer_open(struct table_output *output, struct error *error)
                                            .block_bytes = output->options.block_bytes};
 
     output->key_bytes = 0;
+    output->first_namespace = row_namespace(row);
+    output->version_min = UINT64_MAX;
     return table_writer_open(&options, &output->writer, error);
+}
+
+/* Up to which version nothing in the open table is hidden by a range delete any more. */
+static uint64_t ranges_applied(const struct table_output *output) {
+    const struct keep_rules *rules = output->judge->rules;
+    uint32_t last_namespace = row_namespace(table_writer_last_row(output->writer));
+    struct keep_span span =
+        keep_rules_span(rules, output->first_namespace, last_namespace, output->version_min);
+    uint64_t version = output->options.ranges_version;
+
+    version = span.settled_version < version ? span.settled_version : version;
+    version = rules->durable_version < version ? rules->durable_version : version;
+    return span.keeps_older ? 0 : version;
 }
 
 static enum status writer_finish(struct table_output *output, struct error *error) {
     struct table_info info = {0};
-    enum status status = table_writer_finish(output->writer, &info, error);
+    enum status status;
+
+    table_writer_set_ranges_applied(output->writer, ranges_applied(output));
+    status = table_writer_finish(output->writer, &info, error);
 
     if (status != STATUS_OK) {
         return status;
@@ -71,13 +93,16 @@ static enum status write(struct table_output *output, struct slice ikey, struct 
     enum status status = cut(output, ikey_row(ikey), error);
 
     if (status == STATUS_OK && !output->writer) {
-        status = writer_open(output, error);
+        status = writer_open(output, ikey_row(ikey), error);
     }
     if (status == STATUS_OK) {
         status = table_writer_add(output->writer, ikey, entry, error);
     }
     output->kept_entries += status == STATUS_OK;
     output->key_bytes += ikey.len;
+    if (ikey_version(ikey) < output->version_min) {
+        output->version_min = ikey_version(ikey);
+    }
     return status;
 }
 
@@ -97,28 +122,77 @@ static enum status write_tombstone(struct table_output *output, struct slice ike
     return write(output, ikey, buffer_slice(&output->entry), error);
 }
 
+/* Whether the entry is the row of a range delete that hides nothing any more. */
+static bool is_obsolete_range(const struct table_output *output,
+                              const struct fate_question *question) {
+    struct slice row = ikey_row(question->ikey);
+
+    return row_namespace(row) == NAMESPACE_SYSTEM && question->entry->kind == ENTRY_INLINE &&
+           range_row_is_key(row_user_key(row)) &&
+           range_row_is_obsolete(output->options.base, row_user_key(row), question->entry->value,
+                                 ikey_version(question->ikey));
+}
+
+/* A range delete stays as long as the retention of the namespace that it is about needs it. */
+static uint32_t namespace_of(const struct fate_question *question) {
+    struct slice row = ikey_row(question->ikey);
+    struct key_range range;
+
+    if (row_namespace(row) == NAMESPACE_SYSTEM && question->entry->kind == ENTRY_INLINE &&
+        range_row_is_key(row_user_key(row)) &&
+        range_row_parse(row_user_key(row), question->entry->value, &range) == STATUS_OK) {
+        return range.namespace_id;
+    }
+    return row_namespace(row);
+}
+
+/* The range delete that ended the entry, if a crash cannot undo it any more. */
+static uint64_t ended_by(struct table_output *output, struct slice ikey) {
+    struct range_cover cover = range_walk_ending(&output->walk, ikey_row(ikey), ikey_version(ikey));
+
+    return cover.version <= output->judge->rules->durable_version ? cover.version : VERSION_NONE;
+}
+
+static enum status judge(struct table_output *output, struct fate_question *question,
+                         enum fate *fate_out) {
+    question->namespace_id = namespace_of(question);
+    question->range_version = ended_by(output, question->ikey);
+    /* Only of the dead it matters what lies below them. */
+    question->nothing_below = fate_judge_is_dead(output->judge, question) &&
+                              nothing_below(output, ikey_row(question->ikey));
+    return fate_judge_next(output->judge, question, fate_out);
+}
+
+static enum status write_kept(struct table_output *output, struct slice ikey,
+                              const struct entry *loaded, struct slice entry, struct error *error) {
+    enum status status = STATUS_OK;
+
+    if (output->options.fold) {
+        status = entry_fold_next(&output->fold, loaded, entry, &entry, error);
+    }
+    return status == STATUS_OK ? write(output, ikey, entry, error) : status;
+}
+
 enum status table_output_add(struct table_output *output, struct slice ikey, struct slice entry,
                              struct error *error) {
     struct entry loaded;
     struct fate_question question = {.ikey = ikey, .entry = &loaded};
-    enum fate fate = FATE_KEEP;
+    enum fate fate = FATE_DROP;
     enum status status = entry_load(entry, &loaded);
 
     if (status != STATUS_OK) {
         return error_set(error, status, 0, NULL, ERROR_NO_OFFSET,
                          "an entry that is not well formed");
     }
-    question.namespace_id = row_namespace(ikey_row(ikey));
-    /* Only of the dead it matters what lies below them. */
-    question.nothing_below = fate_judge_is_dead(output->judge, question.namespace_id, &loaded) &&
-                             nothing_below(output, ikey_row(ikey));
-    status = fate_judge_next(output->judge, &question, &fate);
+    if (!is_obsolete_range(output, &question)) {
+        status = judge(output, &question, &fate);
+    }
     if (status != STATUS_OK) {
         return status;
     }
     switch (fate) {
     case FATE_KEEP:
-        return write(output, ikey, entry, error);
+        return write_kept(output, ikey, &loaded, entry, error);
     case FATE_KEEP_AS_TOMBSTONE:
         return write_tombstone(output, ikey, &loaded, error);
     case FATE_DROP:

@@ -1,6 +1,7 @@
 /* table_output.h: the tables that a flush or a compaction writes: sorted entries in, tables out.
  *
- * Judges each entry (entry_fate.h), writes those that stay, and begins a new table when the present
+ * Judges each entry (entry_fate.h), writes those that stay (with the present addresses of their
+ * records, entry_fold.h, if told so), and begins a new table when the present
  * one has reached its size, or its keys would make too large an index; never inside a row. On
  * success the tables are in the job's edit; on failure all files of the job are removed. One thread
  * at a time. */
@@ -8,6 +9,8 @@
 #define KVD_STORAGE_TABLE_OUTPUT_H
 
 #include "storage/entry_fate.h"
+#include "storage/entry_fold.h"
+#include "storage/ranges.h"
 #include "storage/table_writer.h"
 #include "storage/version_set.h"
 
@@ -21,7 +24,10 @@ struct table_output_options {
     const struct version *base;      /* what lies below the output */
     uint32_t level;                  /* of the output */
     uint32_t block_bytes;
-    uint64_t table_bytes; /* size at which a table ends */
+    uint64_t table_bytes;           /* size at which a table ends */
+    const struct range_set *ranges; /* all range deletes up to ranges_version, or NULL: none */
+    uint64_t ranges_version;
+    bool fold; /* only where log GC cannot run beside */
 };
 
 struct table_output {
@@ -30,7 +36,11 @@ struct table_output {
     struct version_edit *edit;   /* borrowed; receives the tables */
     struct table_writer *writer; /* owned; NULL between tables */
     uint64_t key_bytes;          /* of the open table's keys */
-    struct buffer entry;         /* owned: a rewritten entry */
+    uint32_t first_namespace;    /* of the open table */
+    uint64_t version_min;        /* likewise */
+    struct range_walk walk;      /* over the ranges, along the entries */
+    struct entry_fold fold;
+    struct buffer entry; /* owned: a rewritten entry */
     uint64_t dropped_entries;
     uint64_t kept_entries;
     uint64_t bytes; /* of finished tables */

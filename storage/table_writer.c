@@ -233,6 +233,10 @@ uint64_t table_writer_entries(const struct table_writer *writer) {
     return writer->books.figures.entries;
 }
 
+void table_writer_set_ranges_applied(struct table_writer *writer, uint64_t version) {
+    writer->books.figures.ranges_applied = version;
+}
+
 struct slice table_writer_last_row(const struct table_writer *writer) {
     struct slice last = table_collector_last_key(&writer->books);
     return last.len > 0 ? ikey_row(last) : last;

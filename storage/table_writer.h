@@ -50,6 +50,9 @@ uint64_t table_writer_entries(const struct table_writer *writer);
  * the next call. */
 struct slice table_writer_last_row(const struct table_writer *writer);
 
+/* Notes what table_info says of range deletes; 0 unless it is called. */
+void table_writer_set_ranges_applied(struct table_writer *writer, uint64_t version);
+
 /* Writes the rest, syncs the file (not its directory: the caller does that once a job), closes it
  * and describes it; *info_out is the caller's to deinit. At least one entry must have been added
  * (asserted). The writer is gone on OK; on an error it waits for table_writer_abandon. */

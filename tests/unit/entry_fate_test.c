@@ -29,7 +29,7 @@ static void begin_keeping(struct judged *judged, const uint64_t *snapshots, size
     }
     judged->rules.now_ms = NOW;
     judged->range_version = 0;
-    fate_judge_init(&judged->judge, &judged->rules);
+    fate_judge_init(&judged->judge, &judged->rules, 1);
 }
 
 static void begin(struct judged *judged, const uint64_t *snapshots, size_t count) {
@@ -126,6 +126,18 @@ START_TEST(a_tombstone_that_an_older_snapshot_does_not_see_stays) {
 }
 END_TEST
 
+START_TEST(a_snapshot_from_before_all_that_is_judged_holds_nothing) {
+    static const uint64_t snapshots[] = {2, 100};
+    struct judged judged;
+
+    begin(&judged, snapshots, 2);
+    judged.judge.least_version = 3;
+    ck_assert_int_eq(fate_of(&judged, 'a', 9, &tombstone, true), FATE_DROP);
+    ck_assert_int_eq(fate_of(&judged, 'a', 5, &live, true), FATE_DROP);
+    end(&judged);
+}
+END_TEST
+
 START_TEST(a_range_delete_hides_what_is_older) {
     static const uint64_t snapshots[] = {6, 100};
     struct judged judged;
@@ -185,12 +197,14 @@ END_TEST
 START_TEST(an_entry_that_had_not_expired_for_some_reader_stays) {
     struct keep_namespace keep = {
         .namespace_id = NAMESPACE_DEFAULT, .keep_since_version = 0, .keep_since_ms = NOW - 1};
+    static const uint64_t snapshots[] = {5, 100};
     uint64_t snapshot = 100;
     struct judged judged;
 
-    begin(&judged, &snapshot, 1);
-    judged.rules.oldest_snapshot_ms = NOW - 1;
-    ck_assert_int_eq(fate_of(&judged, 'a', 9, &expired, true), FATE_KEEP);
+    begin(&judged, snapshots, 2);
+    judged.rules.snapshots_ms[0] = NOW - 1;
+    ck_assert_int_eq(fate_of(&judged, 'a', 9, &expired, true), FATE_KEEP_AS_TOMBSTONE);
+    ck_assert_int_eq(fate_of(&judged, 'b', 5, &expired, true), FATE_KEEP);
     end(&judged);
     begin_keeping(&judged, &snapshot, 1, &keep);
     ck_assert_int_eq(fate_of(&judged, 'a', 9, &expired, true), FATE_KEEP);

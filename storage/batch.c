@@ -136,28 +136,42 @@ static enum status append_stored(struct batch *batch, struct batch_op *op, struc
     return buffer_append(&batch->values, stored.ptr, stored.len);
 }
 
-enum status batch_append(struct batch *batch, const struct batch_op *op, struct slice stored) {
-    struct batch_op placed = normal_form(op);
+/* `placed` in normal form; if its stored bytes are to be copied, they are `stored`. */
+static enum status append(struct batch *batch, struct batch_op *placed,
+                          const struct slice *stored) {
     enum status status;
 
-    ASSERT(op->key.len <= KEY_BYTES_MAX);
-    ASSERT(!placed.extent || (!placed.alias && !placed.compressed));
+    ASSERT(placed->key.len <= KEY_BYTES_MAX);
+    ASSERT(!placed->extent || (!placed->alias && !placed->compressed));
     if (batch->op_count == COMMIT_OPS_MAX) {
         return STATUS_TOO_LARGE;
     }
-    status = buffer_reserve(&batch->meta, OP_FIXED_BYTES_MAX + blocks_bytes(op));
-    if (status == STATUS_OK && batch_op_has_value(&placed)) {
-        status = append_stored(batch, &placed, stored);
+    status = buffer_reserve(&batch->meta, OP_FIXED_BYTES_MAX + blocks_bytes(placed));
+    if (status == STATUS_OK && stored && batch_op_has_value(placed)) {
+        status = append_stored(batch, placed, *stored);
     }
     if (status != STATUS_OK) {
         return status;
     }
     batch->meta.len =
-        (size_t)(op_store(batch->meta.data + batch->meta.len, &placed) - batch->meta.data);
+        (size_t)(op_store(batch->meta.data + batch->meta.len, placed) - batch->meta.data);
     batch->op_count++;
     batch->finished = batch->op_count == 1;
-    batch->refers_elsewhere |= placed.alias || placed.kind == ENTRY_LARGE;
+    batch->refers_elsewhere |= placed->alias || placed->kind == ENTRY_LARGE;
     return STATUS_OK;
+}
+
+enum status batch_append(struct batch *batch, const struct batch_op *op, struct slice stored) {
+    struct batch_op placed = normal_form(op);
+
+    return append(batch, &placed, &stored);
+}
+
+enum status batch_append_placed(struct batch *batch, const struct batch_op *op) {
+    struct batch_op placed = normal_form(op);
+
+    ASSERT(batch_op_has_value(op));
+    return append(batch, &placed, NULL);
 }
 
 /* ---- decoding ---- */

@@ -85,6 +85,11 @@ void batch_clear(struct batch *batch);
 enum status batch_append(struct batch *batch, const struct batch_op *op,
                          struct slice stored) MUST_CHECK;
 
+/* The same for a REFERENCE whose values are the caller's to write: op->stored_bytes of them, at
+ * op->values_offset of the commit's values, are already where they need no copying. Such a batch is
+ * no more than the meta of its commit. */
+enum status batch_append_placed(struct batch *batch, const struct batch_op *op) MUST_CHECK;
+
 #define BATCH_RANGES_MAX 256u /* range deletes in one commit */
 
 /* Leaves only the last operation on each key, and none that a later range delete covers. A batch of

@@ -120,24 +120,22 @@ static enum status put_check(struct store_commit *commit, const struct store_put
     return put->has_checksum && op->checksum != put->checksum ? STATUS_CHECKSUM : STATUS_OK;
 }
 
-enum status commit_request_put(struct store_commit *commit, const struct store_put *put,
-                               uint64_t now_ms) {
-    struct batch_op op = {
-        .namespace_id = put->namespace_id, .key = put->key, .user_flags = put->user_flags};
+/* Adds a checked put with its condition, both or neither. `op` has its value, if it is a large one.
+ */
+static enum status put_add(struct store_commit *commit, const struct store_put *put,
+                           struct batch_op *op, uint64_t now_ms) {
     size_t mark = buffer_mark(&commit->conditions);
-    enum status status = put_check(commit, put, &op);
+    enum status status;
 
-    if (status != STATUS_OK) {
-        return status;
-    }
-    if (put->ttl_ms > 0 && __builtin_add_overflow(now_ms, put->ttl_ms, &op.expiry_ms)) {
+    if (put->ttl_ms > 0 && __builtin_add_overflow(now_ms, put->ttl_ms, &op->expiry_ms)) {
         return STATUS_INVALID;
     }
     status = condition_append(commit, put->namespace_id, put->key, &put->condition);
     if (status != STATUS_OK) {
         return status;
     }
-    status = commit_request_store(commit, &op, put->value);
+    status = op->kind == ENTRY_LARGE ? batch_append(&commit->batch, op, slice_make(NULL, 0))
+                                     : commit_request_store(commit, op, put->value);
     if (status != STATUS_OK) {
         buffer_rollback(&commit->conditions, mark);
         return status;
@@ -145,6 +143,37 @@ enum status commit_request_put(struct store_commit *commit, const struct store_p
     commit->operations++;
     commit->puts = true;
     return STATUS_OK;
+}
+
+enum status commit_request_put(struct store_commit *commit, const struct store_put *put,
+                               uint64_t now_ms) {
+    struct batch_op op = {.namespace_id = put->namespace_id,
+                          .key = put->key,
+                          .kind = ENTRY_INLINE,
+                          .user_flags = put->user_flags};
+    enum status status = put_check(commit, put, &op);
+
+    return status == STATUS_OK ? put_add(commit, put, &op, now_ms) : status;
+}
+
+enum status commit_request_put_large(struct store_commit *commit, const struct store_put *put,
+                                     const struct entry *large, uint64_t now_ms) {
+    struct batch_op op = {.namespace_id = put->namespace_id,
+                          .key = put->key,
+                          .kind = ENTRY_LARGE,
+                          .user_flags = put->user_flags,
+                          .large_bytes = large->large_bytes,
+                          .large_checksum = large->large_checksum,
+                          .extent_count = large->extent_count,
+                          .extents = large->extents};
+
+    if (put->key.len > KEY_BYTES_MAX) {
+        return STATUS_TOO_LARGE;
+    }
+    if (put->has_checksum && put->checksum != large->large_checksum) {
+        return STATUS_CHECKSUM;
+    }
+    return put_add(commit, put, &op, now_ms);
 }
 
 enum status commit_request_delete(struct store_commit *commit, uint32_t namespace_id,

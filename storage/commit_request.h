@@ -90,6 +90,11 @@ enum status commit_deferred_take(struct reader *reader,
 /* See store.h. `now_ms` is the store's time, from which the expiry is counted. */
 enum status commit_request_put(struct store_commit *commit, const struct store_put *put,
                                uint64_t now_ms) MUST_CHECK;
+
+/* The put of a value whose extents are durable: those of `large`, an entry of kind LARGE, which are
+ * copied. put->value is not looked at. Errors as commit_request_put. */
+enum status commit_request_put_large(struct store_commit *commit, const struct store_put *put,
+                                     const struct entry *large, uint64_t now_ms) MUST_CHECK;
 enum status commit_request_delete(struct store_commit *commit, uint32_t namespace_id,
                                   struct slice key,
                                   const struct store_condition *condition) MUST_CHECK;

@@ -37,7 +37,7 @@
 #define EXTENT_INDEX_ENTRY_BYTES 12u /* stored length u32, checksum u64 of the raw block */
 #define EXTENT_STORED_BYTES_MAX                                                                    \
     (EXTENT_RAW_BYTES_MAX + EXTENT_BLOCKS_MAX * EXTENT_INDEX_ENTRY_BYTES)
-#define LARGE_EXTENTS_MAX 4096u
+#define LARGE_EXTENTS_MAX 5120u /* the first ones may be shorter, where memory is scarce */
 
 _Static_assert(LARGE_BYTES_MAX / EXTENT_RAW_BYTES_MAX <= LARGE_EXTENTS_MAX,
                "the longest value fits the list of its extents");

@@ -1,16 +1,12 @@
 /* store_read.c: the reading half of the door: read transactions, lookups, cursors.
  *
- * A value travels once: from the memtable, the block cache or the page cache into the destination.
- * What fails verification is rolled back and named. */
+ * A value travels once: from the memtable, the block cache or the page cache into the destination
+ * (store_value.h). What fails verification is rolled back and named. */
 #include "protocol/base/assert.h"
 #include "protocol/base/memory.h"
-#include "storage/checksum.h"
 #include "storage/ikey.h"
-#include "storage/store_state.h"
-#include "storage/value_reader.h"
+#include "storage/store_value.h"
 #include "storage/visible_iterator.h"
-
-#define LOOP_ZSTD_BYTES_MAX (64u * 1024) /* more is decompressed on an I/O thread */
 
 /* ---- Read transactions ------------------------------------------------------------------------
  */
@@ -41,118 +37,22 @@ void store_hold_wait(struct store *store, struct store_waiter *waiter) {
     watermarks_wait(&store->marks, waiter);
 }
 
-/* ---- Values -----------------------------------------------------------------------------------
- */
-
-static enum status read_separated(const struct store_read *read, const struct value_ref *ref,
-                                  enum read_wait wait, uint8_t *raw_out, struct error *error) {
-    const struct version *version = read->view->version;
-    struct buffer scratch = {0};
-    enum status status;
-
-    if (!ref->compressed) {
-        return value_reader_read(version, ref, wait, raw_out, &scratch, error);
-    }
-    if (wait == READ_WAIT_NEVER && ref->raw_bytes > LOOP_ZSTD_BYTES_MAX) {
-        return STATUS_WOULD_BLOCK;
-    }
-    scratch = scratch_pool_take(&read->store->scratch, ref->stored_bytes);
-    status = value_reader_read(version, ref, wait, raw_out, &scratch, error);
-    scratch_pool_put(&read->store->scratch, &scratch);
-    return status;
-}
-
-/* Appends the value of a live entry; rolls back on failure. */
-static enum status append_value(const struct store_read *read, const struct entry *entry,
-                                enum read_wait wait, struct buffer *destination,
-                                struct error *error) {
-    size_t mark = buffer_mark(destination);
-    uint8_t *raw;
-    enum status status;
-
-    if (entry->kind == ENTRY_INLINE) {
-        return buffer_append(destination, entry->value.ptr, entry->value.len);
-    }
-    if (entry->kind == ENTRY_LARGE) {
-        return STATUS_UNSUPPORTED; /* nothing writes them yet */
-    }
-    status = buffer_extend(destination, entry->ref.raw_bytes, &raw);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    status = read_separated(read, &entry->ref, wait, raw, error);
-    if (status != STATUS_OK) {
-        buffer_rollback(destination, mark);
-    }
-    if (status == STATUS_CORRUPT) {
-        atomic_fetch_add_explicit(&read->store->checksum_failures, 1, memory_order_relaxed);
-    }
-    return status;
-}
-
-static uint64_t value_checksum(const struct entry *entry) {
-    switch (entry->kind) {
-    case ENTRY_REFERENCE:
-        return entry->ref.checksum;
-    case ENTRY_LARGE:
-        return entry->large_checksum;
-    case ENTRY_INLINE:
-    case ENTRY_TOMBSTONE:
-        break;
-    }
-    return checksum_of(entry->value);
-}
-
-static struct store_value_info info_of(const struct entry *entry, uint64_t version) {
-    return (struct store_value_info){.version = version,
-                                     .expiry_ms = entry->expiry_ms,
-                                     .user_flags = entry->user_flags,
-                                     .value_bytes = entry_value_bytes(entry),
-                                     .checksum = value_checksum(entry)};
-}
-
-static enum read_wait wait_of(enum store_wait wait) {
-    return wait == STORE_WAIT_ALLOWED ? READ_WAIT_ALLOWED : READ_WAIT_NEVER;
-}
-
 /* ---- Lookup -----------------------------------------------------------------------------------
  */
-
-static enum status answer(struct store_read *read, const struct view_hit *hit, enum store_wait wait,
-                          struct buffer *destination, struct store_value_info *info_out,
-                          struct error *error) {
-    enum status status = STATUS_OK;
-
-    watermarks_hold_entry(&read->store->marks, (enum store_durability)hit->entry.durability,
-                          hit->version, &read->hold);
-    if (entry_is_dead(&hit->entry, read->now_ms)) {
-        return STATUS_NOT_FOUND;
-    }
-    if (destination) {
-        status = append_value(read, &hit->entry, wait_of(wait), destination, error);
-    }
-    if (status == STATUS_OK && info_out) {
-        *info_out = info_of(&hit->entry, hit->version);
-    }
-    return status;
-}
 
 enum status store_get(struct store_read *read, uint32_t namespace_id, struct slice key,
                       enum store_wait wait, struct buffer *destination,
                       struct store_value_info *info_out, struct error *error) {
-    uint8_t row[ROW_BYTES_MAX];
     struct view_hit hit;
-    enum status status;
+    enum status status = store_value_find(read, namespace_id, key, wait, &hit, error);
 
-    if (key.len > KEY_BYTES_MAX) {
-        return error_set(error, STATUS_TOO_LARGE, 0, NULL, ERROR_NO_OFFSET, "key of %zu bytes",
-                         key.len);
-    }
-    atomic_fetch_add_explicit(&read->store->gets, 1, memory_order_relaxed);
-    status = view_find(read->view, slice_make(row, row_store(row, namespace_id, key)),
-                       read->version, wait_of(wait), &hit, error);
     if (status == STATUS_OK) {
-        status = answer(read, &hit, wait, destination, info_out, error);
+        if (destination) {
+            status = store_value_append(read, &hit.entry, store_wait_of(wait), destination, error);
+        }
+        if (status == STATUS_OK && info_out) {
+            *info_out = store_value_info_of(&hit.entry, hit.version);
+        }
         view_hit_release(&hit);
     }
     if (status == STATUS_WOULD_BLOCK) {
@@ -221,7 +121,7 @@ enum status store_cursor_open(struct store_read *read, const struct store_range 
         return STATUS_NO_MEMORY;
     }
     cursor->read = read;
-    cursor->wait = wait_of(wait);
+    cursor->wait = store_wait_of(wait);
     status = visible_iterator_init(&cursor->iter, read->view, &read->store->marks, read->version,
                                    read->now_ms, cursor->wait);
     if (status == STATUS_OK) {
@@ -244,14 +144,14 @@ enum status store_cursor_next(struct store_cursor *cursor, struct buffer *key_ou
         status = buffer_append(key_out, key.ptr, key.len);
     }
     if (status == STATUS_OK && info_out) {
-        *info_out = info_of(&cursor->iter.entry, cursor->iter.entry_version);
+        *info_out = store_value_info_of(&cursor->iter.entry, cursor->iter.entry_version);
     }
     return status;
 }
 
 enum status store_cursor_value(struct store_cursor *cursor, struct buffer *destination,
                                struct error *error) {
-    return append_value(cursor->read, &cursor->iter.entry, cursor->wait, destination, error);
+    return store_value_append(cursor->read, &cursor->iter.entry, cursor->wait, destination, error);
 }
 
 void store_cursor_close(struct store_cursor *cursor) {

@@ -111,6 +111,7 @@ static enum status make_room_in_memory(struct commit_pipeline *pipeline) {
     struct view *view =
         view_holder_take(pipeline->options.views, pipeline->options.marks, &visible);
     bool full = memtable_bytes(view->active) >= pipeline->options.memtable_bytes ||
+                memtable_ranges_count(view->active_ranges) >= MEMTABLE_RANGES_MAX ||
                 memtable_log_bytes(view->active) >=
                     pipeline->options.unflushed_log_bytes / (VIEW_FROZEN_MAX + 1);
 

@@ -445,6 +445,9 @@ static void close_jobs(struct store *store) {
 static enum status open_catalogue(struct store *store, struct error *error) {
     enum status status = store_load_namespaces(store, error);
 
+    if (status == STATUS_OK) {
+        status = store_load_ranges(store, error);
+    }
     if (status == STATUS_OK && !store->options.read_only) {
         maintenance_want_flush(&store->maintenance);
         maintenance_want_compaction(&store->maintenance);

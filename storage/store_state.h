@@ -80,4 +80,8 @@ struct store {
 /* Reads the catalogue at open. Errors: CORRUPT, IO, NO_MEMORY. */
 enum status store_load_namespaces(struct store *store, struct error *error) MUST_CHECK;
 
+/* Reads the range deletes at open, after the catalogue, and before anything reads or is written.
+ * Errors: CORRUPT, IO, NO_MEMORY. */
+enum status store_load_ranges(struct store *store, struct error *error) MUST_CHECK;
+
 #endif

@@ -260,6 +260,91 @@ START_TEST(another_thread_syncs_while_groups_are_appended) {
 }
 END_TEST
 
+static void survivor_begin(uint64_t number) {
+    struct segment_writer_options options = {.env = it.env,
+                                             .dir = LOG_DIR,
+                                             .number = number,
+                                             .kind = SEGMENT_SURVIVOR,
+                                             .preallocate_bytes = 4096,
+                                             .store_id = STORE_ID_A};
+    log_init(&it);
+    options.env = it.env;
+    ck_assert_int_eq(segment_writer_create(&options, &it.writer, &it.error), STATUS_OK);
+}
+
+START_TEST(a_survivor_takes_versions_in_any_order) {
+    const uint64_t versions[] = {9, 3, 3, 7};
+    struct log_commit commits[4];
+    struct group_info group = {.sequence = 1};
+    survivor_begin(5);
+    for (size_t i = 0; i < 4; i++) {
+        commits[i] = commit_of(10, 100);
+        commits[i].version = versions[i];
+    }
+    (void)segment_writer_layout(it.writer, commits, 4);
+    ck_assert_int_eq(segment_writer_append(it.writer, &group, commits, 4, &it.error), STATUS_OK);
+    log_deinit(&it);
+}
+END_TEST
+
+START_TEST(a_section_follows_the_groups_and_counts_for_the_length) {
+    struct log_commit commit = commit_of(10, 100);
+    struct group_info group = {.sequence = 1};
+    uint8_t *bytes = memory_alloc(LOG_FILE_BYTES_MAX);
+    uint64_t position;
+    survivor_begin(5);
+    ck_assert_uint_eq(segment_writer_seed(it.writer), segment_seed(it.store_id, 5));
+    (void)segment_writer_layout(it.writer, &commit, 1);
+    ck_assert_int_eq(segment_writer_append(it.writer, &group, &commit, 1, &it.error), STATUS_OK);
+    position = segment_writer_position(it.writer);
+    ck_assert_int_eq(segment_writer_append_section(it.writer, slice_from_text("abc"), &it.error),
+                     STATUS_OK);
+    ck_assert_int_eq(segment_writer_append_section(it.writer, slice_from_text("defg"), &it.error),
+                     STATUS_OK);
+    ck_assert_uint_eq(segment_writer_position(it.writer), position + 7);
+    ck_assert_int_eq(segment_writer_seal(it.writer, &it.error), STATUS_OK);
+    ck_assert_uint_eq(file_get(it.env, 5, bytes), position + 7);
+    ck_assert_mem_eq(bytes + position, "abcdefg", 7);
+    memory_free(bytes);
+    log_deinit(&it);
+}
+END_TEST
+
+START_TEST(a_section_that_fails_to_be_written_ends_the_writer) {
+    struct fault_rule full = {
+        .kinds = FAULT_PREALLOCATE, .countdown = 1, .fault = FAULT_IS_ENOSPC, .for_ever = true};
+    struct fault_rule broken = {.kinds = FAULT_APPEND, .countdown = 1};
+    struct log_commit commit = commit_of(10, 100);
+    struct group_info group = {.sequence = 1};
+    uint8_t *bytes = memory_alloc_zeroed(10000);
+    struct env *plain;
+    struct env *faulty;
+    struct segment_writer_options options = {
+        .dir = LOG_DIR, .number = 5, .kind = SEGMENT_SURVIVOR, .store_id = STORE_ID_A};
+    log_init(&it);
+    plain = it.env;
+    ck_assert_int_eq(env_fault_create(plain, NULL, &faulty), STATUS_OK);
+    options.env = faulty;
+    ck_assert_int_eq(segment_writer_create(&options, &it.writer, &it.error), STATUS_OK);
+    (void)segment_writer_layout(it.writer, &commit, 1);
+    ck_assert_int_eq(segment_writer_append(it.writer, &group, &commit, 1, &it.error), STATUS_OK);
+    env_fault_add(faulty, &full);
+    ck_assert_int_eq(segment_writer_append_section(it.writer, slice_make(bytes, 10000), &it.error),
+                     STATUS_NO_SPACE);
+    env_fault_clear(faulty);
+    env_fault_add(faulty, &broken);
+    ck_assert_int_eq(segment_writer_append_section(it.writer, slice_make(bytes, 10000), &it.error),
+                     STATUS_IO);
+    ck_assert_int_eq(segment_writer_append_section(it.writer, slice_make(bytes, 1), &it.error),
+                     STATUS_LOG_FAILED);
+    memory_free(bytes);
+    segment_writer_close(it.writer);
+    it.writer = NULL;
+    env_fault_destroy(faulty);
+    log_deinit(&it);
+}
+END_TEST
+
 UNIT_MAIN("segment_writer", layout_places_values_behind_the_headers_and_metas_before_them,
           areas_of_every_length_around_the_staging_limit_arrive_whole,
           group_of_the_greatest_number_of_commits_is_one_append, warm_writer_allocates_nothing,
@@ -268,4 +353,6 @@ UNIT_MAIN("segment_writer", layout_places_values_behind_the_headers_and_metas_be
           full_disk_at_creation_leaves_no_file_behind, failed_append_is_final,
           nth_allocation_failing_is_told_and_not_final,
           sealed_segment_keeps_its_groups_and_gives_space_back,
-          another_thread_syncs_while_groups_are_appended)
+          another_thread_syncs_while_groups_are_appended, a_survivor_takes_versions_in_any_order,
+          a_section_follows_the_groups_and_counts_for_the_length,
+          a_section_that_fails_to_be_written_ends_the_writer)

@@ -465,23 +465,23 @@ static void close_nothing(struct store *store) {
 static const struct part {
     enum status (*open)(struct store *, struct error *);
     void (*close)(struct store *);
-    bool to_write; /* left out of a store that is opened to be read */
+    enum purpose least; /* left out of a store that is opened for less */
 } parts[] = {
-    {open_environment, close_environment, false},
-    {open_scheduler, close_scheduler, false},
-    {open_directory, close_directory, false},
-    {open_caches, close_caches, false},
-    {open_recovered, close_recovered, false},
-    {open_budget, close_budget, false},
-    {open_log, close_log, true},
-    {open_jobs, close_jobs, true},
-    {open_catalogue, close_nothing, false},
+    {open_environment, close_environment, STORE_TO_CHECK},
+    {open_scheduler, close_scheduler, STORE_TO_CHECK},
+    {open_directory, close_directory, STORE_TO_CHECK},
+    {open_caches, close_caches, STORE_TO_CHECK},
+    {open_recovered, close_recovered, STORE_TO_CHECK},
+    {open_budget, close_budget, STORE_TO_CHECK},
+    {open_log, close_log, STORE_TO_WRITE},
+    {open_jobs, close_jobs, STORE_TO_WRITE},
+    {open_catalogue, close_nothing, STORE_TO_READ},
 };
 
 #define PART_COUNT (sizeof parts / sizeof parts[0])
 
 static bool is_left_out(const struct store *store, uint32_t part) {
-    return parts[part].to_write && store->options.read_only;
+    return parts[part].least > store->purpose;
 }
 
 static void unmake(struct store *store) {
@@ -494,8 +494,8 @@ static void unmake(struct store *store) {
     memory_free(store);
 }
 
-enum status store_open(const struct store_options *options, struct store **store_out,
-                       struct error *error) {
+enum status store_open_for(enum purpose purpose, const struct store_options *options,
+                           struct store **store_out, struct error *error) {
     const char *dir = options->in_memory && !options->env ? ENVIRONMENT_MEMORY_DIR : options->dir;
     enum status status = options_check(options, error);
     struct store *store;
@@ -508,6 +508,8 @@ enum status store_open(const struct store_options *options, struct store **store
         return error_set(error, STATUS_NO_MEMORY, 0, NULL, ERROR_NO_OFFSET, "opening a store");
     }
     store->options = *options;
+    store->options.read_only = purpose < STORE_TO_WRITE;
+    store->purpose = purpose;
     store->dir = memory_alloc(strlen(dir) + 1);
     if (!store->dir) {
         unmake(store);
@@ -526,6 +528,12 @@ enum status store_open(const struct store_options *options, struct store **store
     }
     *store_out = store;
     return STATUS_OK;
+}
+
+enum status store_open(const struct store_options *options, struct store **store_out,
+                       struct error *error) {
+    return store_open_for(options->read_only ? STORE_TO_READ : STORE_TO_WRITE, options, store_out,
+                          error);
 }
 
 enum status store_close(struct store *store, struct error *error) {

@@ -37,8 +37,16 @@ struct store_sizes {
     uint64_t block_cache_bytes;
 };
 
+/* What a store is opened for; each includes the ones before. */
+enum purpose {
+    STORE_TO_CHECK, /* its files alone: no catalogue is read, so that damage can be told of */
+    STORE_TO_READ,
+    STORE_TO_WRITE
+};
+
 struct store {
     /* constant after open */
+    enum purpose purpose;
     struct store_options options;
     char *dir; /* owned copy */
     struct store_sizes sizes;
@@ -76,6 +84,10 @@ struct store {
     _Atomic uint64_t values_read;
     _Atomic uint64_t checksum_failures;
 };
+
+/* As store_open. For less than STORE_TO_WRITE nothing on disk is changed. */
+enum status store_open_for(enum purpose purpose, const struct store_options *options,
+                           struct store **store_out, struct error *error) MUST_CHECK;
 
 /* Reads the catalogue at open. Errors: CORRUPT, IO, NO_MEMORY. */
 enum status store_load_namespaces(struct store *store, struct error *error) MUST_CHECK;

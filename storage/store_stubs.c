@@ -69,27 +69,6 @@ enum status store_rewind(struct store_read *past, struct store_read *present,
     return STATUS_UNSUPPORTED;
 }
 
-enum status store_verify(struct store *store, const _Atomic bool *cancel, store_report_cb report_cb,
-                         void *arg, struct store_verify_result *result_out, struct error *error) {
-    (void)store;
-    (void)cancel;
-    (void)report_cb;
-    (void)arg;
-    (void)result_out;
-    (void)error;
-    return STATUS_UNSUPPORTED;
-}
-
-enum status store_check(const struct store_options *options, store_report_cb report_cb, void *arg,
-                        struct store_verify_result *result_out, struct error *error) {
-    (void)options;
-    (void)report_cb;
-    (void)arg;
-    (void)result_out;
-    (void)error;
-    return STATUS_UNSUPPORTED;
-}
-
 enum status store_salvage(const struct store_options *options, const char *new_dir,
                           store_report_cb report_cb, void *arg,
                           struct store_salvage_result *result_out, struct error *error) {

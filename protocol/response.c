@@ -353,6 +353,12 @@ enum status wire_page_finish(struct buffer *buffer, size_t mark, uint32_t count,
     return status;
 }
 
+void wire_page_set_last_bare(struct buffer *buffer, size_t mark) {
+    ASSERT(mark + PAGE_HEAD_BYTES <= buffer->len);
+    ASSERT(load_u32(buffer->data + mark + 1) > 0);
+    buffer->data[mark] |= WIRE_PAGE_LAST_BARE;
+}
+
 void wire_history_finish(struct buffer *buffer, size_t mark, uint32_t count, bool at_end) {
     ASSERT(mark + PAGE_HEAD_BYTES <= buffer->len);
     buffer->data[mark] = at_end ? WIRE_PAGE_END : 0;

@@ -24,7 +24,7 @@
  *      SNAPSHOT_OPEN  id u64, version u64, time ms u64, deadline ms u64 (0 none)
  *      MGET      count u32, count times an entry: status u16, and
  *                  OK: record, value_len bytes;  NOT_FOUND: nothing;  others: text block
- *      SCAN      page flags u8 (1 = end), count u32, count times an entry: key block, record,
+ *      SCAN      page flags u8 (1 = end, 2 = last entry without value), count u32, count times an entry: key block, record,
  *                  value_len bytes (none when keys-only); cursor block (empty at the end)
  *      COUNT     page flags u8 (1 = end), count u64, cursor block (empty at the end)
  *      HISTORY   page flags u8, count u32, count times: version u64, time ms u64 (0 not known),
@@ -69,7 +69,11 @@ struct wire_record {
     uint64_t checksum; /* XXH3-64, seed 0, of the raw value; valid if has_checksum */
 };
 
-enum wire_page_flag { WIRE_PAGE_END = 1 << 0 };
+enum wire_page_flag {
+    WIRE_PAGE_END = 1 << 0,
+    WIRE_PAGE_LAST_BARE = 1 << 1, /* SCAN: the value of the last entry is left out: it is longer
+                                     than value_max; GET_RANGE reads it */
+};
 
 /* Ids of the limits that HELLO publishes. A reader skips ids that it does not know. */
 enum wire_limit {
@@ -217,6 +221,9 @@ enum status wire_scan_entry_begin(struct buffer *buffer,
 enum status wire_page_finish(struct buffer *buffer, size_t mark, uint32_t count,
                              struct slice cursor, bool at_end) MUST_CHECK;
 
+/* Says of a finished page of a SCAN that its last entry has no value. */
+void wire_page_set_last_bare(struct buffer *buffer, size_t mark);
+
 /* Ends the page of a HISTORY, which has no cursor. */
 void wire_history_finish(struct buffer *buffer, size_t mark, uint32_t count, bool at_end);
 
@@ -245,11 +252,12 @@ struct wire_entry {
     struct slice key;   /* SCAN */
     struct slice text;  /* MGET: what went wrong, if not OK or NOT_FOUND */
     struct wire_record record;
-    struct slice value; /* empty when keys-only */
+    struct slice value; /* empty when keys-only, and of a last entry that is bare */
 };
 
 struct wire_page {
     bool at_end;
+    bool last_bare;        /* SCAN: the last entry has a record, but not its value */
     uint64_t count;        /* COUNT: the number; SCAN: entries in the list */
     struct wire_list list; /* SCAN */
     struct slice cursor;   /* empty at the end */

@@ -152,7 +152,8 @@ static const char *take_page_flags(struct reader *reader, struct wire_page *page
         return SHORT;
     }
     page->at_end = (flags & WIRE_PAGE_END) != 0;
-    return flags & ~WIRE_PAGE_END ? "a page flag is not known" : NULL;
+    page->last_bare = (flags & WIRE_PAGE_LAST_BARE) != 0;
+    return flags & ~(WIRE_PAGE_END | WIRE_PAGE_LAST_BARE) ? "a page flag is not known" : NULL;
 }
 
 static const char *take_cursor(struct reader *reader, struct wire_page *page) {
@@ -174,6 +175,9 @@ static const char *take_page(struct reader *reader, struct wire_response *respon
         reason = take_list(reader, response);
     }
     page->count = page->list.count;
+    if (page->last_bare && (response->opcode != WIRE_SCAN || page->count == 0)) {
+        return "a page without a last entry calls it bare";
+    }
     if (reason || response->opcode != WIRE_HISTORY) {
         return reason ? reason : take_cursor(reader, page);
     }
@@ -183,6 +187,9 @@ static const char *take_page(struct reader *reader, struct wire_response *respon
 static const char *take_count(struct reader *reader, struct wire_page *page) {
     const char *reason = take_page_flags(reader, page);
 
+    if (page->last_bare) {
+        return "a page flag has no meaning for COUNT";
+    }
     if (!reason && !reader_take_u64(reader, &page->count)) {
         reason = SHORT;
     }

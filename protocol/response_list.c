@@ -35,14 +35,14 @@ static bool take_mget_entry(struct reader *reader, uint32_t flags, struct wire_e
     return entry->status == STATUS_NOT_FOUND || reader_take_block(reader, &entry->text);
 }
 
-static bool take_scan_entry(struct reader *reader, uint32_t flags, bool keys_only,
+static bool take_scan_entry(struct reader *reader, uint32_t flags, bool no_value,
                             struct wire_entry *entry) {
     entry->status = STATUS_OK;
     if (!reader_take_block(reader, &entry->key) || entry->key.len == 0 ||
         !decoder_take_record(reader, flags, &entry->record)) {
         return false;
     }
-    return keys_only || take_value(reader, &entry->record, &entry->value);
+    return no_value || take_value(reader, &entry->record, &entry->value);
 }
 
 static bool take_stat(struct reader *reader, struct slice *name, struct slice *value) {
@@ -116,13 +116,16 @@ union element {
     uint64_t result;
 };
 
-static bool take_element(struct reader *reader, const struct wire_response *response,
+/* `is_last`: it is the last one of the list. */
+static bool take_element(struct reader *reader, const struct wire_response *response, bool is_last,
                          union element *element) {
     switch (response->opcode) {
     case WIRE_MGET:
         return take_mget_entry(reader, response->flags, &element->entry);
     case WIRE_SCAN:
-        return take_scan_entry(reader, response->flags, response->keys_only, &element->entry);
+        return take_scan_entry(reader, response->flags,
+                               response->keys_only || (is_last && response->page.last_bare),
+                               &element->entry);
     case WIRE_HISTORY:
         return take_version(reader, &element->version);
     case WIRE_DIFF:
@@ -146,7 +149,7 @@ bool decoder_skip_list(struct reader *reader, struct wire_response *response) {
     for (uint32_t i = 0; i < count; i++) {
         union element element;
         memset(&element, 0, sizeof element);
-        if (!take_element(reader, response, &element)) {
+        if (!take_element(reader, response, i + 1 == count, &element)) {
             return false;
         }
     }
@@ -163,7 +166,7 @@ static enum status next_element(struct wire_response *response, union element *e
     }
     reader = reader_make(list->bytes);
     memset(element, 0, sizeof *element);
-    if (!take_element(&reader, response, element)) {
+    if (!take_element(&reader, response, list->count == 1, element)) {
         return STATUS_PROTOCOL;
     }
     list->count--;

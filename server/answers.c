@@ -2,8 +2,10 @@
 #include "server/answers.h"
 
 #include "protocol/base/assert.h"
+#include "server/job_task.h"
 
 #define TASK_BYTES_MIN (16u * 1024) /* as many tasks as limits.tasks_max fit then */
+#define REWIND_TRIES_MAX 4u         /* while others write into the range */
 
 static void recycle_reply(struct connection *connection, struct reply *reply) {
     struct loop *loop = connection->loop;
@@ -72,6 +74,7 @@ static void task_back(struct connection *connection, struct reply *reply) {
     struct store *store = connection->loop->service->store;
 
     connection->replies.tasks--;
+    service_slot_give(connection->loop->service, (enum service_slot)reply->slot);
     learn_task_bytes(connection, reply->bytes.len);
     connection->replies.bytes += reply->bytes.len;
     buffer_pool_give(&connection->loop->buffers, &reply->frame);
@@ -86,11 +89,77 @@ static void task_back(struct connection *connection, struct reply *reply) {
     }
 }
 
+/* Whatever of a commit's outcome lies in the commit itself becomes bytes; then it is free. */
+static void release_commit(struct connection *connection, struct reply *reply) {
+    struct loop *loop = connection->loop;
+
+    if (reply->is_write && reply_has_results(reply)) {
+        if (!reply->bytes.data) {
+            buffer_pool_take(&loop->buffers, connection->output.bytes_cap, &reply->bytes);
+        }
+        reply->lost = reply_render(reply) != STATUS_OK;
+        connection->replies.bytes += reply->bytes.len;
+    }
+    commit_batch_give(&loop->commits, reply->commit);
+    reply->commit = NULL;
+}
+
+/* ---- Jobs */
+
+static void job_done(struct connection *connection, struct reply *reply) {
+    struct uploads *uploads = connection->session.uploads;
+
+    connection->replies.jobs--;
+    connection->replies.write_bytes -= reply->write_bytes;
+    connection->upload_memory = uploads ? (size_t)uploads_memory(uploads) : 0;
+    service_slot_give(connection->loop->service, (enum service_slot)reply->slot);
+    metrics_add(connection->loop->metrics, METRIC_REQUESTS_FAILED, reply->failed);
+    if (reply->commit) {
+        release_commit(connection, reply);
+    }
+    reply->phase = REPLY_DONE;
+}
+
+/* An I/O thread is done with it: its commit goes on, behind those of all requests before it, since
+ * none was executed meanwhile. */
+static void job_back(struct connection *connection, struct reply *reply) {
+    struct loop *loop = connection->loop;
+
+    if (!reply->filled || connection->phase >= CONNECTION_CLOSING) {
+        connection->replies.bytes += reply->bytes.len;
+        job_done(connection, reply);
+        return;
+    }
+    reply->phase = REPLY_IN_COMMIT;
+    reply->is_write = true;
+    connection->replies.writes++;
+    store_commit_set_arg(reply->commit, reply);
+    commit_batch_add(&loop->commits, reply->commit, reply->durability);
+}
+
+/* A rewind that others came before is made again, from what is there now. */
+static bool retry(const struct connection *connection, struct reply *reply) {
+    if (reply->opcode != WIRE_REWIND || reply->outcome.status != STATUS_BUSY ||
+        connection->phase >= CONNECTION_CLOSING || ++reply->tries == REWIND_TRIES_MAX) {
+        return false;
+    }
+    store_commit_reset(reply->commit);
+    reply->is_write = false;
+    reply->phase = REPLY_IN_TASK;
+    job_task_post(reply);
+    return true;
+}
+
 static void commit_back(struct connection *connection, struct reply *reply) {
     connection->replies.writes--;
+    if (reply->is_job) {
+        if (!retry(connection, reply)) {
+            job_done(connection, reply);
+        }
+        return;
+    }
     connection->replies.write_bytes -= reply->write_bytes;
-    commit_batch_give(&connection->loop->commits, reply->commit);
-    reply->commit = NULL;
+    release_commit(connection, reply);
     reply->phase = REPLY_DONE;
 }
 
@@ -100,7 +169,11 @@ void answers_take_back(struct connection *connection, struct reply *reply) {
         commit_back(connection, reply);
         return;
     case REPLY_IN_TASK:
-        task_back(connection, reply);
+        if (reply->is_job) {
+            job_back(connection, reply);
+        } else {
+            task_back(connection, reply);
+        }
         return;
     case REPLY_HELD:
         reply->phase = REPLY_DONE;

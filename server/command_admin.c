@@ -10,9 +10,29 @@
 #define KVD_VERSION "unknown"
 #endif
 
+#define CLIENT_NAME_SHOWN_MAX 16u /* of the name: the peer must fit beside it */
+
+_Static_assert(CLIENT_NAME_SHOWN_MAX + 1 + SESSION_PEER_BYTES_MAX <= STORE_OWNER_BYTES_MAX,
+               "an owner's name and peer fit");
+
 _Static_assert((int)WIRE_DURABILITY_LOGGED - (int)WIRE_DURABILITY_MEMORY ==
                    (int)STORE_LOGGED - (int)STORE_MEMORY,
                "classes of durability are ordered alike");
+
+/* How snapshots of this client are signed: its name, as far as it is plain text, and where it is.
+ */
+static void sign(struct session *session, struct slice name) {
+    size_t len = 0;
+
+    for (size_t i = 0; i < name.len && len < CLIENT_NAME_SHOWN_MAX; i++) {
+        bool plain = name.ptr[i] > ' ' && name.ptr[i] < 0x7F;
+        session->owner[len++] = plain ? (char)name.ptr[i] : '_';
+    }
+    if (len > 0) {
+        session->owner[len++] = ' ';
+    }
+    memcpy(session->owner + len, session->peer, strlen(session->peer) + 1);
+}
 
 enum status command_hello(const struct service *service, struct session *session,
                           const struct wire_request *request, struct buffer *answer,
@@ -40,6 +60,7 @@ enum status command_hello(const struct service *service, struct session *session
     if (status == STATUS_OK) {
         session->greeted = true;
         session->agreed = (uint32_t)hello.features;
+        sign(session, request->payload);
     }
     return status;
 }
@@ -111,8 +132,8 @@ enum status command_stats(struct read_context *context, const struct wire_reques
     report_server(&report, context->service);
     report.group = "storage";
     store_stats(context->service->store, report_line, &report);
-    if (report.status != STATUS_OK) {
-        return report.status;
+    if (report.status != STATUS_OK || (report.lines == 0 && report.section.len > 0)) {
+        return report.status != STATUS_OK ? report.status : STATUS_NOT_FOUND;
     }
     wire_list_finish(answer, list_mark, report.lines);
     return wire_response_finish(answer, mark);

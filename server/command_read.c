@@ -48,6 +48,42 @@ enum status command_exists(struct read_context *context, const struct wire_reque
     return status == STATUS_OK ? wire_response_version(answer, request->id, info.version) : status;
 }
 
+#define PART_SHORT_BYTES (256u * 1024) /* more than this does not belong on a loop */
+
+bool command_get_range_is_long(const struct wire_request *request) {
+    return request->length > PART_SHORT_BYTES;
+}
+
+enum status command_get_range(struct read_context *context, const struct wire_request *request,
+                              struct buffer *answer, struct error *error) {
+    uint32_t value_max = context->service->limits.wire.value_max;
+    uint32_t length = request->length < value_max ? request->length : value_max;
+    uint32_t flags = lookup_flags(request);
+    struct store_value_info info;
+    struct wire_record record;
+    uint32_t namespace_id;
+    size_t mark;
+    size_t record_mark;
+    enum status status = lookup_namespace(context, request, &namespace_id);
+
+    if (status == STATUS_OK) {
+        status = wire_response_begin(answer, request->id, STATUS_OK, flags, &mark);
+    }
+    if (status == STATUS_OK) {
+        status = wire_record_begin(answer, flags, &record_mark);
+    }
+    if (status == STATUS_OK) {
+        status = store_get_range(context->read, namespace_id, request->key, request->offset, length,
+                                 context->wait, answer, &info, error);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    record = lookup_record(&info, flags);
+    wire_record_finish(answer, record_mark, flags, &record);
+    return wire_response_finish(answer, mark);
+}
+
 /* ---- MGET */
 
 /* One entry: found, absent, or damaged. Errors: those that end the list. */
@@ -61,7 +97,8 @@ static enum status append_entry(struct read_context *context, const struct looku
         status = lookup->namespace_id == 0 ? STATUS_NOT_FOUND
                                            : lookup_append(context, lookup, answer, &error);
     }
-    if (status == STATUS_NOT_FOUND || status == STATUS_CORRUPT || status == STATUS_IO) {
+    if (status == STATUS_NOT_FOUND || status == STATUS_CORRUPT || status == STATUS_IO ||
+        status == STATUS_TOO_LARGE) {
         char line[ERROR_TEXT_MAX + ERROR_PATH_MAX];
         struct slice text = slice_from_text(status_text(status));
         buffer_rollback(answer, mark);
@@ -102,9 +139,6 @@ enum status command_mget(struct read_context *context, const struct wire_request
             status = append_entry(context, &lookup, answer);
         }
         answered += status == STATUS_OK;
-    }
-    if (status == STATUS_TOO_LARGE && answered > 0) {
-        status = STATUS_OK; /* the client asks again for those that did not fit */
     }
     if (status != STATUS_OK) {
         return status;

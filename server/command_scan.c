@@ -1,13 +1,14 @@
 /* command_scan.c: SCAN and COUNT, a walk over a range, a page at a time. See command.h.
  *
- * The cursor that the client gets is a format byte and the last key of its page; so it needs no
- * memory here, and lives as long as the client likes. While walking, scratch holds
+ * The cursor that the client gets is a format byte and the last key of its page (page_range.h).
+ * While walking, scratch holds
  *
  *      | format | last key in the page | present key |
  *
  * whose first two parts are the cursor of the next page. */
 #include "server/command.h"
 #include "server/lookup.h"
+#include "server/page_range.h"
 
 #include "protocol/base/assert.h"
 
@@ -18,7 +19,6 @@
 #define COUNT_ENTRIES_MAX 1000000u    /* walked for one page */
 #define PAGE_NS_MAX 1000000000ull     /* a page pins its view no longer */
 #define PAGE_CLOCK_ENTRIES 256u       /* entries between two looks at the clock */
-#define CURSOR_FORMAT 1u
 
 struct walk {
     struct store_cursor *cursor; /* owned */
@@ -37,68 +37,25 @@ bool command_scan_is_long(const struct wire_request *request) {
            range->page_bytes > SCAN_SHORT_BYTES;
 }
 
-/* The range to walk: a cursor replaces the bound at which the page before ended. What is made anew
- * lies in scratch, which has room for a prefix and a key. */
-static struct store_range bounds_of(const struct wire_range *range, uint32_t namespace_id,
-                                    struct slice last_key, struct buffer *scratch) {
-    struct store_range bounds = {
-        .namespace_id = namespace_id, .from = range->from, .to = range->to};
-    uint8_t *next = scratch->data;
-
-    if (range->flags & WIRE_RANGE_PREFIX) {
-        bounds = store_range_prefix(namespace_id, range->from, next);
-        next += range->from.len;
-    }
-    bounds.reverse = (range->flags & WIRE_RANGE_REVERSE) != 0;
-    if (last_key.len > 0 && bounds.reverse) {
-        bounds.to = last_key;
-    } else if (last_key.len > 0) { /* the smallest key behind it */
-        memcpy(next, last_key.ptr, last_key.len);
-        next[last_key.len] = 0;
-        bounds.from = slice_make(next, last_key.len + 1);
-    }
-    return bounds;
-}
-
-static enum status last_key_of(const struct wire_range *range, struct slice *last_key_out,
-                               struct error *error) {
-    if (range->cursor.len > 0 && (range->cursor.len < 2 || range->cursor.ptr[0] != CURSOR_FORMAT)) {
-        return error_set(error, STATUS_INVALID, 0, NULL, ERROR_NO_OFFSET,
-                         "the cursor was not made by this server");
-    }
-    *last_key_out = range->cursor.len == 0
-                        ? slice_make(NULL, 0)
-                        : slice_make(range->cursor.ptr + 1, range->cursor.len - 1);
-    return STATUS_OK;
-}
-
-/* Errors: INVALID for a cursor that is none of ours; NOT_FOUND (the namespace); those of
+/* Errors: INVALID for a cursor that is none of ours; those of lookup_namespace and
  * store_cursor_open. */
-#define NAMESPACE_OF_NONE UINT32_MAX /* the store gives it to no name: no key is in it */
-
 static enum status walk_begin(struct walk *walk, struct read_context *context,
                               const struct wire_request *request, struct error *error) {
-    const struct wire_range *range = &request->range;
-    struct slice last_key = slice_make(NULL, 0);
-    struct store_range bounds;
-    enum status status = last_key_of(range, &last_key, error);
+    struct store_range range;
+    enum status status = lookup_namespace(context, request, &walk->namespace_id);
 
-    if (status == STATUS_OK) {
-        status = lookup_namespace(context, request, &walk->namespace_id);
-        if (status == STATUS_NOT_FOUND) { /* it reads as empty */
-            walk->namespace_id = NAMESPACE_OF_NONE;
-            status = STATUS_OK;
-        }
+    if (status == STATUS_NOT_FOUND) { /* it reads as empty */
+        walk->namespace_id = PAGE_NAMESPACE_NONE;
+        status = STATUS_OK;
     }
     if (status == STATUS_OK) {
-        buffer_clear(walk->scratch);
-        status = buffer_reserve(walk->scratch, range->from.len + last_key.len + 1);
+        status = page_range_make(&request->range, walk->namespace_id, walk->scratch, &range, error);
     }
     if (status == STATUS_OK) {
-        bounds = bounds_of(range, walk->namespace_id, last_key, walk->scratch);
-        status = store_cursor_open(context->read, &bounds, context->wait, &walk->cursor);
+        status = store_cursor_open(context->read, &range, context->wait, &walk->cursor);
     }
-    return status == STATUS_OK ? buffer_append_u8(walk->scratch, CURSOR_FORMAT) : status;
+    buffer_clear(walk->scratch);
+    return status == STATUS_OK ? buffer_append_u8(walk->scratch, PAGE_CURSOR_FORMAT) : status;
 }
 
 /* Moves to the next key. Errors: END; those of store_cursor_next. */
@@ -141,30 +98,23 @@ struct page {
     struct walk walk;
     uint32_t flags; /* of the answer */
     bool keys_only;
+    bool last_bare; /* the last value is too long for any frame, and left out */
     size_t mark;
     size_t bytes_max;
 };
 
-/* Appends the entry at which the walk stands. */
-static enum status append_entry(struct page *page, struct read_context *context,
-                                const struct store_value_info *info, struct buffer *answer,
-                                struct error *error) {
-    struct lookup lookup = {.namespace_id = page->walk.namespace_id,
-                            .key = walk_key(&page->walk),
-                            .flags = page->flags,
-                            .with_value = !page->keys_only};
-    struct wire_record record = lookup_record(info, 0);
+/* Appends the entry at which the walk stands; its value unless only keys are wanted, or it is bare.
+ */
+static enum status append_entry(struct page *page, const struct store_value_info *info,
+                                struct buffer *answer, struct error *error) {
+    struct wire_record record = lookup_record(info, page->flags);
     size_t record_mark;
-    enum status status = wire_scan_entry_begin(answer, lookup.key);
+    enum status status = wire_scan_entry_begin(answer, walk_key(&page->walk));
 
-    if (status != STATUS_OK) {
-        return status;
+    if (status == STATUS_OK) {
+        status = wire_record_begin(answer, page->flags, &record_mark);
     }
-    if (page->flags != 0) { /* the cursor does not know every checksum */
-        return lookup_append(context, &lookup, answer, error);
-    }
-    status = wire_record_begin(answer, page->flags, &record_mark);
-    if (status == STATUS_OK && !page->keys_only) {
+    if (status == STATUS_OK && !page->keys_only && !page->last_bare) {
         status = store_cursor_value(page->walk.cursor, answer, error);
     }
     if (status == STATUS_OK) {
@@ -187,18 +137,22 @@ static enum status fill_page(struct page *page, struct read_context *context, st
             mark - page->mark + info.value_bytes > page->bytes_max) {
             break;
         }
+        page->last_bare = status == STATUS_OK && !page->keys_only &&
+                          info.value_bytes > context->service->limits.wire.value_max;
         if (status == STATUS_OK) {
-            status = append_entry(page, context, &info, answer, error);
+            status = append_entry(page, &info, answer, error);
         }
         if (status == STATUS_TOO_LARGE && page->walk.entries > 0) {
             buffer_rollback(answer, mark);
+            page->last_bare = false;
             status = STATUS_OK;
             break;
         }
         if (status != STATUS_OK) {
             break;
         }
-        has_room = walk_take(&page->walk) && answer->len - page->mark < page->bytes_max;
+        has_room = walk_take(&page->walk) && !page->last_bare &&
+                   answer->len - page->mark < page->bytes_max;
     }
     *at_end_out = status == STATUS_END;
     return *at_end_out ? STATUS_OK : status;
@@ -231,6 +185,9 @@ enum status command_scan(struct read_context *context, const struct wire_request
     if (status == STATUS_OK) {
         status = wire_page_finish(answer, page_mark, (uint32_t)page.walk.entries,
                                   walk_cursor(&page.walk, at_end), at_end);
+    }
+    if (status == STATUS_OK && page.last_bare) {
+        wire_page_set_last_bare(answer, page_mark);
     }
     store_cursor_close(page.walk.cursor);
     return status == STATUS_OK ? wire_response_finish(answer, page.mark) : status;

@@ -4,10 +4,13 @@
 #include "protocol/base/assert.h"
 #include "protocol/base/memory.h"
 #include "server/answers.h"
+#include "server/command.h"
 #include "server/log.h"
 #include "server/requests.h"
 
+#include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #define RECEIVE_STEP_BYTES (64u * 1024) /* `received` grows by at least so much */
 #define FLUSH_BYTES (64u * 1024)        /* answers of an unfinished burst that go out early */
@@ -39,6 +42,21 @@ static void unlink_from_list(struct connection *connection) {
     }
 }
 
+/* Whether an I/O thread frees its uploads first. */
+static bool free_uploads(struct connection *connection) {
+    struct uploads *uploads = connection->session.uploads;
+
+    if (uploads && uploads->count > 0) {
+        if (requests_reap(connection, true)) {
+            return true;
+        }
+        uploads_clear(uploads);
+    }
+    memory_free(uploads);
+    connection->session.uploads = NULL;
+    return false;
+}
+
 /* Frees it once nobody knows it any more. */
 static void bury_if_dead(struct connection *connection) {
     void (*gone_cb)(void *) = connection->gone_cb;
@@ -48,7 +66,7 @@ static void bury_if_dead(struct connection *connection) {
         return;
     }
     answers_drop(connection);
-    if (connection->replies.count > 0 || connection->turn.scheduled) {
+    if (connection->replies.count > 0 || connection->turn.scheduled || free_uploads(connection)) {
         return;
     }
     output_deinit(&connection->output);
@@ -81,6 +99,7 @@ void connection_close(struct connection *connection) {
     for (reply = connection->replies.oldest; reply; reply = reply->next) {
         atomic_store_explicit(&reply->cancelled, true, memory_order_relaxed);
     }
+    command_snapshots_end(loop->service, &connection->session);
     unlink_from_list(connection);
     metrics_add(loop->metrics, METRIC_CONNECTIONS_CLOSED, 1);
     count_sent(connection);
@@ -160,7 +179,7 @@ static size_t received_len(const struct connection *connection) {
 
 size_t connection_memory(const struct connection *connection) {
     return sizeof *connection + connection->received.capacity + output_memory(&connection->output) +
-           connection->replies.bytes + connection->replies.write_bytes;
+           connection->replies.bytes + connection->replies.write_bytes + connection->upload_memory;
 }
 
 static void charge(struct connection *connection) {
@@ -467,6 +486,10 @@ void connection_sweep(struct connection *connection) {
         connection->phase != CONNECTION_OPEN) {
         return;
     }
+    if (connection->session.uploads && connection->replies.jobs == 0 &&
+        uploads_need_reap(connection->session.uploads, now_ms)) {
+        (void)requests_reap(connection, false); /* without memory: at the next look */
+    }
     fault = frame_fault(connection, now_ms);
     if (fault) {
         metrics_add(connection->loop->metrics, METRIC_CLOSED_FOR_TIME, 1);
@@ -494,6 +517,30 @@ static int take_socket(struct connection *connection, const struct connection_op
     return code;
 }
 
+/* Who connected, for people: "127.0.0.1:4711 #9". */
+static void describe_peer(struct connection *connection, bool is_unix) {
+    struct service *service = connection->loop->service;
+    uint64_t id = 1 + atomic_fetch_add_explicit(&service->connection_ids, 1, memory_order_relaxed);
+    struct sockaddr_storage address = {0};
+    int address_bytes = sizeof address;
+    char host[48] = "unix";
+    char *peer = connection->session.peer;
+    unsigned port = 0;
+
+    if (!is_unix && uv_tcp_getpeername(&connection->socket.tcp, (struct sockaddr *)&address,
+                                       &address_bytes) == 0) {
+        (void)uv_ip_name((const struct sockaddr *)&address, host, sizeof host);
+        port = address.ss_family == AF_INET6
+                   ? ntohs(((const struct sockaddr_in6 *)&address)->sin6_port)
+                   : ntohs(((const struct sockaddr_in *)&address)->sin_port);
+    }
+    if (port > 0) {
+        snprintf(peer, SESSION_PEER_BYTES_MAX + 1, "%s:%u #%" PRIu64, host, port, id);
+    } else {
+        snprintf(peer, SESSION_PEER_BYTES_MAX + 1, "%s #%" PRIu64, host, id);
+    }
+}
+
 static void free_unopened_cb(uv_handle_t *handle) {
     memory_free(of_handle(handle));
 }
@@ -513,6 +560,7 @@ enum status connection_open(const struct connection_options *options,
         uv_close(&connection->socket.handle, free_unopened_cb);
         return STATUS_IO;
     }
+    describe_peer(connection, options->is_unix);
     connection->gone_cb = options->gone_cb;
     connection->gone_arg = options->gone_arg;
     connection->reply_back_cb = reply_back_cb;

@@ -65,6 +65,7 @@ struct connection {
     struct buffer received; /* bytes not executed yet, from received_start on */
     size_t received_start;
     size_t frame_bytes;     /* length that the unfinished frame says it has, or its header has */
+    size_t upload_memory;   /* of its uploads, when a job last ended */
     size_t charged_bytes;   /* to the memory of clients */
     uint64_t counted_bytes; /* sent, of which the metrics know */
 

@@ -2,17 +2,28 @@
 #include "server/dispatch.h"
 
 #define FLAGS_ALL ((uint32_t)(WIRE_FLAG_DEADLINE | WIRE_FLAG_EXTENSIONS))
-#define FLAGS_READ ((uint32_t)(FLAGS_ALL | WIRE_FLAG_NAMESPACE))
+#define FLAGS_NAMED ((uint32_t)(FLAGS_ALL | WIRE_FLAG_NAMESPACE))
+#define FLAGS_READ ((uint32_t)(FLAGS_NAMED | WIRE_FLAGS_STATE))
 #define FLAGS_READ_RECORD ((uint32_t)(FLAGS_READ | WIRE_FLAG_WANT_CHECKSUM))
-#define FLAGS_WRITE ((uint32_t)(FLAGS_ALL | WIRE_FLAG_NAMESPACE | WIRE_FLAG_DURABILITY))
-#define FLAGS_DELETE ((uint32_t)(FLAGS_WRITE | WIRE_FLAG_CONDITION))
-#define FLAGS_PUT                                                                                  \
-    ((uint32_t)(FLAGS_DELETE | WIRE_FLAG_TTL | WIRE_FLAG_EXPIRE_AT | WIRE_FLAG_CHECKSUM))
+#define FLAGS_COMMIT ((uint32_t)(FLAGS_ALL | WIRE_FLAG_DURABILITY))
+#define FLAGS_WRITE ((uint32_t)(FLAGS_COMMIT | WIRE_FLAG_NAMESPACE))
+#define FLAGS_WRITE_KEY ((uint32_t)(FLAGS_WRITE | WIRE_FLAG_CONDITION))
+#define FLAGS_EXPIRY ((uint32_t)(WIRE_FLAG_TTL | WIRE_FLAG_EXPIRE_AT))
+#define FLAGS_PUT ((uint32_t)(FLAGS_WRITE_KEY | FLAGS_EXPIRY | WIRE_FLAG_CHECKSUM))
+#define FLAGS_UPLOAD_COMMIT                                                                        \
+    ((uint32_t)(FLAGS_COMMIT | FLAGS_EXPIRY | WIRE_FLAG_CONDITION | WIRE_FLAG_CHECKSUM))
 
 #define LOCAL(NAME, function)                                                                      \
     {.kind = COMMAND_LOCAL,                                                                        \
      .right = RIGHT_NONE,                                                                          \
      .before_hello = true,                                                                         \
+     .flags = FLAGS_ALL,                                                                           \
+     .metric = METRIC_REQUESTS_##NAME,                                                             \
+     .local = function}
+#define SNAPSHOT(NAME, function)                                                                   \
+    {.kind = COMMAND_LOCAL,                                                                        \
+     .right = RIGHT_READ,                                                                          \
+     .after_writes = true,                                                                         \
      .flags = FLAGS_ALL,                                                                           \
      .metric = METRIC_REQUESTS_##NAME,                                                             \
      .local = function}
@@ -22,105 +33,100 @@
      .flags = allowed,                                                                             \
      .metric = METRIC_REQUESTS_##NAME,                                                             \
      .read = function}
+#define READ_LONG(NAME, function, allowed, long_function)                                          \
+    {.kind = COMMAND_READ,                                                                         \
+     .right = RIGHT_READ,                                                                          \
+     .flags = allowed,                                                                             \
+     .metric = METRIC_REQUESTS_##NAME,                                                             \
+     .read = function,                                                                             \
+     .is_long = long_function}
+#define READ_IN_TASK(NAME, function, allowed, slot_of)                                             \
+    {.kind = COMMAND_READ,                                                                         \
+     .right = RIGHT_READ,                                                                          \
+     .flags = allowed,                                                                             \
+     .metric = METRIC_REQUESTS_##NAME,                                                             \
+     .read = function,                                                                             \
+     .slot = slot_of,                                                                              \
+     .always_task = true}
+#define REPORT(NAME, function, right_of, slot_of)                                                  \
+    {.kind = COMMAND_READ,                                                                         \
+     .right = right_of,                                                                            \
+     .flags = FLAGS_ALL,                                                                           \
+     .metric = METRIC_REQUESTS_##NAME,                                                             \
+     .read = function,                                                                             \
+     .no_state = true,                                                                             \
+     .slot = slot_of,                                                                              \
+     .always_task = true}
 #define WRITE(NAME, function, allowed)                                                             \
     {.kind = COMMAND_WRITE,                                                                        \
      .right = RIGHT_WRITE,                                                                         \
      .flags = allowed,                                                                             \
      .metric = METRIC_REQUESTS_##NAME,                                                             \
      .write = function}
+#define OPERATE(NAME, function)                                                                    \
+    {.kind = COMMAND_WRITE,                                                                        \
+     .right = RIGHT_OPERATE,                                                                       \
+     .flags = FLAGS_COMMIT,                                                                        \
+     .metric = METRIC_REQUESTS_##NAME,                                                             \
+     .write = function}
+#define JOB(NAME, function, allowed, slot_of)                                                      \
+    {.kind = COMMAND_JOB,                                                                          \
+     .right = RIGHT_WRITE,                                                                         \
+     .flags = allowed,                                                                             \
+     .metric = METRIC_REQUESTS_##NAME,                                                             \
+     .job = function,                                                                              \
+     .slot = slot_of}
 
-static const struct command hello = LOCAL(HELLO, command_hello);
-static const struct command ping = LOCAL(PING, command_ping);
-static const struct command get = READ(GET, command_get, FLAGS_READ_RECORD);
-static const struct command mget = READ(MGET, command_mget, FLAGS_READ_RECORD);
-static const struct command exists = READ(EXISTS, command_exists, FLAGS_READ);
-static const struct command meta = READ(META, command_meta, FLAGS_READ_RECORD);
-static const struct command scan = {.kind = COMMAND_READ,
-                                    .right = RIGHT_READ,
-                                    .flags = FLAGS_READ_RECORD,
-                                    .metric = METRIC_REQUESTS_SCAN,
-                                    .read = command_scan,
-                                    .is_long = command_scan_is_long};
-static const struct command count = {.kind = COMMAND_READ,
-                                     .right = RIGHT_READ,
-                                     .flags = FLAGS_READ,
-                                     .metric = METRIC_REQUESTS_COUNT,
-                                     .read = command_count,
-                                     .always_task = true};
-static const struct command put = WRITE(PUT, command_put, FLAGS_PUT);
-static const struct command delete = WRITE(DELETE, command_delete, FLAGS_DELETE);
-static const struct command batch = WRITE(BATCH, command_batch, FLAGS_WRITE);
-static const struct command stats = {.kind = COMMAND_READ,
-                                     .right = RIGHT_OPERATE,
-                                     .flags = FLAGS_ALL,
-                                     .metric = METRIC_REQUESTS_STATS,
-                                     .read = command_stats,
-                                     .always_task = true};
+/* Numbered by opcode; those between are empty. */
+static const struct command commands[] = {
+    [WIRE_HELLO] = LOCAL(HELLO, command_hello),
+    [WIRE_PING] = LOCAL(PING, command_ping),
 
-#pragma GCC diagnostic push
-#pragma GCC diagnostic error "-Wswitch" /* no default below: each opcode must be answered for */
+    [WIRE_GET] = READ(GET, command_get, FLAGS_READ_RECORD),
+    [WIRE_MGET] = READ(MGET, command_mget, FLAGS_READ_RECORD),
+    [WIRE_EXISTS] = READ(EXISTS, command_exists, FLAGS_READ),
+    [WIRE_META] = READ(META, command_meta, FLAGS_READ_RECORD),
+    [WIRE_SCAN] = READ_LONG(SCAN, command_scan, FLAGS_READ_RECORD, command_scan_is_long),
+    [WIRE_GET_RANGE] =
+        READ_LONG(GET_RANGE, command_get_range, FLAGS_READ_RECORD, command_get_range_is_long),
+    [WIRE_COUNT] = READ_IN_TASK(COUNT, command_count, FLAGS_READ, SERVICE_SLOT_NONE),
+    [WIRE_HISTORY] = READ_IN_TASK(HISTORY, command_history, FLAGS_READ, SERVICE_SLOT_NONE),
+    [WIRE_EXPLAIN] = READ_IN_TASK(EXPLAIN, command_explain, FLAGS_READ, SERVICE_SLOT_NONE),
+    [WIRE_DIFF] = READ_IN_TASK(DIFF, command_diff, FLAGS_NAMED, SERVICE_SLOT_WALK),
+
+    [WIRE_PUT] = WRITE(PUT, command_put, FLAGS_PUT),
+    [WIRE_DELETE] = WRITE(DELETE, command_delete, FLAGS_WRITE_KEY),
+    [WIRE_BATCH] = WRITE(BATCH, command_batch, FLAGS_WRITE),
+    [WIRE_DELETE_RANGE] = WRITE(DELETE_RANGE, command_delete_range, FLAGS_WRITE),
+    [WIRE_ADD] = WRITE(ADD, command_add, FLAGS_WRITE_KEY),
+    [WIRE_APPEND] = WRITE(APPEND, command_append, FLAGS_WRITE_KEY),
+    [WIRE_TOUCH] = WRITE(TOUCH, command_expire, FLAGS_WRITE_KEY | FLAGS_EXPIRY),
+    [WIRE_PERSIST] = WRITE(PERSIST, command_expire, FLAGS_WRITE_KEY),
+    [WIRE_REWIND] = JOB(REWIND, command_rewind, FLAGS_WRITE, SERVICE_SLOT_WALK),
+
+    [WIRE_UPLOAD_BEGIN] = JOB(UPLOAD_BEGIN, command_upload_begin, FLAGS_NAMED, SERVICE_SLOT_NONE),
+    [WIRE_UPLOAD_DATA] = JOB(UPLOAD_DATA, command_upload_data, FLAGS_ALL, SERVICE_SLOT_NONE),
+    [WIRE_UPLOAD_COMMIT] =
+        JOB(UPLOAD_COMMIT, command_upload_commit, FLAGS_UPLOAD_COMMIT, SERVICE_SLOT_NONE),
+    [WIRE_UPLOAD_ABORT] = JOB(UPLOAD_ABORT, command_upload_abort, FLAGS_ALL, SERVICE_SLOT_NONE),
+
+    [WIRE_SNAPSHOT_OPEN] = SNAPSHOT(SNAPSHOT_OPEN, command_snapshot_open),
+    [WIRE_SNAPSHOT_CLOSE] = SNAPSHOT(SNAPSHOT_CLOSE, command_snapshot_close),
+    [WIRE_SNAPSHOT_LIST] =
+        REPORT(SNAPSHOT_LIST, command_snapshot_list, RIGHT_READ, SERVICE_SLOT_NONE),
+
+    [WIRE_NAMESPACE_CREATE] = OPERATE(NAMESPACE_CREATE, command_namespace_create),
+    [WIRE_NAMESPACE_DROP] = OPERATE(NAMESPACE_DROP, command_namespace_drop),
+    [WIRE_NAMESPACE_LIST] =
+        REPORT(NAMESPACE_LIST, command_namespace_list, RIGHT_READ, SERVICE_SLOT_NONE),
+
+    [WIRE_STATS] = REPORT(STATS, command_stats, RIGHT_OPERATE, SERVICE_SLOT_NONE),
+    [WIRE_WHY] = REPORT(WHY, command_why, RIGHT_OPERATE, SERVICE_SLOT_WALK),
+    [WIRE_MAINTAIN] = REPORT(MAINTAIN, command_maintain, RIGHT_OPERATE, SERVICE_SLOT_MAINTAIN),
+};
+
+#define COMMANDS_COUNT (sizeof commands / sizeof commands[0])
 
 const struct command *dispatch_find(uint16_t opcode) {
-    switch ((enum wire_opcode)opcode) {
-    case WIRE_HELLO:
-        return &hello;
-    case WIRE_PING:
-        return &ping;
-    case WIRE_GET:
-        return &get;
-    case WIRE_MGET:
-        return &mget;
-    case WIRE_EXISTS:
-        return &exists;
-    case WIRE_META:
-        return &meta;
-    case WIRE_SCAN:
-        return &scan;
-    case WIRE_COUNT:
-        return &count;
-    case WIRE_PUT:
-        return &put;
-    case WIRE_DELETE:
-        return &delete;
-    case WIRE_BATCH:
-        return &batch;
-    case WIRE_STATS:
-        return &stats;
-    case WIRE_AUTH: /* the rest is reserved */
-    case WIRE_CANCEL:
-    case WIRE_GET_RANGE:
-    case WIRE_HISTORY:
-    case WIRE_DIFF:
-    case WIRE_DELETE_RANGE:
-    case WIRE_ADD:
-    case WIRE_APPEND:
-    case WIRE_TOUCH:
-    case WIRE_PERSIST:
-    case WIRE_REWIND:
-    case WIRE_UPLOAD_BEGIN:
-    case WIRE_BULK_LOAD:
-    case WIRE_UPLOAD_DATA:
-    case WIRE_UPLOAD_COMMIT:
-    case WIRE_UPLOAD_ABORT:
-    case WIRE_TXN_BEGIN:
-    case WIRE_TXN_COMMIT:
-    case WIRE_TXN_ABORT:
-    case WIRE_SNAPSHOT_OPEN:
-    case WIRE_SNAPSHOT_CLOSE:
-    case WIRE_SNAPSHOT_LIST:
-    case WIRE_WATCH:
-    case WIRE_FEED:
-    case WIRE_BACKUP:
-    case WIRE_WHY:
-    case WIRE_CONFIG:
-    case WIRE_MAINTAIN:
-    case WIRE_EXPLAIN:
-    case WIRE_NAMESPACE_CREATE:
-    case WIRE_NAMESPACE_DROP:
-    case WIRE_NAMESPACE_LIST:
-        return NULL;
-    }
-    return NULL;
+    return opcode < COMMANDS_COUNT && commands[opcode].flags != 0 ? &commands[opcode] : NULL;
 }
-
-#pragma GCC diagnostic pop

@@ -1,12 +1,12 @@
 /* dispatch.h: the one table from opcode to what serves it.
  *
- * An opcode of the protocol that has no line in dispatch_find does not compile. Any thread. */
+ * The codec and this table serve the same opcodes: a test compares them. Any thread. */
 #ifndef KVD_SERVER_DISPATCH_H
 #define KVD_SERVER_DISPATCH_H
 
 #include "server/command.h"
 
-enum command_kind { COMMAND_LOCAL, COMMAND_READ, COMMAND_WRITE };
+enum command_kind { COMMAND_LOCAL, COMMAND_READ, COMMAND_WRITE, COMMAND_JOB };
 
 /* What a client must be allowed to. Without authentication everybody may all of them. */
 enum command_right { RIGHT_NONE, RIGHT_READ, RIGHT_WRITE, RIGHT_OPERATE };
@@ -14,9 +14,12 @@ enum command_right { RIGHT_NONE, RIGHT_READ, RIGHT_WRITE, RIGHT_OPERATE };
 struct command {
     enum command_kind kind;
     enum command_right right;
-    bool before_hello; /* answered before HELLO as well */
-    bool always_task;  /* a read that always runs on an I/O thread */
-    uint32_t flags;    /* that the request may carry */
+    bool before_hello;      /* answered before HELLO as well */
+    bool always_task;       /* a read that always runs on an I/O thread */
+    bool after_writes;      /* a local one that must see the writes before it; reads and jobs do */
+    bool no_state;          /* a read of no state of keys: it pins none */
+    enum service_slot slot; /* that it takes while it runs on an I/O thread */
+    uint32_t flags;         /* that the request may carry */
     enum metric metric;
     /* the handler of its kind; the others are NULL */
     enum status (*local)(const struct service *, struct session *, const struct wire_request *,
@@ -25,6 +28,7 @@ struct command {
                         struct error *);
     enum status (*write)(const struct service *, const struct wire_request *, struct store_commit *,
                          struct wire_refusal *);
+    enum status (*job)(struct job_context *, const struct wire_request *, struct error *);
     bool (*is_long)(
         const struct wire_request *); /* a read that does not belong on a loop; or NULL */
 };

@@ -26,28 +26,31 @@ struct wire_record lookup_record(const struct store_value_info *info, uint32_t f
     };
 }
 
-/* Appends record and value. A checksum is known of values that were read: one that is wanted
- * without its value is read behind the record and taken back. */
 enum status lookup_append(struct read_context *context, const struct lookup *lookup,
                           struct buffer *answer, struct error *error) {
-    bool read_value = lookup->with_value || lookup->flags != 0;
+    size_t cap = answer->cap;
+    size_t value_max = context->service->limits.wire.value_max;
     struct store_value_info info;
     struct wire_record record;
     size_t record_mark;
-    size_t value_mark;
     enum status status = wire_record_begin(answer, lookup->flags, &record_mark);
 
     if (status != STATUS_OK) {
         return status;
     }
-    value_mark = buffer_mark(answer);
+    if (cap - answer->len > value_max) { /* what is longer fits no frame */
+        answer->cap = answer->len + value_max;
+    }
     status = store_get(context->read, lookup->namespace_id, lookup->key, context->wait,
-                       read_value ? answer : NULL, &info, error);
+                       lookup->with_value ? answer : NULL, &info, error);
+    answer->cap = cap;
+    if (status == STATUS_TOO_LARGE) {
+        return error_set(error, status, 0, NULL, ERROR_NO_OFFSET,
+                         "the value is longer than value_max (%zu): read it with GET_RANGE",
+                         value_max);
+    }
     if (status != STATUS_OK) {
         return status;
-    }
-    if (!lookup->with_value) {
-        buffer_rollback(answer, value_mark);
     }
     record = lookup_record(&info, lookup->flags);
     wire_record_finish(answer, record_mark, lookup->flags, &record);

@@ -23,7 +23,8 @@ uint32_t lookup_flags(const struct wire_request *request);
 
 struct wire_record lookup_record(const struct store_value_info *info, uint32_t flags);
 
-/* Appends record and value. On errors (of store_get) the caller rolls the answer back. */
+/* Appends record and value. On errors (of store_get; TOO_LARGE for a value above value_max) the
+ * caller rolls the answer back. */
 enum status lookup_append(struct read_context *context, const struct lookup *lookup,
                           struct buffer *answer, struct error *error) MUST_CHECK;
 

@@ -36,7 +36,29 @@
     X(REQUESTS_PUT, "requests_put")                                                                \
     X(REQUESTS_DELETE, "requests_delete")                                                          \
     X(REQUESTS_BATCH, "requests_batch")                                                            \
-    X(REQUESTS_STATS, "requests_stats")
+    X(REQUESTS_STATS, "requests_stats")                                                            \
+    X(REQUESTS_GET_RANGE, "requests_get_range")                                                    \
+    X(REQUESTS_HISTORY, "requests_history")                                                        \
+    X(REQUESTS_DIFF, "requests_diff")                                                              \
+    X(REQUESTS_DELETE_RANGE, "requests_delete_range")                                              \
+    X(REQUESTS_ADD, "requests_add")                                                                \
+    X(REQUESTS_APPEND, "requests_append")                                                          \
+    X(REQUESTS_TOUCH, "requests_touch")                                                            \
+    X(REQUESTS_PERSIST, "requests_persist")                                                        \
+    X(REQUESTS_REWIND, "requests_rewind")                                                          \
+    X(REQUESTS_UPLOAD_BEGIN, "requests_upload_begin")                                              \
+    X(REQUESTS_UPLOAD_DATA, "requests_upload_data")                                                \
+    X(REQUESTS_UPLOAD_COMMIT, "requests_upload_commit")                                            \
+    X(REQUESTS_UPLOAD_ABORT, "requests_upload_abort")                                              \
+    X(REQUESTS_SNAPSHOT_OPEN, "requests_snapshot_open")                                            \
+    X(REQUESTS_SNAPSHOT_CLOSE, "requests_snapshot_close")                                          \
+    X(REQUESTS_SNAPSHOT_LIST, "requests_snapshot_list")                                            \
+    X(REQUESTS_WHY, "requests_why")                                                                \
+    X(REQUESTS_MAINTAIN, "requests_maintain")                                                      \
+    X(REQUESTS_EXPLAIN, "requests_explain")                                                        \
+    X(REQUESTS_NAMESPACE_CREATE, "requests_namespace_create")                                      \
+    X(REQUESTS_NAMESPACE_DROP, "requests_namespace_drop")                                          \
+    X(REQUESTS_NAMESPACE_LIST, "requests_namespace_list")
 
 enum metric {
 #define METRICS_ENUM(code, name) METRIC_##code,

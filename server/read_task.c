@@ -2,11 +2,10 @@
 #include "server/read_task.h"
 
 #include "protocol/base/assert.h"
+#include "server/states.h"
 
 #include <stddef.h>
 #include <uv.h>
-
-#define SCRATCH_BYTES_MAX (256u * 1024) /* two keys and a prefix */
 
 enum status read_run(struct read_context *context, const struct command *command,
                      const struct wire_request *request, struct buffer *answer, bool *failed_out) {
@@ -28,7 +27,7 @@ enum status read_run(struct read_context *context, const struct command *command
 }
 
 /* The frame was decoded on the loop, so it is sound. */
-static void decode_again(const struct reply *reply, struct wire_request *request_out) {
+void read_task_decode(const struct reply *reply, struct wire_request *request_out) {
     const struct wire_limits *limits = &reply->service->limits.wire;
     struct wire_frame frame;
     struct wire_refusal refusal;
@@ -42,24 +41,53 @@ static void decode_again(const struct reply *reply, struct wire_request *request
     ASSERT(status == STATUS_OK);
 }
 
+bool read_task_is_late(const struct reply *reply) {
+    return reply->deadline_at_ms != 0 && uv_hrtime() / 1000000 >= reply->deadline_at_ms;
+}
+
+/* A state that may take a disk to find is begun here, in place of the present one. */
+static enum status begin_state(struct reply *reply, const struct wire_request *request,
+                               struct error *error) {
+    const struct wire_state state = states_of(request);
+    struct store_read past;
+    enum status status;
+
+    if (!states_need_disk(&state)) {
+        return STATUS_OK;
+    }
+    status = states_begin(reply->service, request, &state, &reply->read, &past, error);
+    if (status == STATUS_OK) {
+        store_read_end(&reply->read);
+        reply->read = past;
+    }
+    return status;
+}
+
 static enum status answer_for(struct reply *reply) {
     struct wire_request request;
+    struct error error = {.status = STATUS_OK};
     struct buffer scratch;
     struct read_context context = {.service = reply->service,
-                                   .read = &reply->read,
+                                   .read = reply->has_read ? &reply->read : NULL,
                                    .wait = STORE_WAIT_ALLOWED,
-                                   .scratch = &scratch};
+                                   .scratch = &scratch,
+                                   .cancelled = &reply->cancelled};
     enum status status;
 
     if (atomic_load_explicit(&reply->cancelled, memory_order_relaxed)) {
         return STATUS_CANCELLED; /* nobody is left to read the answer */
     }
-    if (reply->deadline_at_ms != 0 && uv_hrtime() / 1000000 >= reply->deadline_at_ms) {
+    if (read_task_is_late(reply)) {
         reply->failed = true;
         return reply_append_error(&reply->bytes, reply->id, STATUS_DEADLINE, NULL);
     }
-    decode_again(reply, &request);
-    buffer_init(&scratch, SCRATCH_BYTES_MAX);
+    read_task_decode(reply, &request);
+    status = begin_state(reply, &request, &error);
+    if (status != STATUS_OK) {
+        reply->failed = true;
+        return reply_append_error(&reply->bytes, reply->id, status, &error);
+    }
+    buffer_init(&scratch, READ_SCRATCH_BYTES_MAX);
     status =
         read_run(&context, dispatch_find(request.opcode), &request, &reply->bytes, &reply->failed);
     buffer_deinit(&scratch);
@@ -70,8 +98,10 @@ static void run_cb(struct store_task *task) {
     struct reply *reply = (struct reply *)((char *)task - offsetof(struct reply, task));
 
     reply->lost = answer_for(reply) != STATUS_OK;
-    reply->waiter.hold = store_read_hold_take(&reply->read);
-    store_read_end(&reply->read);
+    if (reply->has_read) {
+        reply->waiter.hold = store_read_hold_take(&reply->read);
+        store_read_end(&reply->read);
+    }
     mailbox_post(reply->mailbox, &reply->message);
 }
 

@@ -76,27 +76,86 @@ void reply_held_cb(struct store_waiter *waiter, enum status status) {
     mailbox_post(reply->mailbox, &reply->message);
 }
 
-static enum status append_unmet(const struct reply *reply, struct buffer *destination) {
+/* What is said of an outcome; NULL: its own text. */
+static const char *outcome_text(const struct reply *reply) {
+    switch (reply->outcome.status) {
+    case STATUS_INVALID:
+        return "the value is not a decimal number of 64 bits";
+    case STATUS_TOO_LARGE:
+        return "the value would be longer than a value may be";
+    case STATUS_BUSY:
+        return reply->opcode == WIRE_REWIND ? "others keep writing into the range" : NULL;
+    case STATUS_ABSENT:
+        return reply->opcode == WIRE_TOUCH || reply->opcode == WIRE_PERSIST
+                   ? "the key does not exist"
+                   : NULL;
+    default:
+        return NULL;
+    }
+}
+
+/* The outcome of an operation at fault: which item, and for a condition the version present. */
+static enum status append_fault(const struct reply *reply, struct buffer *destination,
+                                uint64_t detail) {
+    const char *text = outcome_text(reply);
     struct wire_refusal refusal = {
-        .text = status_text(reply->outcome.status),
+        .text = text ? text : status_text(reply->outcome.status),
         .item = reply->opcode == WIRE_BATCH ? reply->outcome.operation : WIRE_NO_ITEM,
-        .detail = reply->outcome.version,
+        .detail = detail,
     };
 
     return wire_response_error(destination, reply->id, reply->outcome.status, &refusal);
 }
 
+static enum status append_done(const struct reply *reply, struct buffer *destination) {
+    const struct store_outcome *outcome = &reply->outcome;
+
+    switch (reply->opcode) {
+    case WIRE_ADD:
+    case WIRE_APPEND:
+        ASSERT(outcome->result_count == 1);
+        return wire_response_version_number(destination, reply->id, outcome->version,
+                                            (uint64_t)outcome->results[0]);
+    case WIRE_REWIND:
+        return wire_response_version_number(destination, reply->id, outcome->version,
+                                            reply->number);
+    default:
+        return reply_has_results(reply)
+                   ? wire_response_results(destination, reply->id, outcome->version,
+                                           outcome->results, outcome->result_count)
+                   : wire_response_version(destination, reply->id, outcome->version);
+    }
+}
+
 static enum status append_outcome(const struct reply *reply, struct buffer *destination) {
     switch (reply->outcome.status) {
     case STATUS_OK:
-        return wire_response_version(destination, reply->id, reply->outcome.version);
+        return append_done(reply, destination);
     case STATUS_EXISTS:
     case STATUS_ABSENT:
     case STATUS_VERSION_MISMATCH:
-        return append_unmet(reply, destination);
+        return append_fault(reply, destination, reply->outcome.version);
+    case STATUS_INVALID:
+    case STATUS_OVERFLOW:
+    case STATUS_TOO_LARGE:
+    case STATUS_QUOTA:
+    case STATUS_BUSY:
+        return append_fault(reply, destination, 0);
     default:
         return reply_append_error(destination, reply->id, reply->outcome.status, NULL);
     }
+}
+
+bool reply_has_results(const struct reply *reply) {
+    return reply->outcome.status == STATUS_OK &&
+           (reply->outcome.result_count > 0 || reply->opcode == WIRE_REWIND);
+}
+
+enum status reply_render(struct reply *reply) {
+    ASSERT(reply->is_write);
+    reply->is_write = false; /* its answer is bytes now */
+    buffer_clear(&reply->bytes);
+    return append_outcome(reply, &reply->bytes);
 }
 
 enum status reply_append(const struct reply *reply, struct buffer *destination) {
@@ -104,7 +163,8 @@ enum status reply_append(const struct reply *reply, struct buffer *destination) 
     if (reply->is_write) {
         return append_outcome(reply, destination);
     }
-    return buffer_append(destination, reply->bytes.data, reply->bytes.len);
+    return reply->bytes.len == 0 ? STATUS_OK
+                                 : buffer_append(destination, reply->bytes.data, reply->bytes.len);
 }
 
 enum status reply_append_error(struct buffer *destination, uint32_t id, enum status status,
@@ -112,11 +172,10 @@ enum status reply_append_error(struct buffer *destination, uint32_t id, enum sta
     char line[ERROR_LINE_MAX];
     struct slice text = slice_from_text(status_text(status));
 
-    if (status == STATUS_NOT_FOUND) { /* the frequent one needs no words */
-        return wire_response_error(destination, id, status, NULL);
-    }
     if (error && error->status == status) {
         text = slice_make(line, (size_t)error_format(error, line, sizeof line));
+    } else if (status == STATUS_NOT_FOUND) { /* the frequent one needs no words */
+        return wire_response_error(destination, id, status, NULL);
     }
     return wire_response_error_text(destination, id, status, 0, text);
 }

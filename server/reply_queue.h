@@ -27,6 +27,7 @@ enum reply_phase {
 };
 
 struct service;
+struct uploads;
 
 struct reply {
     struct reply *next;      /* the queue's, or the pool's */
@@ -45,7 +46,19 @@ struct reply {
     size_t write_bytes;          /* of its frame; 0 once it is done */
     struct store_outcome outcome;
 
-    /* a read on an I/O thread */
+    /* a job: in a task first, then perhaps in commit */
+    bool is_job;
+    bool filled;   /* of the I/O thread: the commit is to be submitted */
+    bool reap_all; /* opcode 0: it only frees uploads, of a closed connection all */
+    uint8_t tries; /* of a commit that others came before */
+    enum store_durability durability;
+    struct uploads **uploads; /* of the session; the job's while in a task */
+    uint64_t fresh_id;        /* of an upload that it may begin */
+    uint64_t number;          /* for the answer of the commit */
+
+    /* a read or job on an I/O thread */
+    uint8_t slot;  /* enum service_slot that it has taken */
+    bool has_read; /* `read` was begun */
     struct store_task task;
     struct store_read read;        /* on the state that the request saw */
     const struct service *service; /* shared, constant */
@@ -80,9 +93,10 @@ struct reply_queue {
     struct reply *newest;
     uint32_t count;
     uint32_t writes;    /* in commit */
+    uint32_t jobs;      /* 1 while a job is not done */
     uint32_t tasks;     /* in a task */
     size_t bytes;       /* of the answers that are done or held */
-    size_t write_bytes; /* of the commits in flight */
+    size_t write_bytes; /* of the commits and jobs in flight */
 };
 
 void reply_queue_push(struct reply_queue *queue, struct reply *reply);
@@ -93,6 +107,13 @@ struct reply *reply_queue_pop_done(struct reply_queue *queue);
 /* done_cb of reply->waiter, whose arg is the reply: notes how the wait ended and posts the message.
  * Called on any thread. */
 void reply_held_cb(struct store_waiter *waiter, enum status status);
+
+/* Whether the answer of a write has more than the version: it must be rendered while the commit
+ * still has its results. */
+bool reply_has_results(const struct reply *reply);
+
+/* Makes the answer of such a write, into reply->bytes. Errors of buffer_reserve. */
+enum status reply_render(struct reply *reply) MUST_CHECK;
 
 /* Appends the answer of a done reply. Errors of buffer_reserve. */
 enum status reply_append(const struct reply *reply, struct buffer *destination) MUST_CHECK;

@@ -2,7 +2,14 @@
 #include "server/requests.h"
 
 #include "protocol/base/assert.h"
+#include "server/job_task.h"
 #include "server/read_task.h"
+#include "server/states.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define REFUSAL_TEXT_MAX 160
 
 /* Where an answer is appended to that comes next in order. */
 struct answer {
@@ -21,20 +28,25 @@ struct pending {
 
 enum step { STEP_DONE, STEP_NOT_NOW };
 
-static struct reply *add_reply(struct connection *connection, enum reply_phase phase) {
+static void init_reply(struct connection *connection, struct reply *reply, enum reply_phase phase) {
     struct loop *loop = connection->loop;
-    struct reply *reply = reply_pool_take(&loop->replies);
 
-    if (!reply) {
-        connection->broken = true;
-        return NULL;
-    }
     reply->owner = connection;
     reply->mailbox = &loop->mailbox;
     reply->service = loop->service;
     reply->message.deliver_cb = connection->reply_back_cb;
     reply->phase = phase;
     reply_queue_push(&connection->replies, reply);
+}
+
+static struct reply *add_reply(struct connection *connection, enum reply_phase phase) {
+    struct reply *reply = reply_pool_take(&connection->loop->replies);
+
+    if (!reply) {
+        connection->broken = true;
+        return NULL;
+    }
+    init_reply(connection, reply, phase);
     return reply;
 }
 
@@ -75,6 +87,19 @@ static void answer_end(struct connection *connection, const struct answer *answe
     }
 }
 
+/* A limit that was passed is said in the text as well. */
+static enum status append_refusal(struct buffer *buffer, uint32_t id, enum status status,
+                                  const struct wire_refusal *refusal) {
+    char text[REFUSAL_TEXT_MAX];
+    struct wire_refusal numbered = {text, refusal->item, refusal->detail};
+
+    if (status != STATUS_TOO_LARGE || refusal->detail == 0) {
+        return wire_response_error(buffer, id, status, refusal);
+    }
+    snprintf(text, sizeof text, "%s (%" PRIu64 ")", refusal->text, refusal->detail);
+    return wire_response_error(buffer, id, status, &numbered);
+}
+
 static void answer_error(struct connection *connection, uint32_t id, enum status status,
                          const struct wire_refusal *refusal) {
     struct answer answer;
@@ -85,7 +110,7 @@ static void answer_error(struct connection *connection, uint32_t id, enum status
         return;
     }
     if (refusal && refusal->text) {
-        appended = wire_response_error(answer.buffer, id, status, refusal);
+        appended = append_refusal(answer.buffer, id, status, refusal);
     } else if (refusal && refusal->item != WIRE_NO_ITEM) {
         struct wire_refusal named = {status_text(status), refusal->item, refusal->detail};
         appended = wire_response_error(answer.buffer, id, status, &named);
@@ -93,6 +118,17 @@ static void answer_error(struct connection *connection, uint32_t id, enum status
         appended = reply_append_error(answer.buffer, id, status, NULL);
     }
     answer_end(connection, &answer, appended);
+}
+
+/* A request that failed with a detail. */
+static void answer_failure(struct connection *connection, uint32_t id, enum status status,
+                           const struct error *error) {
+    struct answer answer;
+
+    metrics_add(connection->loop->metrics, METRIC_REQUESTS_REFUSED, 1);
+    if (answer_begin(connection, &answer)) {
+        answer_end(connection, &answer, reply_append_error(answer.buffer, id, status, error));
+    }
 }
 
 void requests_refuse(struct connection *connection, enum status status, const char *text) {
@@ -161,64 +197,85 @@ static bool has_room_for_task(const struct connection *connection) {
                               limits->output_pause_bytes);
 }
 
-static enum step run_task(const struct pending *pending) {
+/* A reply for work on an I/O thread, with a copy of the request. NULL, and all is said, if there is
+ * no slot or no memory for it. */
+static struct reply *task_begin(const struct pending *pending) {
     struct connection *connection = pending->connection;
     struct loop *loop = connection->loop;
     const struct wire_options *options = &pending->request->options;
+    struct wire_refusal taken = {"too many requests like this are being worked on", WIRE_NO_ITEM,
+                                 0};
     struct reply *reply;
 
-    if (!has_room_for_task(connection)) {
-        return STEP_NOT_NOW;
+    if (!service_slot_take(loop->service, pending->command->slot)) {
+        answer_error(connection, pending->request->id, STATUS_BUSY, &taken);
+        return NULL;
     }
     reply = add_reply(connection, REPLY_IN_TASK);
     if (!reply) {
-        return STEP_DONE;
+        service_slot_give(loop->service, pending->command->slot);
+        return NULL;
     }
     reply->id = pending->request->id;
     reply->opcode = pending->request->opcode;
     reply->agreed = connection->session.agreed;
+    reply->slot = (uint8_t)pending->command->slot;
     if (options->flags & WIRE_FLAG_DEADLINE) {
         reply->deadline_at_ms = connection->last_read_ms + options->deadline_ms;
     }
     buffer_pool_take(&loop->buffers, SIZE_MAX, &reply->frame);
     give_bytes(connection, reply);
     if (buffer_append(&reply->frame, pending->frame.ptr, pending->frame.len) != STATUS_OK) {
+        service_slot_give(loop->service, pending->command->slot);
         reply->phase = REPLY_DONE;
         connection->broken = true;
+        return NULL;
+    }
+    return reply;
+}
+
+/* `read`: on which it is to be done; NULL for those that read no state. */
+static enum step run_task(const struct pending *pending, const struct store_read *read) {
+    struct connection *connection = pending->connection;
+    struct reply *reply;
+
+    if (!has_room_for_task(connection)) {
+        return STEP_NOT_NOW;
+    }
+    reply = task_begin(pending);
+    if (!reply) {
         return STEP_DONE;
     }
-    metrics_add(loop->metrics, METRIC_READS_ON_IO_THREADS, 1);
+    metrics_add(connection->loop->metrics, METRIC_READS_ON_IO_THREADS, 1);
     connection->replies.tasks++;
-    store_read_begin_same(loop_read(loop), &reply->read);
+    if (read) {
+        store_read_begin_same(read, &reply->read);
+        reply->has_read = true;
+    }
     read_task_post(reply);
     return STEP_DONE;
 }
 
-static enum step run_read(const struct pending *pending) {
+/* Reads on the loop, as far as that can be without waiting. */
+static enum step run_read_here(const struct pending *pending, struct store_read *read) {
     struct connection *connection = pending->connection;
     struct loop *loop = connection->loop;
-    const struct command *command = pending->command;
-    struct read_context context = {
-        .service = loop->service, .wait = STORE_WAIT_NEVER, .scratch = &loop->scratch};
+    struct read_context context = {.service = loop->service,
+                                   .read = read,
+                                   .wait = STORE_WAIT_NEVER,
+                                   .scratch = &loop->scratch};
     struct answer answer;
     struct store_hold hold;
     enum status status;
     bool failed;
 
-    if (connection->replies.writes > 0) {
-        return STEP_NOT_NOW; /* it must see them */
-    }
-    context.read = loop_read(loop);
-    if (command->always_task || (command->is_long && command->is_long(pending->request))) {
-        return run_task(pending);
-    }
     if (!answer_begin(connection, &answer)) {
         return STEP_DONE;
     }
-    status = read_run(&context, command, pending->request, answer.buffer, &failed);
-    hold = store_read_hold_take(context.read);
+    status = read_run(&context, pending->command, pending->request, answer.buffer, &failed);
+    hold = store_read_hold_take(read);
     if (status == STATUS_WOULD_BLOCK) {
-        return run_task(pending);
+        return run_task(pending, read);
     }
     metrics_add(loop->metrics, METRIC_REQUESTS_FAILED, failed);
     if (status == STATUS_OK && !store_hold_passed(loop->service->store, &hold)) {
@@ -227,6 +284,47 @@ static enum step run_read(const struct pending *pending) {
     }
     answer_end(connection, &answer, status);
     return STEP_DONE;
+}
+
+static enum step run_read_of(const struct pending *pending, struct store_read *read) {
+    const struct command *command = pending->command;
+
+    return command->is_long && command->is_long(pending->request) ? run_task(pending, read)
+           : command->always_task                                 ? run_task(pending, read)
+                                                                  : run_read_here(pending, read);
+}
+
+/* On another state than the newest. One that takes a disk to find is begun by the task. */
+static enum step run_read_at(const struct pending *pending, const struct wire_state *state) {
+    struct connection *connection = pending->connection;
+    struct loop *loop = connection->loop;
+    struct error error = {.status = STATUS_OK};
+    struct store_read read;
+    enum status status;
+    enum step step;
+
+    if (states_need_disk(state)) {
+        return run_task(pending, loop_read(loop));
+    }
+    status = states_begin(loop->service, pending->request, state, loop_read(loop), &read, &error);
+    if (status != STATUS_OK) {
+        answer_failure(connection, pending->request->id, status, &error);
+        return STEP_DONE;
+    }
+    step = run_read_of(pending, &read);
+    store_read_end(&read);
+    return step;
+}
+
+static enum step run_read(const struct pending *pending) {
+    struct loop *loop = pending->connection->loop;
+    const struct wire_state state = states_of(pending->request);
+
+    if (pending->command->no_state) {
+        return run_task(pending, NULL);
+    }
+    return state.kind == WIRE_STATE_NEWEST ? run_read_of(pending, loop_read(loop))
+                                           : run_read_at(pending, &state);
 }
 
 /* ---- Writes */
@@ -284,6 +382,58 @@ static enum step run_write(const struct pending *pending) {
     return STEP_DONE;
 }
 
+/* ---- Jobs */
+
+bool requests_reap(struct connection *connection, bool all) {
+    struct reply *reply;
+
+    ASSERT(connection->replies.jobs == 0);
+    reply = reply_pool_take(&connection->loop->replies);
+    if (!reply) {
+        return false;
+    }
+    init_reply(connection, reply, REPLY_IN_TASK);
+    reply->is_job = true;
+    reply->reap_all = all;
+    reply->uploads = &connection->session.uploads;
+    connection->replies.jobs++;
+    job_task_post(reply);
+    return true;
+}
+
+/* Nothing of the connection is executed until it is done. */
+static enum step run_job(const struct pending *pending) {
+    struct connection *connection = pending->connection;
+    struct loop *loop = connection->loop;
+    struct store_commit *commit;
+    struct reply *reply;
+
+    if (!has_room_for_task(connection)) {
+        return STEP_NOT_NOW;
+    }
+    commit = commit_batch_take(&loop->commits);
+    if (!commit) {
+        answer_error(connection, pending->request->id, STATUS_NO_MEMORY, NULL);
+        return STEP_DONE;
+    }
+    reply = task_begin(pending);
+    if (!reply) {
+        commit_batch_give(&loop->commits, commit);
+        return STEP_DONE;
+    }
+    reply->is_job = true;
+    reply->commit = commit;
+    reply->durability = durability_of(loop->service, pending->request);
+    reply->uploads = &connection->session.uploads;
+    reply->fresh_id =
+        1 + atomic_fetch_add_explicit(&loop->service->upload_ids, 1, memory_order_relaxed);
+    reply->write_bytes = pending->frame.len;
+    connection->replies.write_bytes += reply->write_bytes;
+    connection->replies.jobs++;
+    job_task_post(reply);
+    return STEP_DONE;
+}
+
 /* ---- Frames */
 
 static bool deadline_passed(const struct connection *connection,
@@ -301,6 +451,8 @@ static enum step run_command(const struct pending *pending) {
         return run_read(pending);
     case COMMAND_WRITE:
         return run_write(pending);
+    case COMMAND_JOB:
+        return run_job(pending);
     }
     ASSERT(false);
     return STEP_DONE;
@@ -325,6 +477,14 @@ static bool pass_greeting(struct connection *connection, const struct wire_frame
     return true;
 }
 
+/* Whether requests before it must be done first: a job is alone, and what reads sees all writes. */
+static bool must_wait(const struct connection *connection, const struct command *command) {
+    if (connection->replies.jobs > 0 || !command || connection->replies.writes == 0) {
+        return connection->replies.jobs > 0;
+    }
+    return command->kind == COMMAND_READ || command->kind == COMMAND_JOB || command->after_writes;
+}
+
 static enum step run_frame(struct connection *connection, const struct wire_frame *frame,
                            struct slice bytes) {
     const struct command *command = dispatch_find(frame->code);
@@ -338,7 +498,7 @@ static enum step run_frame(struct connection *connection, const struct wire_fram
     if (!pass_greeting(connection, frame, command)) {
         return STEP_DONE;
     }
-    if (command && command->kind == COMMAND_READ && connection->replies.writes > 0) {
+    if (must_wait(connection, command)) {
         return STEP_NOT_NOW; /* seen again when they are done: decode it then */
     }
     status =

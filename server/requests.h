@@ -12,6 +12,10 @@
  * were executed; connection->waits says why not more. May set phase to FINISHING, and `broken`. */
 size_t requests_execute(struct connection *connection, struct slice bytes);
 
+/* Frees uploads on an I/O thread: those that are over, or `all` of a closed connection. False when
+ * memory is out. No job may be in flight. */
+bool requests_reap(struct connection *connection, bool all);
+
 /* Answers with an error that belongs to no request (id 0), behind all others, and lets the
  * connection finish. `text` is static. */
 void requests_refuse(struct connection *connection, enum status status, const char *text);

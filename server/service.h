@@ -15,7 +15,18 @@
 #define SERVICE_FLAGS                                                                              \
     ((uint32_t)(WIRE_FLAG_DEADLINE | WIRE_FLAG_DURABILITY | WIRE_FLAG_TTL | WIRE_FLAG_EXPIRE_AT |  \
                 WIRE_FLAG_CONDITION | WIRE_FLAG_NAMESPACE | WIRE_FLAG_CHECKSUM |                   \
-                WIRE_FLAG_EXTENSIONS | WIRE_FLAG_WANT_CHECKSUM))
+                WIRE_FLAG_EXTENSIONS | WIRE_FLAG_WANT_CHECKSUM) |                                  \
+     WIRE_FLAGS_STATE)
+
+/* Requests that may take long share few slots, so that I/O threads are left to the others. */
+enum service_slot {
+    SERVICE_SLOT_NONE,
+    SERVICE_SLOT_WALK,     /* through many keys or files: DIFF, REWIND, WHY */
+    SERVICE_SLOT_MAINTAIN, /* MAINTAIN */
+    SERVICE_SLOT_COUNT
+};
+
+#define SERVICE_WALKS_MAX 2u /* with one MAINTAIN beside them, one of four I/O threads is left */
 
 struct service {
     struct store *store; /* borrowed */
@@ -35,8 +46,31 @@ struct service {
     struct log_limit accept_limit; /* lines about connections not accepted */
     void (*shed_cb)(void *arg, uint32_t loop); /* the memory of clients is over its limit */
     void *shed_arg;
-    _Atomic uint32_t connections; /* open or handed over; the listener adds, loops subtract */
+    _Atomic uint32_t connections;    /* open or handed over; the listener adds, loops subtract */
+    _Atomic uint64_t connection_ids; /* given so far; relaxed */
+    _Atomic uint64_t upload_ids;     /* likewise */
+    _Atomic uint32_t slots[SERVICE_SLOT_COUNT]; /* taken; relaxed */
 };
+
+/* Takes one of the slots; false if all are taken. Any thread. */
+static inline bool service_slot_take(struct service *service, enum service_slot slot) {
+    uint32_t slots_max = slot == SERVICE_SLOT_WALK ? SERVICE_WALKS_MAX : 1;
+
+    if (slot == SERVICE_SLOT_NONE) {
+        return true;
+    }
+    if (atomic_fetch_add_explicit(&service->slots[slot], 1, memory_order_relaxed) < slots_max) {
+        return true;
+    }
+    atomic_fetch_sub_explicit(&service->slots[slot], 1, memory_order_relaxed);
+    return false;
+}
+
+static inline void service_slot_give(struct service *service, enum service_slot slot) {
+    if (slot != SERVICE_SLOT_NONE) {
+        atomic_fetch_sub_explicit(&service->slots[slot], 1, memory_order_relaxed);
+    }
+}
 
 static inline enum store_durability service_durability(const struct service *service) {
     return (enum store_durability)atomic_load_explicit(&service->durability, memory_order_relaxed);

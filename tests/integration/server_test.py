@@ -160,9 +160,9 @@ class CommandsTest(SharedServerTest):
         stats = self.client.stats()
         self.assertGreaterEqual(stats["server.connections"], 1)
         self.assertIn("storage.commits", stats)
-        self.assertEqual(self.client.ask(frame(STATS, b"nonsense")).body, bytes(4))
-        only = Reader(self.client.ask(frame(STATS, b"server.requests_g")).body)
-        self.assertEqual((only.number("I"), only.block()), (1, b"server.requests_get"))
+        self.assertEqual(self.client.ask(frame(STATS, b"nonsense")).status, NOT_FOUND)
+        only = Reader(self.client.ask(frame(STATS, b"server.requests_p")).body)
+        self.assertEqual((only.number("I"), only.block()), (3, b"server.requests_ping"))
 
 
 class ScanTest(SharedServerTest):

@@ -72,6 +72,10 @@ START_TEST(commands_have_the_handler_of_their_kind_and_flags_that_are_agreed) {
             ck_assert_int_eq(command->kind == COMMAND_LOCAL, command->local != NULL);
             ck_assert_int_eq(command->kind == COMMAND_READ, command->read != NULL);
             ck_assert_int_eq(command->kind == COMMAND_WRITE, command->write != NULL);
+            ck_assert_int_eq(command->kind == COMMAND_JOB, command->job != NULL);
+            ck_assert(!command->no_state || command->always_task);
+            ck_assert(command->slot == SERVICE_SLOT_NONE || command->always_task ||
+                      command->kind == COMMAND_JOB);
             ck_assert_uint_eq(command->flags & ~SERVICE_FLAGS, 0);
             ck_assert(command->right != RIGHT_NONE || command->kind == COMMAND_LOCAL);
             ck_assert(command->kind == COMMAND_LOCAL || !command->before_hello);

@@ -112,7 +112,7 @@ static struct wire_response answer_of(uint16_t opcode, struct store_outcome outc
 
 START_TEST(outcome_of_a_write_becomes_its_version) {
     struct buffer buffer;
-    struct store_outcome outcome = {STATUS_OK, 77, 0};
+    struct store_outcome outcome = {.status = STATUS_OK, .version = 77};
 
     ck_assert_uint_eq(answer_of(WIRE_PUT, outcome, &buffer).version, 77);
     buffer_deinit(&buffer);
@@ -121,7 +121,7 @@ END_TEST
 
 START_TEST(unmet_condition_tells_the_version_and_in_a_batch_the_item) {
     struct buffer buffer;
-    struct store_outcome outcome = {STATUS_EXISTS, 77, 3};
+    struct store_outcome outcome = {.status = STATUS_EXISTS, .version = 77, .operation = 3};
     struct wire_response response = answer_of(WIRE_BATCH, outcome, &buffer);
 
     ck_assert_uint_eq(response.error.detail, 77);
@@ -132,9 +132,69 @@ START_TEST(unmet_condition_tells_the_version_and_in_a_batch_the_item) {
 }
 END_TEST
 
+/* What becomes of an outcome with results while its commit still has them. */
+static struct wire_response rendered(uint16_t opcode, struct store_outcome outcome,
+                                     struct buffer *buffer) {
+    struct reply reply = {.phase = REPLY_DONE,
+                          .is_write = true,
+                          .id = 5,
+                          .opcode = opcode,
+                          .outcome = outcome,
+                          .number = 9,
+                          .bytes = {.cap = 1 << 20}};
+
+    ck_assert(reply_has_results(&reply));
+    ck_assert_int_eq(reply_render(&reply), STATUS_OK);
+    reply.outcome.results = NULL; /* they went with the commit */
+    buffer_init(buffer, 1 << 20);
+    ck_assert_int_eq(reply_append(&reply, buffer), STATUS_OK);
+    buffer_deinit(&reply.bytes);
+    return decode(buffer, opcode);
+}
+
+START_TEST(results_of_a_write_outlive_its_commit) {
+    static const int64_t results[] = {-5, 7};
+    struct store_outcome outcome = {
+        .status = STATUS_OK, .version = 77, .result_count = 1, .results = results};
+    struct wire_response response;
+    struct buffer buffer;
+    int64_t result;
+
+    ck_assert_int_eq(rendered(WIRE_ADD, outcome, &buffer).sum, -5);
+    buffer_deinit(&buffer);
+    outcome.result_count = 2;
+    response = rendered(WIRE_BATCH, outcome, &buffer);
+    ck_assert_uint_eq(response.version, 77);
+    ck_assert_int_eq(wire_response_next_result(&response, &result), STATUS_OK);
+    ck_assert_int_eq(result, -5);
+    ck_assert_int_eq(wire_response_next_result(&response, &result), STATUS_OK);
+    ck_assert_int_eq(result, 7);
+    buffer_deinit(&buffer);
+    outcome.result_count = 0;
+    ck_assert_uint_eq(rendered(WIRE_REWIND, outcome, &buffer).number, 9);
+    buffer_deinit(&buffer);
+}
+END_TEST
+
+START_TEST(failed_results_tell_the_item_and_why) {
+    struct store_outcome outcome = {.status = STATUS_OVERFLOW, .version = 77, .operation = 2};
+    struct buffer buffer;
+    struct wire_response response = answer_of(WIRE_BATCH, outcome, &buffer);
+
+    ck_assert_uint_eq(response.error.item, 2);
+    ck_assert_uint_eq(response.error.detail, 0);
+    buffer_deinit(&buffer);
+    outcome.status = STATUS_INVALID;
+    response = answer_of(WIRE_ADD, outcome, &buffer);
+    ck_assert_uint_eq(response.error.item, WIRE_NO_ITEM);
+    ck_assert(slice_has_prefix(response.error.text, slice_from_text("the value is not a decimal")));
+    buffer_deinit(&buffer);
+}
+END_TEST
+
 START_TEST(unknown_outcome_stays_unknown) {
     struct buffer buffer;
-    struct store_outcome outcome = {STATUS_UNKNOWN, 0, 0};
+    struct store_outcome outcome = {.status = STATUS_UNKNOWN};
 
     ck_assert_int_eq(wire_status_outcome(answer_of(WIRE_PUT, outcome, &buffer).status),
                      WIRE_OUTCOME_UNKNOWN);
@@ -162,5 +222,6 @@ UNIT_MAIN("reply_queue", answer_that_is_ready_waits_for_the_one_before,
           each_kind_of_work_in_flight_holds_the_queue,
           recycled_reply_is_as_new_and_costs_no_allocation, no_memory_is_no_reply,
           outcome_of_a_write_becomes_its_version,
-          unmet_condition_tells_the_version_and_in_a_batch_the_item, unknown_outcome_stays_unknown,
-          error_answer_carries_the_detail_of_the_failure)
+          unmet_condition_tells_the_version_and_in_a_batch_the_item,
+          results_of_a_write_outlive_its_commit, failed_results_tell_the_item_and_why,
+          unknown_outcome_stays_unknown, error_answer_carries_the_detail_of_the_failure)

@@ -1,0 +1,79 @@
+/* job_task.c: see job_task.h. */
+#include "server/job_task.h"
+
+#include "protocol/base/assert.h"
+#include "server/read_task.h"
+
+#include <stddef.h>
+#include <uv.h>
+
+static uint64_t now_ms(void) {
+    return uv_hrtime() / 1000000;
+}
+
+static enum status append_failure(struct reply *reply, enum status status,
+                                  const struct wire_refusal *refusal, const struct error *error) {
+    reply->failed = true;
+    return refusal && refusal->text ? wire_response_error(&reply->bytes, reply->id, status, refusal)
+                                    : reply_append_error(&reply->bytes, reply->id, status, error);
+}
+
+/* Errors: those that leave no answer. */
+static enum status run_job(struct reply *reply) {
+    struct wire_request request;
+    struct wire_refusal refusal = {NULL, WIRE_NO_ITEM, 0};
+    struct error error = {.status = STATUS_OK};
+    struct job_context context = {.service = reply->service,
+                                  .uploads = reply->uploads,
+                                  .fresh_id = reply->fresh_id,
+                                  .now_ms = now_ms(),
+                                  .commit = reply->commit,
+                                  .answer = &reply->bytes,
+                                  .refusal = &refusal};
+    size_t mark = buffer_mark(&reply->bytes);
+    enum status status;
+
+    if (atomic_load_explicit(&reply->cancelled, memory_order_relaxed)) {
+        return STATUS_CANCELLED; /* nobody is left to read the answer */
+    }
+    if (read_task_is_late(reply)) {
+        return append_failure(reply, STATUS_DEADLINE, NULL, NULL);
+    }
+    read_task_decode(reply, &request);
+    status = dispatch_find(request.opcode)->job(&context, &request, &error);
+    reply->number = context.number;
+    reply->filled = status == STATUS_PENDING;
+    if (status == STATUS_OK || status == STATUS_PENDING) {
+        return STATUS_OK;
+    }
+    buffer_rollback(&reply->bytes, mark);
+    return append_failure(reply, status, &refusal, &error);
+}
+
+/* Frees uploads that ended, unless a commit is to name one of them. */
+static void reap(struct reply *reply) {
+    struct uploads *uploads = *reply->uploads;
+
+    if (uploads && reply->reap_all) {
+        uploads_clear(uploads);
+    } else if (uploads && !reply->filled) {
+        uploads_reap(uploads, now_ms());
+    }
+}
+
+static void run_cb(struct store_task *task) {
+    struct reply *reply = (struct reply *)((char *)task - offsetof(struct reply, task));
+
+    if (reply->opcode != 0) {
+        reply->lost = run_job(reply) != STATUS_OK;
+    }
+    reap(reply);
+    mailbox_post(reply->mailbox, &reply->message);
+}
+
+void job_task_post(struct reply *reply) {
+    ASSERT(reply->phase == REPLY_IN_TASK);
+    reply->filled = false;
+    reply->task.run_cb = run_cb;
+    store_task_post(reply->service->store, &reply->task);
+}

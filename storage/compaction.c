@@ -8,6 +8,8 @@
 #include "storage/merge_iterator.h"
 
 #define JOB_BYTES_DEFAULT (UINT64_C(128) << 20)
+#define JOB_TABLES 6u /* a table drags in about nine of its size */
+#define TABLE_BYTES_MIN (UINT64_C(64) << 10)
 
 struct job {
     const struct job_context *context;
@@ -148,7 +150,7 @@ static enum status rewrite(const struct job *job, struct compaction_stats *stats
                                            .base = job->version,
                                            .level = job->pick.output_level,
                                            .block_bytes = context->block_bytes,
-                                           .table_bytes = context->table_bytes,
+                                           .table_bytes = job->picking.table_bytes,
                                            .ranges = job->ranges,
                                            .ranges_version = job->ranges_version,
                                            .fold = true};
@@ -296,9 +298,17 @@ static uint64_t version_max(const struct version *version) {
     return max;
 }
 
+static uint64_t table_bytes(const struct job_context *context, uint64_t job_bytes) {
+    uint64_t bytes = job_bytes / JOB_TABLES;
+
+    bytes = bytes > TABLE_BYTES_MIN ? bytes : TABLE_BYTES_MIN;
+    return bytes < context->table_bytes ? bytes : context->table_bytes;
+}
+
 enum status compaction_run(const struct job_context *context, enum compaction_kind kind,
                            struct compaction_sweep *sweep, struct compaction_stats *stats_out,
                            struct error *error) {
+    uint64_t job_bytes = context->job_bytes > 0 ? context->job_bytes : JOB_BYTES_DEFAULT;
     struct job job = {.context = context};
     uint64_t visible;
     struct view *view = view_holder_take(context->views, context->marks, &visible);
@@ -310,10 +320,9 @@ enum status compaction_run(const struct job_context *context, enum compaction_ki
     job.ranges_version = view_ranges_version(view);
     job.picking = (struct pick_context){.version = view->version,
                                         .base_bytes = context->base_bytes,
-                                        .job_bytes = context->job_bytes > 0 ? context->job_bytes
-                                                                            : JOB_BYTES_DEFAULT,
+                                        .job_bytes = job_bytes,
                                         .fan_out = context->fan_out,
-                                        .table_bytes = context->table_bytes,
+                                        .table_bytes = table_bytes(context, job_bytes),
                                         .rules = &job.rules,
                                         .ranges = view->ranges,
                                         .ranges_version = job.ranges_version};

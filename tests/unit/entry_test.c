@@ -213,7 +213,9 @@ START_TEST(an_extent_of_nothing_or_of_too_much_is_refused) {
 END_TEST
 
 START_TEST(the_longest_value_fits) {
-    struct entry entry = {.kind = ENTRY_LARGE, .large_bytes = LARGE_BYTES_MAX};
+    const uint32_t raw_bytes = LARGE_BYTES_MAX / LARGE_EXTENTS_MAX;
+    struct entry entry = {.kind = ENTRY_LARGE,
+                          .large_bytes = (uint64_t)LARGE_EXTENTS_MAX * raw_bytes};
     struct entry out;
     uint8_t *room = malloc(LARGE_EXTENTS_MAX * ENTRY_EXTENT_BYTES_MAX + 100);
     size_t len;
@@ -221,7 +223,7 @@ START_TEST(the_longest_value_fits) {
     ck_assert_ptr_nonnull(room);
     start();
     for (uint32_t i = 0; i < LARGE_EXTENTS_MAX; i++) {
-        struct value_ref extent = extent_at(UINT64_MAX / 2000, EXTENT_RAW_BYTES_MAX);
+        struct value_ref extent = extent_at(UINT64_MAX / 2000, raw_bytes);
         ck_assert_int_eq(entry_extent_append(&extents, &extent), STATUS_OK);
     }
     entry.extents = buffer_slice(&extents);

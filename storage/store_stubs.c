@@ -81,17 +81,6 @@ enum status store_salvage(const struct store_options *options, const char *new_d
     return STATUS_UNSUPPORTED;
 }
 
-enum status store_explain(struct store_read *read, uint32_t namespace_id, struct slice key,
-                          store_report_cb report_cb, void *arg, struct error *error) {
-    (void)read;
-    (void)namespace_id;
-    (void)key;
-    (void)report_cb;
-    (void)arg;
-    (void)error;
-    return STATUS_UNSUPPORTED;
-}
-
 enum status store_why_space(struct store *store, store_space_cb space_cb, void *arg,
                             struct error *error) {
     (void)store;

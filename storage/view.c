@@ -381,7 +381,7 @@ static bool info_covers(const struct table_info *info, struct slice row) {
            slice_compare(row, ikey_row(info->largest)) <= 0;
 }
 
-/* Tables without anything newer than `covered` are passed by. */
+/* Tables in which all is older than `covered` are passed by. */
 static enum status find_in_version(const struct version *version, const struct table_target *target,
                                    uint64_t covered, enum read_wait wait, struct view_hit *hit,
                                    struct error *error) {
@@ -389,13 +389,13 @@ static enum status find_in_version(const struct version *version, const struct t
     enum status status = STATUS_NOT_FOUND;
 
     for (uint32_t i = 0; i < top->count && status == STATUS_NOT_FOUND; i++) {
-        if (top->infos[i]->version_max > covered && info_covers(top->infos[i], target->row)) {
+        if (top->infos[i]->version_max >= covered && info_covers(top->infos[i], target->row)) {
             status = find_in_table(top->tables[i], target, wait, hit, error);
         }
     }
     for (uint32_t i = 1; i < LEVELS_MAX && status == STATUS_NOT_FOUND; i++) {
         const struct table_file *file = level_find(&version->levels[i], target->row);
-        if (file && file->info.version_max > covered) {
+        if (file && file->info.version_max >= covered) {
             status = find_in_table(file, target, wait, hit, error);
         }
     }

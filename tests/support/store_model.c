@@ -51,7 +51,7 @@ const struct model_op *model_find(const struct model *model, uint32_t key, size_
     for (size_t i = prefix; i > 0; i--) {
         const struct model_commit *commit = &model->commits[i - 1];
         for (uint32_t j = commit->op_count; j > 0 && commit->fate != MODEL_FAILED; j--) {
-            if (commit->ops[j - 1].key == key) {
+            if (model_op_is_on(&commit->ops[j - 1], key)) {
                 *commit_out = i - 1;
                 return &commit->ops[j - 1];
             }
@@ -84,29 +84,44 @@ static bool shows(const struct model_seen *seen, const struct model_op *op,
            (commit->version == 0 || commit->version == seen->version);
 }
 
+/* A read that is right about some keys, and wrong about others. */
+struct matching {
+    const struct model_seen *seen;
+    uint64_t now_ms;
+    bool right[MODEL_KEYS];
+    uint32_t wrong;
+};
+
+static void apply(struct matching *matching, const struct model_commit *commit,
+                  const struct model_op *op) {
+    for (uint32_t key = 0; key < MODEL_KEYS; key++) {
+        if (model_op_is_on(op, key)) {
+            matching->wrong -= !matching->right[key];
+            matching->right[key] = shows(&matching->seen[key], op, commit, matching->now_ms);
+            matching->wrong += !matching->right[key];
+        }
+    }
+}
+
 size_t model_match(const struct model *model, const struct model_seen seen[MODEL_KEYS],
                    uint64_t now_ms, size_t low, size_t high, bool longest) {
-    bool right[MODEL_KEYS];
-    uint32_t wrong = 0;
+    struct matching matching = {.seen = seen, .now_ms = now_ms};
     size_t found = MODEL_NONE;
 
     for (uint32_t key = 0; key < MODEL_KEYS; key++) {
-        right[key] = shows(&seen[key], NULL, NULL, now_ms);
-        wrong += !right[key];
+        matching.right[key] = shows(&seen[key], NULL, NULL, now_ms);
+        matching.wrong += !matching.right[key];
     }
     for (size_t prefix = 0; prefix <= high; prefix++) {
         const struct model_commit *commit = &model->commits[prefix];
-        if (prefix >= low && wrong == 0 && (longest || found == MODEL_NONE)) {
+        if (prefix >= low && matching.wrong == 0 && (longest || found == MODEL_NONE)) {
             found = prefix;
         }
         if (prefix == high || commit->fate == MODEL_FAILED) {
             continue;
         }
         for (uint32_t j = 0; j < commit->op_count; j++) {
-            const struct model_op *op = &commit->ops[j];
-            wrong -= !right[op->key];
-            right[op->key] = shows(&seen[op->key], op, commit, now_ms);
-            wrong += !right[op->key];
+            apply(&matching, commit, &commit->ops[j]);
         }
     }
     return found;

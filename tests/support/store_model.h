@@ -22,9 +22,15 @@
 #define MODEL_VALUE_BYTES_MAX (64u * 1024)
 #define MODEL_NONE SIZE_MAX
 
+_Static_assert(MODEL_KEYS <= 64, "a word has a bit for each key");
+
 struct model_op {
     uint32_t key;
     bool deletes;
+    bool is_range;   /* a range delete: not of `key` alone, but of all of these */
+    uint64_t covers; /* a bit for each key */
+    bool appends;    /* a put of the first half, and an append of the rest */
+    bool touches;    /* a new expiry for the value that is there, which the rest describes */
     uint32_t value_bytes;
     uint64_t value_seed;
     uint64_t checksum;
@@ -75,6 +81,10 @@ struct slice model_value(struct model_op *op, uint8_t *room);
 
 /* Adds a commit at the end; the caller fills it. */
 struct model_commit *model_add(struct model *model);
+
+static inline bool model_op_is_on(const struct model_op *op, uint32_t key) {
+    return op->is_range ? op->covers >> key & 1 : op->key == key;
+}
 
 /* The last operation on `key` in the first `prefix` commits, failed ones left out. */
 const struct model_op *model_find(const struct model *model, uint32_t key, size_t prefix,

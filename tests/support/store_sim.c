@@ -13,6 +13,7 @@
 #define POOL 8192u
 #define WAIT_STEPS_MAX 2000000u
 #define OTHER_SPACE "other"
+#define TOUCH_MS UINT64_C(1000000000) /* beyond the end of any life */
 
 uint64_t sim_number(const char *name, uint64_t otherwise) {
     const char *text = getenv(name);
@@ -329,6 +330,62 @@ static struct store_condition choose_condition(struct sim *sim, uint32_t key,
     return (struct store_condition){kind == 0 ? STORE_IF_PRESENT : STORE_IF_ABSENT, 0};
 }
 
+/* The range of a range delete, which the model knows as a set of keys: op->key is the first one, or
+ * any of a range without a beginning; value_seed chooses the rest. */
+static struct store_range range_of(const struct sim *sim, const struct model_op *op,
+                                   uint8_t rooms[2][MODEL_KEY_ROOM_BYTES]) {
+    struct random random = random_make(op->value_seed);
+    struct store_range range = {.namespace_id = sim_space(sim, op->key),
+                                .from = model_key(op->key, rooms[0])};
+
+    if (random_below(&random, 6) == 0) {
+        range.from.len = 0;
+    }
+    if (random_below(&random, 6) > 0) {
+        uint32_t last = op->key + 1 + (uint32_t)random_below(&random, 8);
+        range.to = model_key(last < MODEL_KEYS ? last : op->key, rooms[1]);
+    }
+    if (range.to.len > 0 && slice_compare(range.from, range.to) > 0) {
+        struct slice from = range.from;
+        range.from = range.to;
+        range.to = from;
+    }
+    return range;
+}
+
+static enum status add_range(const struct sim *sim, struct store_commit *commit,
+                             struct model_op *op) {
+    uint8_t rooms[2][MODEL_KEY_ROOM_BYTES];
+    uint8_t room[MODEL_KEY_ROOM_BYTES];
+    struct store_range range = range_of(sim, op, rooms);
+
+    for (uint32_t key = 0; key < MODEL_KEYS; key++) {
+        struct slice name = model_key(key, room);
+        bool covered = sim_space(sim, key) == range.namespace_id &&
+                       slice_compare(range.from, name) <= 0 &&
+                       (range.to.len == 0 || slice_compare(name, range.to) < 0);
+        op->covers |= (uint64_t)covered << key;
+    }
+    return store_commit_delete_range(commit, &range);
+}
+
+/* A put, or the same in two pieces: not if it may have expired when the second one comes. */
+static enum status add_put(struct store_commit *commit, const struct store_put *put, bool appends) {
+    struct store_put first = *put;
+    enum status status;
+
+    if (!appends || put->ttl_ms > 0) {
+        return store_commit_put(commit, put);
+    }
+    first.value.len /= 2;
+    status = store_commit_put(commit, &first);
+    return status == STATUS_OK ? store_commit_append(commit, put->namespace_id, put->key,
+                                                     slice_make(put->value.ptr + first.value.len,
+                                                                put->value.len - first.value.len),
+                                                     NULL)
+                               : status;
+}
+
 static enum status add_op(struct sim *sim, struct store_commit *commit, struct model_op *op,
                           const struct store_condition *condition) {
     uint8_t room[MODEL_KEY_ROOM_BYTES];
@@ -336,16 +393,22 @@ static enum status add_op(struct sim *sim, struct store_commit *commit, struct m
                             .key = model_key(op->key, room),
                             .condition = *condition};
 
+    if (op->is_range) {
+        return add_range(sim, commit, op);
+    }
     if (op->deletes) {
         return store_commit_delete(commit, put.namespace_id, put.key, condition);
     }
-    put.value = model_value(op, sim->room);
-    put.user_flags = op->value_bytes;
     if (op->expiry_ms != 0) { /* it comes as a time to live */
         put.ttl_ms = op->expiry_ms;
         op->expiry_ms += store_now_ms(sim->store);
     }
-    return store_commit_put(commit, &put);
+    if (op->touches) {
+        return store_commit_expire(commit, put.namespace_id, put.key, put.ttl_ms, condition);
+    }
+    put.value = model_value(op, sim->room);
+    put.user_flags = op->value_bytes;
+    return add_put(commit, &put, op->appends);
 }
 
 void sim_submit(struct sim *sim, const struct model_op *ops, uint32_t op_count,
@@ -400,6 +463,24 @@ static bool is_ttl_key(uint32_t key) {
     return key % 5 == 3;
 }
 
+/* Gives a key another expiry, far off, or none, if it is known what value it has. */
+static bool random_touch(struct sim *sim) {
+    uint32_t key = (uint32_t)random_below(&sim->random, MODEL_KEYS);
+    size_t index;
+    const struct model_op *there = model_find(&sim->model, key, sim->model.count, &index);
+    struct model_op op;
+
+    if (sim->faulty || is_ttl_key(key) || !is_alive(there) ||
+        sim->model.commits[index].fate != MODEL_DONE) {
+        return false;
+    }
+    op = *there;
+    op.touches = true;
+    op.expiry_ms = random_below(&sim->random, 2) ? TOUCH_MS : 0;
+    sim_submit(sim, &op, 1, (enum store_durability)random_below(&sim->random, 3), false);
+    return true;
+}
+
 void sim_random_commit(struct sim *sim) {
     struct model_op ops[MODEL_OPS_MAX] = {{0}};
     uint32_t op_count =
@@ -407,21 +488,27 @@ void sim_random_commit(struct sim *sim) {
     enum store_durability durability = STORE_SYNCED;
     bool condition;
 
+    if (random_below(&sim->random, 6) == 0 && random_touch(sim)) {
+        return;
+    }
     for (uint32_t i = 0; i < op_count; i++) {
         uint32_t key = (uint32_t)random_below(&sim->random, MODEL_KEYS);
         ops[i] = (struct model_op){.key = key,
                                    .deletes = random_below(&sim->random, 4) == 0,
+                                   .appends = random_below(&sim->random, 5) == 0,
+                                   .is_range = random_below(&sim->random, 12) == 0,
                                    .value_bytes = random_bytes(sim),
                                    .value_seed = random_next(&sim->random)};
         if (is_ttl_key(key) && random_below(&sim->random, 100) < 4 * sim->ttl_percent) {
             ops[i].expiry_ms = 1 + random_below(&sim->random, 3000);
         }
+        ops[i].deletes |= ops[i].is_range;
         ops[i].expiry_ms = ops[i].deletes ? 0 : ops[i].expiry_ms;
     }
     if (random_below(&sim->random, 3) == 0) {
         durability = (enum store_durability)random_below(&sim->random, 3);
     }
-    condition = !is_ttl_key(ops[0].key) && random_below(&sim->random, 5) == 0;
+    condition = !is_ttl_key(ops[0].key) && !ops[0].is_range && random_below(&sim->random, 5) == 0;
     sim_submit(sim, ops, op_count, durability, condition);
 }
 

@@ -161,6 +161,20 @@ static bool time_is_old(struct commit_pipeline *pipeline) {
            pipeline->options.log->group_time_ms + TIME_AHEAD_MS;
 }
 
+/* A row of the times, while some namespace keeps its versions for a time. */
+static void keep_time(struct commit_pipeline *pipeline) {
+    const struct commit_options *options = &pipeline->options;
+    struct store_commit *commit = NULL;
+
+    if (options->times && !commit_log_failed(options->log)) {
+        commit = time_keeper_tick(options->times, store_clock_now_ms(options->clock),
+                                  watermarks_visible(options->marks));
+    }
+    if (commit) {
+        commit_submit(pipeline, &commit, 1);
+    }
+}
+
 static void tick_step(struct step *tick) {
     struct commit_pipeline *pipeline = from_tick(tick);
     struct commit_log *log = pipeline->options.log;
@@ -175,6 +189,7 @@ static void tick_step(struct step *tick) {
         vouch(pipeline, written);
     }
     pipeline->tick_sequence = log->sequence;
+    keep_time(pipeline);
     mutex_lock(&pipeline->mu);
     stopping = pipeline->stopping;
     if (!stopping) {

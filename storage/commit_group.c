@@ -32,6 +32,7 @@ static void reached_cb(struct store_waiter *waiter, enum status status) {
     } else if (commit->outcome.status == STATUS_OK) {
         commit_catalogue_answered(commit, commit->pipeline->options.namespaces);
     }
+    commit_request_let_go(commit);
     commit->done_cb(commit, &commit->outcome);
 }
 
@@ -397,6 +398,10 @@ static void write_group(struct commit_pipeline *pipeline, struct group_build *bu
     status = commit_log_append(pipeline->options.log, pipeline->group, build->count, last_version);
     if (status == STATUS_OK) {
         make_visible(pipeline, build->count);
+        if (pipeline->options.times) {
+            time_index_note(pipeline->options.times->index,
+                            store_clock_now_ms(pipeline->options.clock), last_version);
+        }
         space_guard_note(pipeline->options.space, build->log_bytes);
         atomic_fetch_add_explicit(&pipeline->stats.groups, 1, memory_order_relaxed);
         atomic_fetch_add_explicit(&pipeline->stats.commits, build->count, memory_order_relaxed);

@@ -2,6 +2,7 @@
 #include "storage/commit_judge.h"
 
 #include "storage/ikey.h"
+#include "storage/rewind_basis.h"
 
 enum status commit_sight_find(const struct commit_sight *sight, struct store_commit *commit,
                               uint32_t namespace_id, struct slice key, struct view_hit *hit_out) {
@@ -55,7 +56,8 @@ bool commit_judge(struct store_commit *commit, const struct commit_sight *sight)
     struct reader reader = reader_make(buffer_slice(&commit->conditions));
     struct commit_condition condition;
 
-    commit->outcome = (struct store_outcome){.status = STATUS_OK};
+    commit->outcome = (struct store_outcome){
+        .status = rewind_basis_judge(buffer_slice(&commit->basis), sight->view)};
     commit->waiter.hold = (struct store_hold){0, 0};
     while (commit->outcome.status == STATUS_OK &&
            commit_condition_take(&reader, &condition) == STATUS_OK) {

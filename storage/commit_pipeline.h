@@ -9,6 +9,7 @@
 #include "storage/space_guard.h"
 #include "storage/space_promise.h"
 #include "storage/syncer.h"
+#include "storage/time_keeper.h"
 
 #define COMMIT_GROUP_BYTES (8u * 1024 * 1024) /* a group is closed at so many bytes */
 #define COMMIT_SEGMENT_FRACTION 64u
@@ -24,6 +25,7 @@ struct commit_options {
     struct space_guard *space;
     struct syncer *syncer;
     struct scheduler *scheduler;
+    struct time_keeper *times;                /* NULL: nobody asks for times */
     const struct space_promise *promise;      /* puts wait while it says so; NULL: never */
     const _Atomic enum status *flush_status;  /* how the last flush ended, see maintenance.h */
     enum status (*jobs_status_cb)(void *arg); /* OK, or what keeps jobs from making room */

@@ -9,7 +9,7 @@
 #define CONDITIONS_BYTES_MAX COMMIT_BYTES_MAX
 #define COMPRESS_BYTES_MIN 64u       /* below, a frame cannot save an eighth */
 #define WARM_BYTES_MAX (256u * 1024) /* a request keeps no larger buffer for the next one */
-#define BUFFER_COUNT 8
+#define BUFFER_COUNT 9
 
 enum status commit_condition_take(struct reader *reader, struct commit_condition *condition_out) {
     struct commit_condition taken;
@@ -320,6 +320,7 @@ enum status commit_request_create(struct store *store, const struct value_policy
     buffer_init(&commit->conditions, CONDITIONS_BYTES_MAX);
     buffer_init(&commit->deferred, COMMIT_BYTES_MAX);
     buffer_init(&commit->catalogue, COMMIT_BYTES_MAX);
+    buffer_init(&commit->basis, COMMIT_BYTES_MAX);
     buffer_init(&commit->scratch, VALUE_BYTES_MAX);
     buffer_init(&commit->results, COMMIT_BYTES_MAX);
     buffer_init(&commit->work, VALUE_BYTES_MAX);
@@ -339,6 +340,15 @@ static void buffers_of(struct store_commit *commit, struct buffer *buffers[BUFFE
     buffers[5] = &commit->work;
     buffers[6] = &commit->items;
     buffers[7] = &commit->dropped;
+    buffers[8] = &commit->basis;
+}
+
+void commit_request_let_go(struct store_commit *commit) {
+    if (commit->held_in) {
+        enum status status = snapshots_close(commit->held_in, commit->held_id);
+        (void)status; /* it has no deadline, and nobody else's business is its id */
+        commit->held_in = NULL;
+    }
 }
 
 void commit_request_destroy(struct store_commit *commit) {
@@ -347,6 +357,7 @@ void commit_request_destroy(struct store_commit *commit) {
     if (!commit) {
         return;
     }
+    commit_request_let_go(commit);
     buffers_of(commit, buffers);
     for (size_t i = 0; i < BUFFER_COUNT; i++) {
         buffer_deinit(buffers[i]);
@@ -365,6 +376,7 @@ static void buffer_cool(struct buffer *buffer) {
 void commit_request_reset(struct store_commit *commit) {
     struct buffer *buffers[BUFFER_COUNT];
 
+    commit_request_let_go(commit);
     buffers_of(commit, buffers);
     for (size_t i = 0; i < BUFFER_COUNT; i++) {
         buffer_cool(buffers[i]);

@@ -8,6 +8,7 @@
  * and is no part of the log as such:
  *
  *      conditions   are they met?                            commit_judge.h
+ *      basis        does what a rewind rests on still hold?  rewind_basis.h
  *      deferred     additions, appends, new expiries         commit_resolve.h
  *      catalogue    namespaces made, changed, dropped        commit_catalogue.h
  *
@@ -18,6 +19,7 @@
 #include "storage/batch.h"
 #include "storage/compression.h"
 #include "storage/scheduler.h"
+#include "storage/snapshots.h"
 #include "storage/store.h"
 
 struct commit_pipeline;
@@ -36,7 +38,10 @@ struct store_commit {
     struct buffer conditions; /* encoded, see commit_condition_take */
     struct buffer deferred;   /* encoded, see commit_deferred_take */
     struct buffer catalogue;  /* encoded, see commit_catalogue.h */
+    struct buffer basis;      /* encoded, see rewind_basis.h */
     struct buffer scratch;    /* a compressed value on its way to the batch */
+    struct snapshots *held_in; /* borrowed: where the commit holds a version of the past, or NULL */
+    uint64_t held_id;          /* there */
     uint32_t operations;      /* asked for, duplicates included */
     bool puts;                /* any operation stores a value */
     bool makes_aliases;       /* a deferred operation may */
@@ -119,5 +124,8 @@ enum status commit_request_create(struct store *store, const struct value_policy
                                   struct store_commit **commit_out) MUST_CHECK;
 void commit_request_destroy(struct store_commit *commit);
 void commit_request_reset(struct store_commit *commit);
+
+/* Lets go of the version that a rewind holds. By the owner, or once it has ended. */
+void commit_request_let_go(struct store_commit *commit);
 
 #endif

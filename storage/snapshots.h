@@ -28,8 +28,11 @@
  * when settings change: a longer retention holds for what is replaced from then on.
  *
  * The floor is not durable. After an open it is the newest version; where there is retention, the
- * larger of the version that set it and the oldest mark of time_index.h within it: no job before
- * can have let go more than that.
+ * larger of the oldest mark of time_index.h that shows the commit which set it, and the oldest mark
+ * within it: no job before can have let go more than that. (A job may take its rules when that
+ * commit is visible, and its settings do not hold yet. What it then takes to be visible is the end
+ * of a group, as every mark is.) A retention that gets shorter holds once a crash cannot take that
+ * back: at a moment when all that is visible is durable.
  *
  * A snapshot past its deadline counts for nobody; it is removed by the next call that looks.
  *
@@ -55,9 +58,17 @@ struct snapshots_options {
 /* From where on all versions can be read. */
 struct snapshots_floor {
     uint32_t namespace_id;
-    bool listed;      /* while rules are taken: the namespace still has retention */
     uint64_t version; /* of those below, something may be gone */
     uint64_t ms;      /* what expired by then may be gone */
+    uint64_t keep_ms; /* the retention that holds */
+    uint32_t keep_versions;
+};
+
+/* The retention that is set for a namespace. */
+struct snapshots_wish {
+    uint32_t namespace_id;
+    uint32_t keep_versions;
+    uint64_t keep_ms;
 };
 
 struct snapshots_key {
@@ -80,8 +91,8 @@ struct snapshots {
     struct snapshots_floor *floors; /* owned; of those with, ascending by id */
     size_t floor_count;
     size_t floor_capacity;
-    struct keep_namespace *keeps; /* owned; scratch of taking rules */
-    size_t keep_capacity;
+    struct snapshots_wish *wishes; /* owned; while rules are taken */
+    size_t wish_capacity;
 };
 
 /* Ids begin at the present time, so that one from before a restart means nothing after it. */

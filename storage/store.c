@@ -297,6 +297,48 @@ static void close_recovered(struct store *store) {
     segment_cache_destroy(store->segment_cache);
 }
 
+static enum status open_past(struct store *store, struct error *error) {
+    struct snapshots_options options = {.marks = &store->marks,
+                                        .clock = &store->clock,
+                                        .namespaces = &store->namespaces,
+                                        .times = &store->times};
+    enum status status = time_index_init(&store->times);
+
+    if (status == STATUS_OK) {
+        status = time_keeper_init(&store->time_keeper, &store->times, &store->namespaces, store,
+                                  &store->policy);
+    }
+    if (status != STATUS_OK) {
+        time_index_deinit(&store->times);
+        return error_set(error, status, 0, NULL, ERROR_NO_OFFSET, "keeping times");
+    }
+    snapshots_init(&store->snapshots, &options);
+    return STATUS_OK;
+}
+
+static void close_past(struct store *store) {
+    snapshots_deinit(&store->snapshots);
+    time_keeper_deinit(&store->time_keeper);
+    time_index_deinit(&store->times);
+}
+
+/* Before any job or commit begins. */
+static enum status open_catalogue(struct store *store, struct error *error) {
+    enum status status = store_load_namespaces(store, error);
+
+    if (status == STATUS_OK) {
+        status = store_load_ranges(store, error);
+    }
+    if (status == STATUS_OK) {
+        status = store_load_past(store, error);
+    }
+    return status;
+}
+
+static void close_nothing(struct store *store) {
+    (void)store;
+}
+
 static enum status open_log(struct store *store, struct error *error) {
     const struct manifest_state *state = manifest_state(store->recovery.manifest);
     uint8_t store_id[STORE_ID_BYTES];
@@ -370,13 +412,15 @@ static enum status open_jobs(struct store *store, struct error *error) {
                                   .log = &store->log,
                                   .block_bytes = store->options.block_bytes,
                                   .table_bytes = store->sizes.table_bytes,
-                                  .base_bytes = store->sizes.base_bytes};
+                                  .base_bytes = store->sizes.base_bytes,
+                                  .keep = {snapshots_take_rules, &store->snapshots}};
     struct commit_options options = {.log = &store->log,
                                      .marks = &store->marks,
                                      .views = &store->views,
                                      .versions = &store->versions,
                                      .clock = &store->clock,
                                      .namespaces = &store->namespaces,
+                                     .times = &store->time_keeper,
                                      .space = &store->space,
                                      .syncer = &store->syncer,
                                      .scheduler = store->scheduler,
@@ -442,21 +486,11 @@ static void close_jobs(struct store *store) {
     maintenance_deinit(&store->maintenance);
 }
 
-static enum status open_catalogue(struct store *store, struct error *error) {
-    enum status status = store_load_namespaces(store, error);
-
-    if (status == STATUS_OK) {
-        status = store_load_ranges(store, error);
-    }
-    if (status == STATUS_OK && !store->options.read_only) {
-        maintenance_want_flush(&store->maintenance);
-        maintenance_want_compaction(&store->maintenance);
-    }
-    return status;
-}
-
-static void close_nothing(struct store *store) {
-    (void)store;
+static enum status begin_work(struct store *store, struct error *error) {
+    (void)error;
+    maintenance_want_flush(&store->maintenance);
+    maintenance_want_compaction(&store->maintenance);
+    return STATUS_OK;
 }
 
 /* ---- Open and close ---------------------------------------------------------------------------
@@ -473,9 +507,11 @@ static const struct part {
     {open_caches, close_caches, STORE_TO_CHECK},
     {open_recovered, close_recovered, STORE_TO_CHECK},
     {open_budget, close_budget, STORE_TO_CHECK},
+    {open_past, close_past, STORE_TO_READ},
+    {open_catalogue, close_nothing, STORE_TO_READ},
     {open_log, close_log, STORE_TO_WRITE},
     {open_jobs, close_jobs, STORE_TO_WRITE},
-    {open_catalogue, close_nothing, STORE_TO_READ},
+    {begin_work, close_nothing, STORE_TO_WRITE},
 };
 
 #define PART_COUNT (sizeof parts / sizeof parts[0])

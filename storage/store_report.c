@@ -107,6 +107,15 @@ static void report_commits(const struct report *report, struct store *store) {
     put(report, "replay_cut_bytes", store->recovery.replay.cut_bytes);
 }
 
+static void report_past(const struct report *report, struct store *store) {
+    struct snapshots_stats stats;
+
+    snapshots_read_stats(&store->snapshots, &stats);
+    put(report, "snapshots_open", stats.open);
+    put(report, "oldest_snapshot_version", stats.oldest_version);
+    put(report, "oldest_snapshot_age_ms", stats.oldest_age_ms);
+}
+
 void store_stats(struct store *store, store_stats_cb stats_cb, void *arg) {
     struct report report = {stats_cb, arg};
     uint64_t visible;
@@ -116,6 +125,7 @@ void store_stats(struct store *store, store_stats_cb stats_cb, void *arg) {
     report_memtables(&report, view);
     report_levels(&report, view->version);
     report_caches(&report, store);
+    report_past(&report, store);
     put(&report, "allocations", memory_allocation_count());
     view_unref(view);
 }

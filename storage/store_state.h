@@ -15,11 +15,13 @@
 #include "storage/recovery.h"
 #include "storage/scratch_pool.h"
 #include "storage/segment_cache.h"
+#include "storage/snapshots.h"
 #include "storage/space_guard.h"
 #include "storage/store.h"
 #include "storage/store_clock.h"
 #include "storage/syncer.h"
 #include "storage/table_cache.h"
+#include "storage/time_keeper.h"
 #include "storage/version_set.h"
 #include "storage/view.h"
 #include "storage/watermarks.h"
@@ -73,6 +75,9 @@ struct store {
     struct syncer syncer;
     struct space_guard space;
     struct memory_budget budget;
+    struct time_index times;
+    struct time_keeper time_keeper;
+    struct snapshots snapshots;
     struct maintenance maintenance;
     struct commit_pipeline pipeline;
     struct recovery recovery; /* what the open found, for statistics */
@@ -95,5 +100,9 @@ enum status store_load_namespaces(struct store *store, struct error *error) MUST
 /* Reads the range deletes at open, after the catalogue, and before anything reads or is written.
  * Errors: CORRUPT, IO, NO_MEMORY. */
 enum status store_load_ranges(struct store *store, struct error *error) MUST_CHECK;
+
+/* Reads at open, after both, what is known of times, and from where on retention holds. Errors:
+ * CORRUPT, IO, NO_MEMORY. */
+enum status store_load_past(struct store *store, struct error *error) MUST_CHECK;
 
 #endif

@@ -141,8 +141,8 @@ bool time_index_from(struct time_index *index, uint64_t ms, struct time_mark *ma
     return found;
 }
 
-bool time_index_of_version(struct time_index *index, uint64_t version, uint64_t *ms_out,
-                           bool *exact_out) {
+bool time_index_showing(struct time_index *index, uint64_t version, struct time_mark *mark_out,
+                        bool *exact_out) {
     size_t low = 0;
     size_t high;
     bool found;
@@ -159,7 +159,7 @@ bool time_index_of_version(struct time_index *index, uint64_t version, uint64_t 
     }
     found = low < index->count;
     if (found) {
-        *ms_out = index->marks[low].ms;
+        *mark_out = index->marks[low];
     }
     if (found && exact_out) {
         *exact_out = low > 0;

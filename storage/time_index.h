@@ -57,11 +57,11 @@ bool time_index_until(struct time_index *index, uint64_t ms, struct time_mark *m
 /* The oldest mark at or after a time; false when there is none. */
 bool time_index_from(struct time_index *index, uint64_t ms, struct time_mark *mark_out);
 
-/* About when a version became visible: the oldest mark that shows it. False: it is newer than all
- * marks. *exact_out (or NULL): whether an older mark does not show it, so that the answer is not
+/* The oldest mark that shows a version: about when that became visible. False: it is newer than all
+ * marks. *exact_out (or NULL): whether an older mark does not show it, so that the time is not
  * merely an upper bound. */
-bool time_index_of_version(struct time_index *index, uint64_t version, uint64_t *ms_out,
-                           bool *exact_out);
+bool time_index_showing(struct time_index *index, uint64_t version, struct time_mark *mark_out,
+                        bool *exact_out);
 
 /* ---- Rows ---- */
 

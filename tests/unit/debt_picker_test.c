@@ -370,6 +370,7 @@ START_TEST(a_neighbour_that_a_snapshot_sees_stays_where_it_is) {
     start(&tables, 9);
     add(&tables, 6, "aa")->tombstones = 90;
     add(&tables, 6, "bb")->tombstones = 50;
+    tables.infos[6][1].file_bytes = KIB; /* would be merged on the way */
     tables.infos[6][1].version_min = 8;
     ck_assert(tidies(&tables, DEBT_SHARE_BUSY));
     ck_assert_uint_eq(tables.pick.input_first, 0);

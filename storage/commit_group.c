@@ -88,23 +88,16 @@ enum status commit_group_freeze(struct commit_pipeline *pipeline) {
     return status;
 }
 
-/* The size at which a segment ends: a fraction of the store, so that a small store is small. */
-static uint64_t segment_bytes(struct commit_pipeline *pipeline) {
-    uint64_t visible;
-    struct view *view =
-        view_holder_take(pipeline->options.views, pipeline->options.marks, &visible);
-    uint64_t weight = version_weight(view->version) + memtable_log_bytes(view->active);
-    uint64_t bytes;
+/* What follows from the weight of the store, so that a small store is small. */
+static struct sizes sizes_now(const struct commit_pipeline *pipeline) {
+    const struct commit_options *options = &pipeline->options;
 
-    for (uint32_t i = 0; i < view->frozen_count; i++) {
-        weight += memtable_log_bytes(view->frozen[i]);
+    if (!options->promise) {
+        return (struct sizes){.segment_bytes = options->segment_bytes_max,
+                              .memtable_log_bytes =
+                                  options->unflushed_log_bytes / (VIEW_FROZEN_MAX + 1)};
     }
-    view_unref(view);
-    bytes = weight / COMMIT_SEGMENT_FRACTION;
-    bytes =
-        bytes > pipeline->options.segment_bytes_min ? bytes : pipeline->options.segment_bytes_min;
-    return bytes < pipeline->options.segment_bytes_max ? bytes
-                                                       : pipeline->options.segment_bytes_max;
+    return space_promise_sizes(options->promise);
 }
 
 static enum status make_room_in_memory(struct commit_pipeline *pipeline) {
@@ -113,8 +106,7 @@ static enum status make_room_in_memory(struct commit_pipeline *pipeline) {
         view_holder_take(pipeline->options.views, pipeline->options.marks, &visible);
     bool full = memtable_bytes(view->active) >= pipeline->options.memtable_bytes ||
                 memtable_ranges_count(view->active_ranges) >= MEMTABLE_RANGES_MAX ||
-                memtable_log_bytes(view->active) >=
-                    pipeline->options.unflushed_log_bytes / (VIEW_FROZEN_MAX + 1);
+                memtable_log_bytes(view->active) >= sizes_now(pipeline).memtable_log_bytes;
 
     view_unref(view);
     return full ? commit_group_freeze(pipeline) : STATUS_OK;
@@ -124,7 +116,7 @@ static enum status make_room_in_log(struct commit_pipeline *pipeline) {
     enum status status = STATUS_OK;
     struct error error = {0};
 
-    if (commit_log_segment_bytes(pipeline->options.log) >= segment_bytes(pipeline)) {
+    if (commit_log_segment_bytes(pipeline->options.log) >= sizes_now(pipeline).segment_bytes) {
         status = commit_log_rotate(pipeline->options.log, &error);
     }
     /* No room for a new segment: the old one grows, as far as its space can be reserved. */

@@ -64,21 +64,23 @@ static enum status walk_commit(struct walking *walking, const struct commit_head
     return STATUS_OK;
 }
 
+#define PAGE_BYTES_MIN (RELOCATION_HEADER_BYTES + RELOCATION_ENTRY_BYTES)
+
 /* Whether the groups end here and relocation sections begin. */
 static bool sections_begin(struct walking *walking, uint64_t offset) {
+    struct direct_file *direct = &walking->reader.direct;
     uint64_t left = walking->walk->length_bytes - offset;
     struct relocation_part part;
     struct slice bytes;
     size_t len;
 
-    if (left <= RELOCATION_HEADER_BYTES ||
-        direct_file_get(&walking->reader.direct, offset, RELOCATION_HEADER_BYTES, &bytes, NULL) !=
-            STATUS_OK) {
+    if (left < PAGE_BYTES_MIN ||
+        direct_file_get(direct, offset, PAGE_BYTES_MIN, &bytes, NULL) != STATUS_OK) {
         return false;
     }
     len = relocation_page_maybe(bytes);
     return len > 0 && len <= left &&
-           direct_file_get(&walking->reader.direct, offset, len, &bytes, NULL) == STATUS_OK &&
+           direct_file_get(direct, offset, len, &bytes, NULL) == STATUS_OK &&
            relocation_page_load(bytes, walking->reader.seed, offset, &part) == STATUS_OK;
 }
 

@@ -3,9 +3,14 @@
 
 void space_guard_init(struct space_guard *guard, struct env *env, const char *dir,
                       uint64_t reserve_bytes) {
-    *guard = (struct space_guard){.env = env, .dir = dir, .reserve_bytes = reserve_bytes};
+    *guard = (struct space_guard){.env = env, .dir = dir};
+    atomic_init(&guard->reserve_bytes, reserve_bytes);
     atomic_init(&guard->free_bytes, UINT64_MAX);
     space_guard_refresh(guard);
+}
+
+void space_guard_set_reserve(struct space_guard *guard, uint64_t reserve_bytes) {
+    atomic_store_explicit(&guard->reserve_bytes, reserve_bytes, memory_order_relaxed);
 }
 
 void space_guard_refresh(struct space_guard *guard) {

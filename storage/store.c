@@ -8,6 +8,7 @@
 #include "storage/commit_group.h"
 #include "storage/env_posix.h"
 #include "storage/environment.h"
+#include "storage/store_space.h"
 #include "storage/store_state.h"
 
 #include <stdio.h>
@@ -17,7 +18,6 @@
 #define LINE_BYTES_MAX 1024
 
 #define MEMORY_LIMIT_MIN (8 * MIB) /* below, two memtables and a cache make no sense */
-#define FILE_SYSTEM_FRACTION 16u   /* a segment or a memtable is at most this part of the disk */
 
 void store_options_init(struct store_options *options, const char *dir) {
     *options = (struct store_options){.dir = dir,
@@ -34,40 +34,6 @@ static void say(const struct store *store, enum store_log_level level, const cha
     if (store->options.log_cb) {
         store->options.log_cb(store->options.log_arg, level, line);
     }
-}
-
-/* ---- Sizes ------------------------------------------------------------------------------------
- */
-
-static uint64_t clamp(uint64_t value, uint64_t low, uint64_t high) {
-    value = value > low ? value : low;
-    return value < high ? value : high;
-}
-
-/* docs/architecture.md, "Sizes", has the reasons. */
-static struct store_sizes sizes_derive(const struct store_options *options, uint64_t disk_bytes) {
-    uint64_t disk_part = disk_bytes / FILE_SYSTEM_FRACTION;
-    struct store_sizes sizes;
-
-    sizes.memtable_bytes = clamp(options->memory_limit_bytes / 16, 1 * MIB, 64 * MIB);
-    if (options->memtable_bytes > 0) {
-        sizes.memtable_bytes = options->memtable_bytes;
-    }
-    sizes.memtable_bytes = clamp(sizes.memtable_bytes, 16 * KIB, disk_part);
-    sizes.segment_bytes_min = clamp(4 * MIB, 64 * KIB, disk_part);
-    sizes.segment_bytes_max = clamp(256 * MIB, 64 * KIB, disk_part);
-    if (options->segment_bytes > 0) {
-        sizes.segment_bytes_min = options->segment_bytes;
-        sizes.segment_bytes_max = options->segment_bytes;
-    }
-    sizes.unflushed_log_bytes = clamp(256 * MIB, 64 * KIB, disk_part);
-    sizes.table_bytes = clamp(sizes.memtable_bytes, 64 * KIB, 32 * MIB);
-    sizes.base_bytes = 4 * sizes.memtable_bytes;
-    sizes.preallocate_bytes = clamp(sizes.segment_bytes_min / 4, 64 * KIB, 4 * MIB);
-    sizes.reserve_bytes = 2 * sizes.memtable_bytes + sizes.segment_bytes_min;
-    sizes.reserve_bytes = clamp(sizes.reserve_bytes, 0, disk_bytes / 5);
-    sizes.block_cache_bytes = options->memory_limit_bytes / 2;
-    return sizes;
 }
 
 static enum status options_check(const struct store_options *options, struct error *error) {
@@ -152,7 +118,7 @@ static enum status open_directory(struct store *store, struct error *error) {
         env_unlock(store->env, store->lock);
         return status;
     }
-    store->sizes = sizes_derive(&store->options, space.total_bytes);
+    store_space_measure(store, space.total_bytes);
     return STATUS_OK;
 }
 
@@ -262,6 +228,7 @@ static enum status make_versions(struct store *store, struct error *error) {
     view_holder_init(&store->views, view);
     version_set_init(&store->versions, &store->files, &store->views, store->recovery.manifest,
                      version);
+    store_space_init(store);
     store_clock_init(&store->clock, store->env, store->recovery.store_time_ms);
     watermarks_init(&store->marks, store->recovery.next_version - 1);
     return STATUS_OK;
@@ -291,6 +258,7 @@ static enum status open_recovered(struct store *store, struct error *error) {
 
 static void close_recovered(struct store *store) {
     watermarks_deinit(&store->marks);
+    space_promise_deinit(&store->promise);
     version_set_deinit(&store->versions);
     view_holder_deinit(&store->views);
     scheduler_drain(store->scheduler); /* files that the last view held are removed */
@@ -422,6 +390,7 @@ static enum status open_jobs(struct store *store, struct error *error) {
                                      .namespaces = &store->namespaces,
                                      .times = &store->time_keeper,
                                      .space = &store->space,
+                                     .promise = &store->promise,
                                      .syncer = &store->syncer,
                                      .scheduler = store->scheduler,
                                      .flush_status = &store->maintenance.flush_status,
@@ -438,6 +407,7 @@ static enum status open_jobs(struct store *store, struct error *error) {
 
     maintenance_init(&store->maintenance, &context, store->scheduler, store->options.log_cb,
                      store->options.log_arg);
+    store_space_start(store);
     status = commit_pipeline_init(&store->pipeline, &options);
     if (status != STATUS_OK) {
         maintenance_deinit(&store->maintenance);
@@ -462,6 +432,7 @@ static void remember_time(struct store *store) {
 /* Commits end; then what is in memory is flushed, so that the next open has nothing to replay. */
 static void settle_jobs(struct store *store) {
     commit_pipeline_stop(&store->pipeline);
+    atomic_store_explicit(&store->closing, true, memory_order_relaxed);
     scheduler_drain(store->scheduler);
     maintenance_stop(&store->maintenance);
     scheduler_drain(store->scheduler);

@@ -1,6 +1,6 @@
 /* store_report.c: what the store says of itself, and maintenance by hand. */
 #include "protocol/base/memory.h"
-#include "storage/store_state.h"
+#include "storage/store_space.h"
 
 #include <stdio.h>
 
@@ -126,6 +126,7 @@ void store_stats(struct store *store, store_stats_cb stats_cb, void *arg) {
     report_levels(&report, view->version);
     report_caches(&report, store);
     report_past(&report, store);
+    store_space_report(store, stats_cb, arg);
     put(&report, "allocations", memory_allocation_count());
     view_unref(view);
 }

@@ -8,6 +8,7 @@
 #include "storage/commit_log.h"
 #include "storage/compression.h"
 #include "storage/environment.h"
+#include "storage/gc.h"
 #include "storage/maintenance.h"
 #include "storage/memory_budget.h"
 #include "storage/namespaces.h"
@@ -51,7 +52,8 @@ struct store {
     enum purpose purpose;
     struct store_options options;
     char *dir; /* owned copy */
-    struct store_sizes sizes;
+    struct sizes_basis basis;
+    struct store_sizes sizes; /* of an empty store; what grows with it: space_promise_sizes */
     struct environment environment;
     struct env *env;             /* of `environment` */
     struct scheduler *scheduler; /* borrowed, or owned */
@@ -71,6 +73,7 @@ struct store {
     struct watermarks marks;
     struct view_holder views;
     struct version_set versions;
+    struct space_promise promise;
     struct commit_log log;
     struct syncer syncer;
     struct space_guard space;
@@ -79,6 +82,7 @@ struct store {
     struct time_keeper time_keeper;
     struct snapshots snapshots;
     struct maintenance maintenance;
+    struct gc_context gc; /* constant once jobs run */
     struct commit_pipeline pipeline;
     struct recovery recovery; /* what the open found, for statistics */
     bool settled;             /* nothing runs any more; what was in memory is flushed */
@@ -88,6 +92,12 @@ struct store {
     _Atomic uint64_t gets_blocked;
     _Atomic uint64_t values_read;
     _Atomic uint64_t checksum_failures;
+    _Atomic uint64_t gc_victims;
+    _Atomic uint64_t gc_victim_bytes;
+    _Atomic uint64_t gc_copied_bytes;
+    _Atomic uint64_t gc_survivor_bytes;
+    _Atomic uint64_t gc_damaged;
+    _Atomic bool closing; /* jobs end soon */
 };
 
 /* As store_open. For less than STORE_TO_WRITE nothing on disk is changed. */

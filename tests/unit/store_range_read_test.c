@@ -128,7 +128,8 @@ START_TEST(the_information_is_of_the_whole_value) {
     ck_assert_int_eq(status, STATUS_OK);
     store_read_end(&read);
     ck_assert_uint_eq(info.value_bytes, 2 * MIB);
-    ck_assert_mem_eq(&info, &whole, sizeof info);
+    ck_assert_uint_eq(info.checksum, whole.checksum);
+    ck_assert_uint_eq(info.version, whole.version);
     fixture_deinit(&it);
 }
 END_TEST

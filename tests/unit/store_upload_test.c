@@ -545,8 +545,8 @@ START_TEST(the_power_goes_at_every_call_of_an_upload) {
 
     for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
         bool crashed = true;
-        for (n = 0; crashed;) {
-            struct power_cut cut = {.seed = ++n,
+        for (n = 1; crashed; n++) {
+            struct power_cut cut = {.seed = n,
                                     .mode = modes[i],
                                     .entries =
                                         n % 2 ? POWER_CUT_ENTRIES_DROP : POWER_CUT_ENTRIES_KEEP,

@@ -6,6 +6,7 @@
 #include "protocol/base/memory.h"
 #include "storage/ikey.h"
 #include "storage/random.h"
+#include "storage/range_row.h"
 
 #include <stdio.h>
 
@@ -294,9 +295,75 @@ START_TEST(want_of_memory_is_told_before_anything_is_done) {
 }
 END_TEST
 
+/* ---- Range deletes ---- */
+
+static void insert_range(struct memtable *memtable, const char *from, const char *to,
+                         uint64_t version, const struct entry *how) {
+    struct key_range range = {NAMESPACE_DEFAULT, slice_from_text(from), slice_from_text(to)};
+    struct buffer value = {.cap = RANGE_VALUE_BYTES_MAX};
+    uint8_t row[IKEY_NAMESPACE_BYTES + RANGE_KEY_BYTES];
+    uint8_t key[RANGE_KEY_BYTES];
+    struct entry entry = *how;
+    size_t bytes;
+
+    ck_assert_int_eq(range_row_store(&range, key, &value), STATUS_OK);
+    entry.value = buffer_slice(&value);
+    bytes = memtable_node_bytes(sizeof row, entry_bytes(&entry));
+    ck_assert_int_eq(memtable_reserve(memtable, bytes, bytes), STATUS_OK);
+    memory_fail_after(0, true); /* what was reserved is enough */
+    memtable_insert(memtable, slice_make(row, row_store(row, 0, slice_make(key, sizeof key))),
+                    version, &entry);
+    memory_fail_never();
+    buffer_deinit(&value);
+}
+
+START_TEST(range_deletes_are_listed) {
+    struct memtable *memtable = create();
+    const struct memtable_ranges *ranges = memtable_ranges(memtable);
+    struct entry entry = {.kind = ENTRY_INLINE, .durability = DURABILITY_LOGGED};
+    const struct memtable_range *newest;
+
+    insert(memtable, 1, 1, "no range delete");
+    ck_assert_ptr_null(memtable_ranges_newest(ranges));
+    for (uint64_t version = 2; version < 1000; version++) {
+        insert_range(memtable, "b", version % 2 ? "c" : "d", version, &entry);
+        ck_assert_uint_eq(memtable_ranges_count(ranges), version - 1);
+    }
+    newest = memtable_ranges_newest(ranges);
+    ck_assert_uint_eq(newest->deleted.version, 999);
+    ck_assert_uint_eq(newest->deleted.durability, DURABILITY_LOGGED);
+    ck_assert(slice_equal(newest->deleted.range.to, slice_from_text("c")));
+    ck_assert(slice_equal(newest->older->deleted.range.to, slice_from_text("d")));
+    ck_assert_uint_eq(memtable_entries(memtable), 999);
+    memtable_unref(memtable);
+}
+END_TEST
+
+START_TEST(what_is_no_range_delete_is_not_listed) {
+    struct memtable *memtable = create();
+    const struct memtable_ranges *ranges = memtable_ranges(memtable);
+    struct entry tombstone = {.kind = ENTRY_TOMBSTONE};
+    struct entry other = {.kind = ENTRY_INLINE, .value = slice_from_text("v")};
+    const char *const keys[] = {"range/", "range/0123456789abcdef", "namespace/x", ""};
+    uint8_t row[64];
+
+    insert_range(memtable, "b", "c", 1, &tombstone);
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        size_t len = row_store(row, NAMESPACE_SYSTEM, slice_from_text(keys[i]));
+        size_t bytes = memtable_node_bytes(len, entry_bytes(&other));
+        ck_assert_int_eq(memtable_reserve(memtable, bytes, bytes), STATUS_OK);
+        memtable_insert(memtable, slice_make(row, len), 2 + i, &other);
+    }
+    ck_assert_uint_eq(memtable_ranges_count(ranges), 0);
+    ck_assert_ptr_null(memtable_ranges_newest(ranges));
+    memtable_unref(memtable);
+}
+END_TEST
+
 UNIT_MAIN("memtable", an_empty_one_has_nothing, a_get_finds_the_newest_version_that_is_old_enough,
           every_version_of_every_row_is_found, a_walk_is_in_order_both_ways_and_leaves_nothing_out,
           the_largest_key_and_the_empty_one, books_are_kept_of_segments,
           aliases_are_booked_apart_under_old_segments,
           a_large_value_is_booked_under_all_its_segments_once_there_is_room,
-          want_of_memory_is_told_before_anything_is_done)
+          want_of_memory_is_told_before_anything_is_done, range_deletes_are_listed,
+          what_is_no_range_delete_is_not_listed)

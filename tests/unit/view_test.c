@@ -3,6 +3,8 @@
 #include "storage/view.h"
 #include "tests/unit/open_table.h"
 
+#include "storage/range_row.h"
+
 #define NEWEST VERSION_MAX
 
 static struct open_table disk;
@@ -376,10 +378,270 @@ START_TEST(want_of_memory_leaves_the_present_view) {
 }
 END_TEST
 
+/* ---- Range deletes ---- */
+
+/* A range delete of the default namespace, as a row of the system namespace. */
+static void delete_range(const char *from, const char *to, uint64_t at,
+                         enum durability durability) {
+    struct key_range range = {NAMESPACE_DEFAULT, slice_from_text(from), slice_from_text(to)};
+    struct buffer value = {.cap = RANGE_VALUE_BYTES_MAX};
+    uint8_t row[IKEY_NAMESPACE_BYTES + RANGE_KEY_BYTES];
+    uint8_t key[RANGE_KEY_BYTES];
+    struct entry entry = {.kind = ENTRY_INLINE, .durability = durability};
+    size_t bytes;
+
+    ck_assert_int_eq(range_row_store(&range, key, &value), STATUS_OK);
+    entry.value = buffer_slice(&value);
+    bytes = memtable_node_bytes(sizeof row, entry_bytes(&entry));
+    ck_assert_int_eq(memtable_reserve(active(), bytes, bytes), STATUS_OK);
+    memtable_insert(active(), slice_make(row, row_store(row, 0, slice_make(key, sizeof key))), at,
+                    &entry);
+    buffer_deinit(&value);
+}
+
+static void expect_deleted(const char *word, uint64_t at, uint64_t by, enum durability durability) {
+    struct view *view = take();
+    struct key key = key_at(word, at);
+    struct range_cover cover = view_covering(view, key_row(&key), at);
+    struct view_hit hit;
+
+    ck_assert_int_eq(find(view, word, at, &hit), STATUS_OK);
+    ck_assert_int_eq(hit.entry.kind, ENTRY_TOMBSTONE);
+    ck_assert_int_eq(hit.entry.durability, durability);
+    ck_assert_uint_eq(hit.version, by);
+    ck_assert_int_eq(hit.source, VIEW_RANGE);
+    ck_assert_uint_eq(cover.version, by);
+    ck_assert_uint_eq(cover.durability, durability);
+    view_hit_release(&hit);
+    view_unref(view);
+}
+
+static size_t points(void) {
+    struct view *view = take();
+    size_t count = range_set_points(view->ranges);
+    view_unref(view);
+    return count;
+}
+
+START_TEST(a_range_delete_hides_what_is_older_wherever_it_is) {
+    start();
+    add_table(1, 9, "b", 1, "in a table");
+    install(version, NULL);
+    put(active(), "c", 2, "frozen");
+    ck_assert_int_eq(freeze(), STATUS_OK);
+    put(active(), "d", 3, "active");
+    put(active(), "e", 4, "outside");
+    delete_range("b", "e", 5, DURABILITY_LOGGED);
+    put(active(), "c", 5, "of the same commit");
+    put(active(), "d", 6, "newer");
+    for (int round = 0; round < 2; round++) {
+        enum view_source source = round == 0 ? VIEW_ACTIVE : VIEW_FROZEN;
+        expect_deleted("b", NEWEST, 5, DURABILITY_LOGGED);
+        expect_deleted("bb", NEWEST, 5, DURABILITY_LOGGED);
+        expect_deleted("d", 5, 5, DURABILITY_LOGGED);
+        expect_now("c", NEWEST, "of the same commit", source);
+        expect_now("d", NEWEST, "newer", source);
+        expect_now("e", NEWEST, "outside", source);
+        expect_now("b", 4, "in a table", VIEW_TABLE);
+        expect_now("c", 4, "frozen", VIEW_FROZEN);
+        expect_now("d", 4, "active", source);
+        expect_absent("a", NEWEST);
+        ck_assert_uint_eq(points(), round == 0 ? 0 : 2);
+        ck_assert_int_eq(freeze(), STATUS_OK);
+    }
+    end();
+}
+END_TEST
+
+START_TEST(the_newest_range_delete_that_is_seen_counts) {
+    start();
+    put(active(), "b", 1, "value");
+    delete_range("a", "z", 2, DURABILITY_MEMORY);
+    ck_assert_int_eq(freeze(), STATUS_OK);
+    delete_range("a", "z", 4, DURABILITY_SYNCED);
+    delete_range("b", "c", 6, DURABILITY_LOGGED);
+    for (int round = 0; round < 2; round++) {
+        struct view *view = take();
+        struct key key = key_at("b", 1);
+        expect_now("b", 1, "value", VIEW_FROZEN);
+        expect_deleted("b", 3, 2, DURABILITY_MEMORY);
+        expect_deleted("b", 5, 4, DURABILITY_SYNCED);
+        expect_deleted("b", NEWEST, 6, DURABILITY_LOGGED);
+        ck_assert_uint_eq(view_ending(view, key_row(&key), 1).version, 2);
+        ck_assert_uint_eq(view_ending(view, key_row(&key), 2).version, 4);
+        ck_assert_uint_eq(view_ending(view, key_row(&key), 4).version, 6);
+        ck_assert_uint_eq(view_ending(view, key_row(&key), 6).version, VERSION_NONE);
+        view_unref(view);
+        ck_assert_int_eq(freeze(), STATUS_OK);
+    }
+    end();
+}
+END_TEST
+
+START_TEST(a_taken_view_does_not_see_later_range_deletes) {
+    struct view *old;
+
+    start();
+    put(active(), "b", 1, "value");
+    delete_range("x", "y", 2, DURABILITY_MEMORY);
+    ck_assert_int_eq(freeze(), STATUS_OK);
+    old = take();
+    delete_range("a", "z", 3, DURABILITY_MEMORY);
+    ck_assert_int_eq(freeze(), STATUS_OK);
+    expect_deleted("b", NEWEST, 3, DURABILITY_MEMORY);
+    expect_in(old, "b", 2, "value", VIEW_FROZEN);
+    view_unref(old);
+    end();
+}
+END_TEST
+
+START_TEST(a_range_delete_is_forgotten_when_nothing_older_is_left) {
+    start();
+    add_table(2, 9, "c", 1, "old");
+    install(version, NULL);
+    delete_range("b", "d", 5, DURABILITY_SYNCED);
+    delete_range("x", "y", 6, DURABILITY_SYNCED);
+    ck_assert_int_eq(freeze(), STATUS_OK);
+    install(version, NULL);
+    ck_assert_uint_eq(points(), 4); /* it is in memory alone */
+    install_flushed();
+    ck_assert_uint_eq(points(), 2);
+    expect_deleted("c", NEWEST, 5, DURABILITY_SYNCED);
+    version_unref(version);
+    ck_assert_int_eq(version_create_empty(&version), STATUS_OK);
+    install(version, NULL);
+    ck_assert_uint_eq(points(), 0);
+    end();
+}
+END_TEST
+
+START_TEST(a_set_is_made_smaller_by_rules) {
+    struct keep_rules rules;
+
+    start();
+    add_table(2, 9, "c", 1, "old");
+    install(version, NULL);
+    delete_range("b", "d", 5, DURABILITY_SYNCED);
+    delete_range("c", "d", 6, DURABILITY_SYNCED);
+    ck_assert_int_eq(freeze(), STATUS_OK);
+    ck_assert_int_eq(keep_rules_init_plain(&rules, 5, 0), STATUS_OK);
+    view_holder_prune_ranges(&holder, &rules);
+    expect_deleted("c", 5, 5, DURABILITY_SYNCED);
+    rules.snapshots[0] = 6;
+    memory_fail_after(0, true);
+    view_holder_prune_ranges(&holder, &rules);
+    memory_fail_never();
+    expect_deleted("c", 5, 5, DURABILITY_SYNCED);
+    view_holder_prune_ranges(&holder, &rules);
+    expect_now("c", 5, "old", VIEW_TABLE); /* nobody reads there any more */
+    expect_deleted("c", 6, 6, DURABILITY_SYNCED);
+    keep_rules_deinit(&rules);
+    end();
+}
+END_TEST
+
+START_TEST(loaded_range_deletes_are_all_there_are) {
+    struct range_delete deletes[] = {
+        {{1, slice_from_text("b"), slice_from_text("d")}, 5, DURABILITY_SYNCED},
+        {{1, slice_from_text("c"), slice_from_text("e")}, 7, DURABILITY_SYNCED}};
+
+    start();
+    ck_assert_int_eq(view_holder_load_ranges(&holder, deletes, 2, NULL), STATUS_OK);
+    expect_deleted("b", NEWEST, 5, DURABILITY_SYNCED);
+    expect_deleted("d", NEWEST, 7, DURABILITY_SYNCED);
+    for (uint64_t n = 0; n < 2; n++) {
+        memory_fail_after(n, true);
+        ck_assert_int_eq(view_holder_load_ranges(&holder, deletes, 1, NULL), STATUS_NO_MEMORY);
+        memory_fail_never();
+        expect_deleted("d", NEWEST, 7, DURABILITY_SYNCED);
+    }
+    ck_assert_int_eq(view_holder_load_ranges(&holder, deletes, 1, NULL), STATUS_OK);
+    expect_absent("d", NEWEST);
+    end();
+}
+END_TEST
+
+START_TEST(the_set_knows_everything_up_to_what_was_frozen) {
+    struct view *view;
+
+    start();
+    add_table(1, 9, "b", 11, "in a table");
+    install(version, NULL);
+    put(active(), "c", 12, "frozen");
+    ck_assert_int_eq(freeze(), STATUS_OK);
+    put(active(), "c", 13, "active");
+    view = take();
+    ck_assert_uint_eq(view_ranges_version(view), 12);
+    view_unref(view);
+    install_flushed();
+    view = take();
+    ck_assert_uint_eq(view_ranges_version(view), 11);
+    view_unref(view);
+    end();
+}
+END_TEST
+
+START_TEST(want_of_memory_for_a_set_leaves_the_present_view) {
+    struct memtable *fresh = memtable_new();
+    enum status status = STATUS_NO_MEMORY;
+    uint64_t n;
+
+    start();
+    delete_range("b", "d", 5, DURABILITY_SYNCED);
+    for (n = 0; status != STATUS_OK; n++) {
+        memory_fail_after(n, true);
+        status = view_holder_freeze(&holder, fresh);
+        memory_fail_never();
+        ck_assert(status == STATUS_OK || status == STATUS_NO_MEMORY);
+        expect_deleted("c", NEWEST, 5, DURABILITY_SYNCED);
+    }
+    ck_assert_uint_gt(n, 6);
+    memtable_unref(fresh);
+    end();
+}
+END_TEST
+
+START_TEST(a_view_made_of_frozen_memtables_has_their_range_deletes) {
+    struct memtable *frozen[2];
+    struct memtable *fresh = memtable_new();
+    enum status status = STATUS_NO_MEMORY;
+    struct view *view = NULL;
+    uint64_t n;
+
+    start();
+    put(active(), "c", 1, "old");
+    delete_range("b", "d", 5, DURABILITY_SYNCED);
+    frozen[1] = active();
+    memtable_ref(frozen[1]);
+    ck_assert_int_eq(freeze(), STATUS_OK);
+    delete_range("x", "z", 6, DURABILITY_SYNCED);
+    frozen[0] = active();
+    for (n = 0; status != STATUS_OK; n++) {
+        memory_fail_after(n, true);
+        status = view_create(fresh, frozen, 2, version, &view);
+        memory_fail_never();
+        ck_assert(status == STATUS_OK || status == STATUS_NO_MEMORY);
+    }
+    ck_assert_uint_gt(n, 10);
+    ck_assert_uint_eq(range_set_points(view->ranges), 4);
+    view_unref(view);
+    memtable_unref(frozen[1]);
+    memtable_unref(fresh);
+    end();
+}
+END_TEST
+
 UNIT_MAIN("view", an_empty_view_finds_nothing, a_view_comes_with_the_visible_version,
           no_more_memtables_are_frozen_than_may_wait,
           a_flush_drops_the_oldest_frozen_memtable_and_no_other, a_compaction_keeps_all_memtables,
           a_taken_view_keeps_reading_what_was_there, the_newest_source_that_has_the_row_answers,
           an_old_snapshot_goes_down_to_the_source_that_has_its_version,
           a_tombstone_is_an_answer_and_hides_what_is_below, a_table_that_is_not_open_would_block,
-          an_iterator_walks_all_sources_in_order, want_of_memory_leaves_the_present_view)
+          an_iterator_walks_all_sources_in_order, want_of_memory_leaves_the_present_view,
+          a_range_delete_hides_what_is_older_wherever_it_is,
+          the_newest_range_delete_that_is_seen_counts,
+          a_taken_view_does_not_see_later_range_deletes,
+          a_range_delete_is_forgotten_when_nothing_older_is_left, a_set_is_made_smaller_by_rules,
+          loaded_range_deletes_are_all_there_are, the_set_knows_everything_up_to_what_was_frozen,
+          want_of_memory_for_a_set_leaves_the_present_view,
+          a_view_made_of_frozen_memtables_has_their_range_deletes)

@@ -363,6 +363,105 @@ START_TEST(each_failing_allocation_is_told_and_leaves_nothing) {
 }
 END_TEST
 
+/* ---- Range deletes ---- */
+
+static void delete_range(const char *from, const char *to, uint64_t at,
+                         enum durability durability) {
+    struct key_range range = {1, slice_from_text(from), slice_from_text(to)};
+    struct buffer value = {.cap = RANGE_VALUE_BYTES_MAX};
+    uint8_t key[RANGE_KEY_BYTES];
+    uint8_t row[IKEY_NAMESPACE_BYTES + RANGE_KEY_BYTES];
+    struct entry entry = {.kind = ENTRY_INLINE, .durability = durability};
+    size_t bytes;
+
+    ck_assert_int_eq(range_row_store(&range, key, &value), STATUS_OK);
+    entry.value = buffer_slice(&value);
+    bytes = memtable_node_bytes(sizeof row, entry_bytes(&entry));
+    ck_assert_int_eq(memtable_reserve(memtable, bytes, bytes), STATUS_OK);
+    memtable_insert(memtable, slice_make(row, row_store(row, 0, slice_make(key, sizeof key))), at,
+                    &entry);
+    buffer_deinit(&value);
+}
+
+/* The memtable is frozen, so that its range deletes stand in a set. */
+static void freeze(void) {
+    struct memtable *fresh;
+
+    view_unref(view);
+    ck_assert_int_eq(memtable_create(64u * 1024, &fresh), STATUS_OK);
+    ck_assert_int_eq(view_create(fresh, &memtable, 1, version, &view), STATUS_OK);
+    memtable_unref(fresh);
+}
+
+START_TEST(rows_that_a_range_delete_covers_are_passed_both_ways) {
+    start();
+    put("a", 1);
+    put("b", 2);
+    put("c", 3);
+    put("d", 4);
+    put("e", 5);
+    delete_range("b", "d", 6, DURABILITY_MEMORY);
+    put("c", 7);
+    put("cc", 8);
+    delete_range("cc", "cd", 9, DURABILITY_MEMORY);
+    delete_range("e", "", 10, DURABILITY_MEMORY);
+    put("ee", 10);
+    for (int round = 0; round < 2; round++) {
+        expect_range("", "zz", "a1 c7 d4 ee10", "ee10 d4 c7 a1");
+        expect_range("b", "c", "", "");
+        expect_range("b", "d", "c7", "c7");
+        freeze();
+    }
+    end();
+}
+END_TEST
+
+static void expect_seen_at(uint64_t at, const char *forward, const char *reverse) {
+    uint8_t rows[2][64];
+    size_t from_len = row_store(rows[0], 1, slice_from_text(""));
+    size_t to_len = row_store(rows[1], 2, slice_from_text(""));
+
+    expect_rows(slice_make(rows[0], from_len), slice_make(rows[1], to_len), at, forward, reverse);
+}
+
+START_TEST(a_snapshot_does_not_see_later_range_deletes) {
+    start();
+    put("a", 1);
+    put("b", 2);
+    delete_range("b", "c", 3, DURABILITY_MEMORY);
+    put("b", 4);
+    delete_range("a", "c", 5, DURABILITY_MEMORY);
+    for (int round = 0; round < 2; round++) {
+        expect_seen_at(2, "a1 b2", "b2 a1");
+        expect_seen_at(3, "a1", "a1");
+        expect_seen_at(4, "a1 b4", "b4 a1");
+        expect_seen_at(5, "", "");
+        freeze();
+    }
+    end();
+}
+END_TEST
+
+START_TEST(a_range_delete_that_hides_a_row_raises_the_hold) {
+    for (int frozen = 0; frozen < 2; frozen++) {
+        start();
+        put("a", 1);
+        put("b", 2);
+        delete_range("b", "c", 3, DURABILITY_SYNCED);
+        delete_range("x", "z", 4, DURABILITY_LOGGED); /* of no row */
+        if (frozen) {
+            freeze();
+        }
+        expect_range("a", "b", "a1", "a1");
+        ck_assert_uint_eq(hold.durable_version, 0);
+        expect_range("b", "z", "", "");
+        ck_assert_uint_eq(hold.durable_version, 3);
+        ck_assert_uint_eq(hold.written_version, 0);
+        end();
+    }
+}
+END_TEST
+
 UNIT_MAIN("visible iterator", an_empty_store_shows_nothing,
           the_newest_version_that_is_old_enough_is_shown,
           a_deleted_row_is_not_shown_and_comes_back_when_put_again,
@@ -372,4 +471,7 @@ UNIT_MAIN("visible iterator", an_empty_store_shows_nothing,
           the_oldest_version_there_can_be_is_left_behind_too,
           in_reverse_from_the_end_hidden_rows_are_passed,
           what_decides_raises_the_hold_dead_or_alive, a_version_too_new_to_be_seen_raises_no_hold,
-          each_failing_allocation_is_told_and_leaves_nothing)
+          each_failing_allocation_is_told_and_leaves_nothing,
+          rows_that_a_range_delete_covers_are_passed_both_ways,
+          a_snapshot_does_not_see_later_range_deletes,
+          a_range_delete_that_hides_a_row_raises_the_hold)

@@ -32,7 +32,7 @@ uint64_t config_number(const struct config *config, enum config_key key) {
     enum config_type type = config_key_info(key)->type;
 
     ASSERT(type == CONFIG_INTEGER || type == CONFIG_SIZE || type == CONFIG_DURATION ||
-           type == CONFIG_CHOICE);
+           type == CONFIG_CHOICE || type == CONFIG_BOOLEAN);
     return config->values[key].number;
 }
 

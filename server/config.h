@@ -57,7 +57,8 @@ enum status config_load(const struct config_input *input, struct config **config
 /* Frees it; NULL is allowed. */
 void config_destroy(struct config *config);
 
-/* INTEGER, SIZE in bytes, DURATION in milliseconds, CHOICE as its place in the list of words. */
+/* INTEGER, SIZE in bytes, DURATION in milliseconds, CHOICE as its place in the list of words,
+ * BOOLEAN as 1 or 0. */
 uint64_t config_number(const struct config *config, enum config_key key);
 
 /* REAL. */

@@ -75,8 +75,20 @@
       "Compression of tables and of separated values, where it saves at least an eighth. none "    \
       "suits data that is compressed already.")                                                    \
     X(STORAGE_MAX_SPACE_RATIO, "storage.max_space_ratio", REAL, "1.5", 1.1, 10, "", RESTART,       \
-      "How many times the size of the live data the files may take. The log cleaning that keeps "  \
-      "this promise is not built yet: the key is read and checked, and has no effect.")            \
+      "How many times the size of the live data the files may take, but for what deletes "         \
+      "and expiry have just set free. Puts wait before it is passed. Less means more "             \
+      "copying.")                                                                                  \
+    X(STORAGE_RECLAIM_RATE, "storage.reclaim_rate", SIZE, "0", 0, CONFIG_TIB, "", RESTART,         \
+      "At least so many bytes a second are collected of what deletes, expiry and drops have "      \
+      "set free, before other background work. 0: as fast as it can.")                             \
+    X(STORAGE_SCRUB_RATE, "storage.scrub_rate", SIZE, "0", 0, CONFIG_TIB, "", RESTART,             \
+      "So many bytes a second are read in the background to verify all files, round after "        \
+      "round. 0: none; damage is found when it is read.")                                          \
+    X(STORAGE_READ_ONLY, "storage.read_only", BOOLEAN, "false", 0, 1, "", RESTART,                 \
+      "Serve what is there and change nothing on disk: writes are answered with read_only.")       \
+    X(STORAGE_IN_MEMORY, "storage.in_memory", BOOLEAN, "false", 0, 1, "", RESTART,                 \
+      "Keep all files in memory, within memory_limit, and nothing on disk: all is gone when "      \
+      "kvd stops. storage.dir is not touched.")                                                    \
     X(LOG_LEVEL, "log.level", CHOICE, "\"info\"", 0, 0, "debug|info|warn|error", RELOAD,           \
       "The least important lines that are written.")                                               \
     X(LOG_FORMAT, "log.format", CHOICE, "\"text\"", 0, 0, "text|json", RELOAD,                     \
@@ -99,6 +111,7 @@ enum config_type {
     CONFIG_DURATION, /* "500ms", or 0; config_number, in milliseconds */
     CONFIG_REAL,     /* 1.5; config_real */
     CONFIG_CHOICE,   /* one of the words; config_number, its place in the list */
+    CONFIG_BOOLEAN,  /* true or false; config_number, 1 or 0 */
     CONFIG_TEXT,     /* "..."; config_text */
     CONFIG_LIST      /* ["...", "..."]; config_list_count, config_list_item */
 };

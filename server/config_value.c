@@ -44,6 +44,7 @@ static const char *expected_form(enum config_type type) {
         [CONFIG_DURATION] = "a duration such as \"500ms\" (ms, s, m, h, d), or 0",
         [CONFIG_REAL] = "a number",
         [CONFIG_CHOICE] = "one of the words",
+        [CONFIG_BOOLEAN] = "true or false",
         [CONFIG_TEXT] = "a string",
         [CONFIG_LIST] = "an array of strings",
     };
@@ -244,6 +245,15 @@ static enum status read_list(const struct reading *reading, const struct toml_va
     return status;
 }
 
+static enum status read_boolean(const struct reading *reading, const struct toml_value *toml,
+                                struct config_value *value) {
+    if (toml->type != TOML_BOOL) {
+        return fail_type(reading, toml);
+    }
+    value->number = toml->as.yes;
+    return STATUS_OK;
+}
+
 /* ---- The value ------------------------------------------------------------------------------- */
 
 void config_value_deinit(struct config_value *value) {
@@ -267,6 +277,8 @@ static enum status read_typed(const struct reading *reading, const struct toml_v
         return read_real(reading, toml, value);
     case CONFIG_CHOICE:
         return read_choice(reading, toml, value);
+    case CONFIG_BOOLEAN:
+        return read_boolean(reading, toml, value);
     case CONFIG_TEXT:
         return read_text(reading, toml, value);
     case CONFIG_LIST:
@@ -294,6 +306,7 @@ static bool is_toml(enum config_type type, const char *text) {
     switch (type) {
     case CONFIG_INTEGER:
     case CONFIG_REAL:
+    case CONFIG_BOOLEAN:
         return true;
     case CONFIG_LIST:
         return text[0] == '[' && text[strlen(text) - 1] == ']'; /* and not "[::1]:7450" */
@@ -475,6 +488,8 @@ size_t config_value_write(enum config_key key, const struct config_value *value,
         put_list(&output, value);
     } else if (type == CONFIG_REAL) {
         put_real(&output, value->real);
+    } else if (type == CONFIG_BOOLEAN) {
+        put(&output, value->number ? "true" : "false");
     } else if (type == CONFIG_TEXT || type == CONFIG_CHOICE) {
         put_quoted(&output, value->text);
     } else {

@@ -1,10 +1,13 @@
 /* main.c: kvd, the server: the command line, the configuration, and then server_run.
  *
  * Exit code: 0 when it was stopped and all is synced (or nothing was asked but a text), 2 when the
- * command line or the configuration is wrong, 1 when it could not start or stop well. What is wrong
+ * command line or the configuration is wrong, 1 when it could not start or stop well. `check` and
+ * `salvage`: 0 all is well, 1 faults or losses, 2 as above, 3 it could not be done. What is wrong
  * is said on standard error, in one line. */
 #include "server/log.h"
+#include "server/offline.h"
 #include "server/options.h"
+#include "server/plan.h"
 #include "server/process.h"
 #include "server/server.h"
 
@@ -16,7 +19,12 @@
 
 #define ERROR_LINE_MAX 768
 
-enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+enum exit_code {
+    EXIT_DONE = 0,
+    EXIT_FAILED = 1, /* of check and salvage: faults were found */
+    EXIT_USAGE = 2,
+    EXIT_NOT_DONE = 3 /* of check and salvage */
+};
 
 static void say(const struct error *error) {
     char line[ERROR_LINE_MAX];
@@ -69,6 +77,30 @@ static enum exit_code serve(const struct options *options, struct config *config
     return status == STATUS_OK ? EXIT_DONE : EXIT_FAILED;
 }
 
+/* Without serving. With a loaded configuration, which it destroys. */
+static enum exit_code work_offline(const struct options *options, struct config *config,
+                                   uint64_t descriptors) {
+    struct error error = {.status = STATUS_OK};
+    struct plan plan;
+    bool clean = false;
+    enum status status;
+
+    plan_make(config, descriptors, 1, &plan);
+    plan.store.read_only = options->action == OPTIONS_CHECK;
+    status = options->action == OPTIONS_CHECK
+                 ? offline_check(&plan.store, &clean, &error)
+                 : offline_salvage(&plan.store, options->new_dir, &clean, &error);
+    config_destroy(config);
+    if (status != STATUS_OK) {
+        if (error.status != status) {
+            error_set(&error, status, 0, NULL, ERROR_NO_OFFSET, "%s", status_text(status));
+        }
+        say(&error);
+        return EXIT_NOT_DONE;
+    }
+    return clean ? EXIT_DONE : EXIT_FAILED;
+}
+
 static enum exit_code run(const struct options *options, uint64_t descriptors) {
     struct config *config;
     struct error error;
@@ -90,7 +122,8 @@ static enum exit_code run(const struct options *options, uint64_t descriptors) {
         puts("the configuration is valid");
         return EXIT_DONE;
     }
-    return serve(options, config, descriptors);
+    return options->action == OPTIONS_SERVE ? serve(options, config, descriptors)
+                                            : work_offline(options, config, descriptors);
 }
 
 int main(int argc, char **argv) {

@@ -42,7 +42,11 @@ static const struct option_info infos[OPTION_COUNT] = {
 static const char help_text[] =
     "kvd: a durable key-value server.\n"
     "\n"
-    "Usage: kvd [OPTION]...\n"
+    "Usage: kvd [OPTION]...                     serve\n"
+    "       kvd check DIR [OPTION]...           verify a store that nobody serves; changes "
+    "nothing\n"
+    "       kvd salvage DIR NEWDIR [OPTION]...  rebuild a damaged store in NEWDIR from what is\n"
+    "                                           readable in DIR\n"
     "\n"
     "  --config FILE           read the configuration (TOML; see config.example.toml)\n"
     "  --dir DIR               directory of the store; the same as --set storage.dir=DIR\n"
@@ -61,7 +65,10 @@ static const char help_text[] =
     "Signals: SIGTERM and SIGINT stop it (what is in flight is answered first). SIGHUP reads the\n"
     "configuration again and opens the log file anew.\n"
     "\n"
-    "Exit status: 0 stopped as asked, 2 wrong usage or configuration, 1 any other failure.\n";
+    "Exit status: 0 stopped as asked, 2 wrong usage or configuration, 1 any other failure. Of "
+    "check\n"
+    "and salvage: 0 all is well, 1 faults were found or entries lost, 2 wrong usage or\n"
+    "configuration, 3 it could not be done.\n";
 
 const char *options_help(void) {
     return help_text;
@@ -73,6 +80,8 @@ struct walk {
     const char *const *argv;
     int next;
     bool seen[OPTION_COUNT];
+    const char *action; /* "check", "salvage", or NULL */
+    int operands;       /* folders behind it */
     struct options *options;
     char *keys_end; /* where the next key of --set goes */
     struct error *error;
@@ -205,12 +214,54 @@ static enum status apply(struct walk *walk, enum option_id id, const char *value
     return STATUS_OK;
 }
 
+/* A word without dashes: an action, or one of its folders. */
+static enum status take_word(struct walk *walk, const char *word) {
+    struct options *options = walk->options;
+
+    if (!walk->action && walk->next == 2 && strcmp(word, "check") == 0) {
+        walk->action = word;
+        options->action = OPTIONS_CHECK;
+    } else if (!walk->action && walk->next == 2 && strcmp(word, "salvage") == 0) {
+        walk->action = word;
+        options->action = OPTIONS_SALVAGE;
+    } else if (walk->action && walk->operands == 0) {
+        walk->operands++;
+        walk->seen[OPTION_DIR] = true; /* --dir would say it twice */
+        add_override(walk, infos[OPTION_DIR].key, word, walk->action);
+    } else if (options->action == OPTIONS_SALVAGE && walk->operands == 1) {
+        walk->operands++;
+        options->new_dir = word;
+    } else {
+        return walk->action
+                   ? fail(walk, "'%.80s' is one folder too many for %s", word, walk->action)
+                   : fail_unknown(walk, word);
+    }
+    return STATUS_OK;
+}
+
+static enum status check_operands(struct walk *walk) {
+    if (walk->options->help || walk->options->version) {
+        return STATUS_OK;
+    }
+    if (walk->options->action == OPTIONS_CHECK && walk->operands < 1) {
+        return fail(walk, "check wants a folder: %s DIR%s", walk->action, "");
+    }
+    if (walk->options->action == OPTIONS_SALVAGE && walk->operands < 2) {
+        return fail(walk, "salvage wants two folders: %s DIR NEWDIR%s", walk->action, "");
+    }
+    return STATUS_OK;
+}
+
 static enum status parse_argument(struct walk *walk) {
     const char *argument = walk->argv[walk->next++];
     const char *value = NULL;
     enum option_id id = OPTION_COUNT;
-    enum status status = find_option(walk, argument, &id);
+    enum status status;
 
+    if (argument[0] != '-' && argument[0] != '\0') {
+        return take_word(walk, argument);
+    }
+    status = find_option(walk, argument, &id);
     if (status != STATUS_OK) {
         return status;
     }
@@ -250,6 +301,9 @@ enum status options_parse(int argc, const char *const *argv, struct options *opt
 
     while (status == STATUS_OK && walk.next < argc) {
         status = parse_argument(&walk);
+    }
+    if (status == STATUS_OK) {
+        status = check_operands(&walk);
     }
     if (status == STATUS_OK) {
         *options_out = options;

@@ -1,8 +1,9 @@
 /* options.h: the command line of kvd. Pure: argv in; a struct, or the text of an error, out.
  *
- *     kvd [--config FILE] [--dir DIR] [--listen ADDRESS]... [--set KEY=VALUE]... [--ready-file
- * FILE]
- *         [--check-config] [--version] [--help]
+ *     kvd [--config FILE] [--dir DIR] [--listen ADDRESS]... [--set KEY=VALUE]...
+ *         [--ready-file FILE] [--check-config] [--version] [--help]
+ *     kvd check DIR [OPTION]...
+ *     kvd salvage DIR NEWDIR [OPTION]...
  *
  * "--option value" and "--option=value" are the same. What sets a configuration key (--dir,
  * --listen, --set) becomes an override for config_load, in the order given. An option that is
@@ -17,7 +18,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+enum options_action { OPTIONS_SERVE, OPTIONS_CHECK, OPTIONS_SALVAGE };
+
 struct options {
+    enum options_action action;
+    const char *new_dir;        /* of salvage; borrowed from argv */
     struct config_input config; /* path borrowed from argv, overrides owned by this struct */
     const char *ready_file;     /* borrowed from argv; NULL: none */
     bool check_config;

@@ -51,6 +51,12 @@ void plan_make(const struct config *config, uint64_t descriptors, uint32_t proce
     plan->store.value_threshold = (uint32_t)config_number(config, CONFIG_STORAGE_VALUE_THRESHOLD);
     plan->store.compress =
         config_number(config, CONFIG_STORAGE_COMPRESSION) == CONFIG_COMPRESSION_ZSTD;
+    plan->store.space_ratio_percent =
+        (uint32_t)(config_real(config, CONFIG_STORAGE_MAX_SPACE_RATIO) * 100 + 0.5);
+    plan->store.reclaim_bytes_per_s = config_number(config, CONFIG_STORAGE_RECLAIM_RATE);
+    plan->store.scrub_bytes_per_s = config_number(config, CONFIG_STORAGE_SCRUB_RATE);
+    plan->store.read_only = config_number(config, CONFIG_STORAGE_READ_ONLY) != 0;
+    plan->store.in_memory = config_number(config, CONFIG_STORAGE_IN_MEMORY) != 0;
     plan->store.open_files_max = store_files(descriptors);
     plan_limits(config, memory_bytes / 4, &plan->limits);
     plan_connections(config, descriptors, plan);

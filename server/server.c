@@ -3,6 +3,7 @@
 
 #include "protocol/base/assert.h"
 #include "protocol/base/memory.h"
+#include "server/data_folder.h"
 #include "server/listener.h"
 #include "server/mailbox.h"
 #include "server/plan.h"
@@ -261,12 +262,17 @@ static enum status announce(struct server *server, struct error *error) {
 }
 
 static enum status start(struct server *server, struct error *error) {
-    enum status status;
+    enum status status = STATUS_OK;
 
     if (server->options->ready_file) {
         ready_file_remove(server->options->ready_file);
     }
-    status = bind_addresses(server, error);
+    if (!server->plan.store.in_memory) { /* before a socket may be made there */
+        status = data_folder_check(server->plan.store.dir, error);
+    }
+    if (status == STATUS_OK) {
+        status = bind_addresses(server, error);
+    }
     if (status == STATUS_OK) {
         status = open_store(server, error);
     }

@@ -62,13 +62,10 @@ static void describe_bound(enum config_type type, double bound, char text_out[UN
 
 static const char *kind_of(enum config_type type) {
     static const char *const kinds[] = {
-        [CONFIG_INTEGER] = "a number",
-        [CONFIG_SIZE] = "a size",
-        [CONFIG_DURATION] = "a duration",
-        [CONFIG_REAL] = "a number",
-        [CONFIG_CHOICE] = "one of",
-        [CONFIG_TEXT] = "text, in bytes",
-        [CONFIG_LIST] = "an array of strings",
+        [CONFIG_INTEGER] = "a number",    [CONFIG_SIZE] = "a size",
+        [CONFIG_DURATION] = "a duration", [CONFIG_REAL] = "a number",
+        [CONFIG_CHOICE] = "one of",       [CONFIG_BOOLEAN] = "true or false",
+        [CONFIG_TEXT] = "text, in bytes", [CONFIG_LIST] = "an array of strings",
     };
     return kinds[type];
 }
@@ -98,6 +95,8 @@ static void describe(const struct config_key_info *info, char *text_out, size_t 
     if (info->type == CONFIG_CHOICE) {
         list_choices(info->choices, choices, sizeof choices);
         snprintf(text_out, bytes_max, "%s %s; %s", kind, choices, when);
+    } else if (info->type == CONFIG_BOOLEAN) {
+        snprintf(text_out, bytes_max, "%s; %s", kind, when);
     } else {
         describe_bound(info->type, info->least, least);
         describe_bound(info->type, info->greatest, greatest);

@@ -123,6 +123,7 @@ START_TEST(without_anything_there_are_defaults) {
     ck_assert_uint_eq(config_number(config, CONFIG_STORAGE_DURABILITY), CONFIG_DURABILITY_SYNCED);
     ck_assert_uint_eq(config_number(config, CONFIG_STORAGE_COMPRESSION), CONFIG_COMPRESSION_ZSTD);
     ck_assert(config_real(config, CONFIG_STORAGE_MAX_SPACE_RATIO) == 1.5);
+    ck_assert_uint_eq(config_number(config, CONFIG_STORAGE_READ_ONLY), 0);
     ck_assert_str_eq(config_text(config, CONFIG_LOG_FILE), "");
     ck_assert_str_eq(config_text(config, CONFIG_LOG_LEVEL), "info");
     ck_assert_str_eq(config_origin(config, CONFIG_LOG_LEVEL), "default");
@@ -257,6 +258,26 @@ START_TEST(wrong_types_are_refused) {
     expect_setting_refused("server.loops", "two", "text stands in quotes");
     expect_setting_refused("server.loops", "", "expected a value");
     expect_setting_refused("server.loops", "1 2", "expected nothing behind the value");
+}
+END_TEST
+
+START_TEST(a_boolean_is_true_or_false_and_no_word) {
+    struct scene scene;
+    struct config *config;
+    char text[16];
+
+    scene_init(&scene, "[storage]\nread_only = true\n");
+    set(&scene, "storage.in_memory", "true");
+    config = load(&scene);
+    ck_assert_uint_eq(config_number(config, CONFIG_STORAGE_READ_ONLY), 1);
+    ck_assert_uint_eq(config_number(config, CONFIG_STORAGE_IN_MEMORY), 1);
+    ck_assert_uint_eq(config_write_value(config, CONFIG_STORAGE_READ_ONLY, text, sizeof text), 4);
+    ck_assert_str_eq(text, "true");
+    config_destroy(config);
+    scene_deinit(&scene);
+    expect_file_refused("[storage]\nread_only = 'true'\n", "2:1",
+                        "is a string; expected true or false");
+    expect_file_refused("[storage]\nread_only = 1\n", "2:1", "expected true or false");
 }
 END_TEST
 
@@ -518,19 +539,17 @@ START_TEST(any_allocation_may_fail) {
 }
 END_TEST
 
-UNIT_MAIN("config", without_anything_there_are_defaults,
-          the_file_wins_over_defaults_and_the_command_line_over_the_file,
-          dotted_keys_and_tables_in_braces_are_sections_too,
-          a_list_of_the_command_line_is_collected_and_replaces_the_file,
-          settings_may_leave_out_quotes, a_value_too_long_for_its_room_is_cut_and_measured,
-          unknown_keys_are_refused_with_the_nearest, a_very_long_key_is_refused,
-          wrong_types_are_refused, values_out_of_range_are_refused,
-          values_at_their_bounds_are_accepted, broken_toml_is_refused_at_its_place,
-          more_addresses_than_allowed_are_refused_however_they_come,
-          an_address_that_others_can_reach_is_refused,
-          an_address_that_is_none_or_stands_twice_is_refused, derived_values_follow_the_machine,
-          a_file_that_cannot_be_read_is_refused,
-          a_file_of_the_greatest_size_is_read_and_a_larger_one_refused,
-          a_reload_changes_what_it_can_and_names_the_rest,
-          a_reload_of_something_bad_changes_nothing, the_command_line_wins_over_a_reload_too,
-          any_allocation_may_fail)
+UNIT_MAIN(
+    "config", without_anything_there_are_defaults,
+    the_file_wins_over_defaults_and_the_command_line_over_the_file,
+    dotted_keys_and_tables_in_braces_are_sections_too,
+    a_list_of_the_command_line_is_collected_and_replaces_the_file, settings_may_leave_out_quotes,
+    a_value_too_long_for_its_room_is_cut_and_measured, unknown_keys_are_refused_with_the_nearest,
+    a_very_long_key_is_refused, wrong_types_are_refused, a_boolean_is_true_or_false_and_no_word,
+    values_out_of_range_are_refused, values_at_their_bounds_are_accepted,
+    broken_toml_is_refused_at_its_place, more_addresses_than_allowed_are_refused_however_they_come,
+    an_address_that_others_can_reach_is_refused, an_address_that_is_none_or_stands_twice_is_refused,
+    derived_values_follow_the_machine, a_file_that_cannot_be_read_is_refused,
+    a_file_of_the_greatest_size_is_read_and_a_larger_one_refused,
+    a_reload_changes_what_it_can_and_names_the_rest, a_reload_of_something_bad_changes_nothing,
+    the_command_line_wins_over_a_reload_too, any_allocation_may_fail)

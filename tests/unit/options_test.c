@@ -116,6 +116,29 @@ START_TEST(overrides_reach_the_configuration) {
 }
 END_TEST
 
+START_TEST(check_and_salvage_name_their_folders) {
+    struct options options = accept(LINE("check", "data", "--set", "memory_limit=1GiB"));
+
+    ck_assert_int_eq(options.action, OPTIONS_CHECK);
+    expect_override(&options, 0, "storage.dir", "data", "check");
+    options_deinit(&options);
+    options = accept(LINE("salvage", "old", "--config", "x", "new"));
+    ck_assert_int_eq(options.action, OPTIONS_SALVAGE);
+    expect_override(&options, 0, "storage.dir", "old", "salvage");
+    ck_assert_str_eq(options.new_dir, "new");
+    options_deinit(&options);
+    options = accept(LINE("check", "--help"));
+    ck_assert(options.help);
+    options_deinit(&options);
+    refuse(LINE("check"), "check wants a folder");
+    refuse(LINE("salvage", "old"), "salvage wants two folders");
+    refuse(LINE("check", "a", "b"), "'b' is one folder too many");
+    refuse(LINE("salvage", "a", "b", "c"), "'c' is one folder too many");
+    refuse(LINE("check", "a", "--dir", "b"), "--dir is given twice");
+    refuse(LINE("--dir", "a", "check"), "'check' is not an option");
+}
+END_TEST
+
 START_TEST(unknown_options_are_refused_with_the_nearest_one) {
     refuse(LINE("--confg", "x"), "unknown option '--confg'; did you mean '--config'?");
     refuse(LINE("--lisetn=x"), "did you mean '--listen'?");
@@ -204,7 +227,8 @@ END_TEST
 
 UNIT_MAIN("options", no_options_mean_no_file_and_no_overrides,
           all_options_are_read_in_both_spellings, a_setting_is_split_at_its_first_equals_sign,
-          overrides_reach_the_configuration, unknown_options_are_refused_with_the_nearest_one,
+          overrides_reach_the_configuration, check_and_salvage_name_their_folders,
+          unknown_options_are_refused_with_the_nearest_one,
           missing_empty_and_needless_values_are_refused, what_may_stand_once_is_refused_twice,
           a_setting_without_key_or_sign_is_refused,
           very_long_arguments_are_refused_and_named_in_part, any_allocation_may_fail,

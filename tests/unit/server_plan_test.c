@@ -47,6 +47,21 @@ START_TEST(least_memory_makes_smaller_values_and_they_fit) {
 }
 END_TEST
 
+START_TEST(rates_and_modes_of_the_store_are_passed_on) {
+    struct plan plan = plan_with("storage.max_space_ratio", "1.3", 10000);
+
+    ck_assert_uint_eq(plan.store.space_ratio_percent, 130);
+    ck_assert(!plan.store.read_only);
+    ck_assert(!plan.store.in_memory);
+    plan = plan_with("storage.reclaim_rate", "5MiB", 10000);
+    ck_assert_uint_eq(plan.store.reclaim_bytes_per_s, 5u << 20);
+    ck_assert_uint_eq(plan_with("storage.scrub_rate", "2MiB", 10000).store.scrub_bytes_per_s,
+                      2u << 20);
+    ck_assert(plan_with("storage.read_only", "true", 10000).store.read_only);
+    ck_assert(plan_with("storage.in_memory", "true", 10000).store.in_memory);
+}
+END_TEST
+
 START_TEST(few_descriptors_mean_few_connections) {
     struct plan plan = plan_with(NULL, NULL, 1000);
 
@@ -129,6 +144,7 @@ END_TEST
 
 UNIT_MAIN("plan", default_memory_is_shared_three_to_one,
           least_memory_makes_smaller_values_and_they_fit, few_descriptors_mean_few_connections,
+          rates_and_modes_of_the_store_are_passed_on,
           opcode_is_dispatched_exactly_if_the_protocol_serves_it,
           commands_have_the_handler_of_their_kind_and_flags_that_are_agreed,
           ready_file_appears_whole_and_for_its_owner_alone,

@@ -120,7 +120,7 @@ struct store_namespace_info {
     struct slice name; /* borrowed during the callback */
     uint32_t id;
     struct store_namespace_settings settings;
-    uint64_t keys;         /* live keys; exact once everything is compacted, else an upper bound */
+    uint64_t keys;         /* live keys; exact once everything is compacted, else an estimate */
     uint64_t live_bytes;   /* keys, values and their tables' overhead, likewise */
     uint64_t pinned_bytes; /* of versions that only snapshots or retention keep */
 };

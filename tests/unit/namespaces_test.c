@@ -107,6 +107,95 @@ START_TEST(want_of_memory_leaves_it_as_it_was) {
 }
 END_TEST
 
+static size_t store_row(uint8_t *value, uint32_t id, uint64_t quota, uint64_t ms, uint32_t count) {
+    struct namespace_row row = {.id = id, .settings = {quota, ms, count}};
+    return namespace_row_store(value, &row);
+}
+
+START_TEST(a_row_is_what_it_was_and_an_old_one_is_an_id_only) {
+    uint8_t value[NAMESPACE_ROW_BYTES_MAX];
+    struct namespace_row row;
+    size_t len = store_row(value, 7, 0, 0, 0);
+
+    ck_assert_uint_eq(len, 1);
+    ck_assert_int_eq(namespace_row_load(slice_make(value, len), &row), STATUS_OK);
+    ck_assert_uint_eq(row.id, 7);
+    len = store_row(value, UINT32_MAX, UINT64_MAX, UINT64_MAX, UINT32_MAX);
+    ck_assert_uint_le(len, sizeof value);
+    ck_assert_int_eq(namespace_row_load(slice_make(value, len), &row), STATUS_OK);
+    ck_assert_uint_eq(row.settings.quota_bytes, UINT64_MAX);
+    ck_assert_uint_eq(row.settings.keep_ms, UINT64_MAX);
+    ck_assert_uint_eq(row.settings.keep_versions, UINT32_MAX);
+}
+END_TEST
+
+START_TEST(a_row_that_is_cut_or_too_long_is_corrupt) {
+    uint8_t value[NAMESPACE_ROW_BYTES_MAX + 1] = {0};
+    struct namespace_row row;
+    size_t len = store_row(value, 300, 1000, 2000, 3000);
+
+    for (size_t cut = 0; cut <= len + 1; cut++) {
+        bool whole = cut == len || cut == 2; /* an id only */
+        ck_assert_int_eq(namespace_row_load(slice_make(value, cut), &row),
+                         whole ? STATUS_OK : STATUS_CORRUPT);
+    }
+}
+END_TEST
+
+START_TEST(a_dropped_name_is_found_by_reads_until_it_is_forgotten) {
+    struct slice name = slice_from_text("n");
+    struct namespaces namespaces;
+    uint32_t old_id;
+    uint32_t id;
+
+    namespaces_init(&namespaces);
+    old_id = id_of(&namespaces, "n");
+    namespaces_settle(&namespaces, old_id);
+    ck_assert(namespaces_is_there(&namespaces, old_id));
+    namespaces_drop(&namespaces, old_id);
+    ck_assert(!namespaces_is_there(&namespaces, old_id));
+    ck_assert_int_eq(namespaces_find_there(&namespaces, name, &id), STATUS_NOT_FOUND);
+    ck_assert_int_eq(namespaces_find(&namespaces, name, false, &id), STATUS_OK);
+    ck_assert_uint_eq(id, old_id);
+    id = id_of(&namespaces, "n"); /* a write makes it anew */
+    ck_assert_uint_gt(id, old_id);
+    namespaces_forget(&namespaces, old_id);
+    ck_assert_uint_eq(id_of(&namespaces, "n"), id);
+    namespaces_drop(&namespaces, id);
+    namespaces_forget(&namespaces, id);
+    ck_assert_int_eq(namespaces_find(&namespaces, name, false, &id), STATUS_NOT_FOUND);
+    ck_assert_uint_eq(namespaces_count(&namespaces), 0);
+    namespaces_deinit(&namespaces);
+}
+END_TEST
+
+static void count_cb(void *arg, uint32_t id, const struct store_namespace_settings *settings) {
+    uint64_t *sum = arg;
+    *sum += id * 1000 + settings->keep_versions;
+}
+
+START_TEST(settings_are_told_of_those_that_have_any) {
+    struct namespace_row row = {.settings = {.keep_versions = 5}};
+    struct namespaces namespaces;
+    uint64_t sum = 0;
+
+    namespaces_init(&namespaces);
+    (void)id_of(&namespaces, "without");
+    row.id = id_of(&namespaces, "with");
+    namespaces_apply(&namespaces, &row);
+    ck_assert(!namespaces_have_quotas(&namespaces));
+    namespaces_settings_each(&namespaces, count_cb, &sum);
+    ck_assert_uint_eq(sum, row.id * UINT64_C(1000) + 5);
+    row.settings.quota_bytes = 9;
+    namespaces_apply(&namespaces, &row);
+    ck_assert(namespaces_have_quotas(&namespaces));
+    namespaces_drop(&namespaces, row.id);
+    ck_assert(!namespaces_have_quotas(&namespaces));
+    ck_assert_uint_eq(namespaces_settings(&namespaces, row.id).quota_bytes, 0);
+    namespaces_deinit(&namespaces);
+}
+END_TEST
+
 /* ---- In a store -------------------------------------------------------------------------------
  */
 
@@ -167,5 +256,8 @@ END_TEST
 
 UNIT_MAIN("namespaces", a_name_keeps_its_id_and_no_two_share_one, names_are_checked,
           a_new_name_is_pending_until_it_is_settled, loaded_ids_are_not_given_again,
-          want_of_memory_leaves_it_as_it_was, a_name_survives_with_the_first_commit_in_it,
+          want_of_memory_leaves_it_as_it_was, a_row_is_what_it_was_and_an_old_one_is_an_id_only,
+          a_row_that_is_cut_or_too_long_is_corrupt,
+          a_dropped_name_is_found_by_reads_until_it_is_forgotten,
+          settings_are_told_of_those_that_have_any, a_name_survives_with_the_first_commit_in_it,
           the_system_namespace_is_not_for_callers)

@@ -527,7 +527,7 @@ START_TEST(a_long_value_put_in_the_batch_is_appended_to_and_expires) {
     fill_append(commit, "c", slice_make(value, sizeof value));
     fill_expire(commit, "c", 1000);
     ck_assert_int_eq(submit(&fixture, commit, STORE_SYNCED).status, STATUS_OK);
-    for (const char *key = "a\0b\0c"; *key; key += 2) {
+    for (const char *key = "a\0b\0c\0"; *key; key += 2) {
         ck_assert_int_eq(fixture_get(&fixture, key), STATUS_OK);
         ck_assert(slice_equal(buffer_slice(&fixture.value), slice_make(value, sizeof value)));
     }

@@ -10,6 +10,7 @@
 
 #define TICK_MS 1000
 #define TIME_AHEAD_MS (60 * 1000u) /* an idle store writes an empty group a minute */
+#define IDLE_FLUSH_FRACTION 64u    /* so many of the entries deleted: flushed when idle */
 #define STALL_MS 1                 /* until a frozen memtable is flushed */
 #define PACE_FROM_TABLES 8         /* level 0 tables from which the step runs later */
 #define PACE_MS_PER_TABLE 2        /* for each table beyond */
@@ -175,6 +176,48 @@ static void keep_time(struct commit_pipeline *pipeline) {
     }
 }
 
+static uint64_t tombstones_in(struct memtable *memtable) {
+    struct namespace_usage *usages;
+    uint64_t tombstones = 0;
+    size_t count;
+
+    if (memtable_copy_usages(memtable, &usages, &count) != STATUS_OK) {
+        return 0; /* the next tick asks again */
+    }
+    for (size_t i = 0; i < count; i++) {
+        tombstones += usages[i].tombstones;
+    }
+    memory_free(usages);
+    return tombstones;
+}
+
+/* Whether the deletes in the memtable, of average entries, free a worthwhile part of the store. */
+static bool frees_much(const struct view *view) {
+    uint64_t entries = 0;
+
+    for (uint32_t i = 0; i < LEVELS_MAX; i++) {
+        for (uint32_t j = 0; j < view->version->levels[i].count; j++) {
+            entries += view->version->levels[i].infos[j]->entries;
+        }
+    }
+    return entries > 0 && (memtable_ranges_count(view->active_ranges) > 0 ||
+                           tombstones_in(view->active) > entries / IDLE_FLUSH_FRACTION);
+}
+
+/* What deletes free comes back though nothing is written any more: compaction has to see them. */
+static void flush_deletes(struct commit_pipeline *pipeline) {
+    uint64_t visible;
+    struct view *view =
+        view_holder_take(pipeline->options.views, pipeline->options.marks, &visible);
+    bool wanted = view->frozen_count == 0 && frees_much(view);
+
+    view_unref(view);
+    if (wanted && !commit_log_failed(pipeline->options.log)) {
+        enum status status = commit_group_freeze(pipeline);
+        (void)status; /* the next tick tries again */
+    }
+}
+
 static void tick_step(struct step *tick) {
     struct commit_pipeline *pipeline = from_tick(tick);
     struct commit_log *log = pipeline->options.log;
@@ -187,6 +230,9 @@ static void tick_step(struct step *tick) {
     } else if (pipeline->tick_sequence == log->sequence &&
                (!log->last_group_is_empty || time_is_old(pipeline))) {
         vouch(pipeline, written);
+    }
+    if (pipeline->tick_sequence == log->sequence) {
+        flush_deletes(pipeline);
     }
     pipeline->tick_sequence = log->sequence;
     keep_time(pipeline);

@@ -35,17 +35,17 @@ struct store_commit {
     struct store *store;               /* borrowed, for the door */
     const struct value_policy *policy; /* borrowed from the store */
     struct batch batch;
-    struct buffer conditions; /* encoded, see commit_condition_take */
-    struct buffer deferred;   /* encoded, see commit_deferred_take */
-    struct buffer catalogue;  /* encoded, see commit_catalogue.h */
-    struct buffer basis;      /* encoded, see rewind_basis.h */
-    struct buffer scratch;    /* a compressed value on its way to the batch */
+    struct buffer conditions;  /* encoded, see commit_condition_take */
+    struct buffer deferred;    /* encoded, see commit_deferred_take */
+    struct buffer catalogue;   /* encoded, see commit_catalogue.h */
+    struct buffer basis;       /* encoded, see rewind_basis.h */
+    struct buffer scratch;     /* a compressed value on its way to the batch */
     struct snapshots *held_in; /* borrowed: where the commit holds a version of the past, or NULL */
     uint64_t held_id;          /* there */
-    uint32_t operations;      /* asked for, duplicates included */
-    bool puts;                /* any operation stores a value */
-    bool makes_aliases;       /* a deferred operation may */
-    void *arg;                /* the owner's */
+    uint32_t operations;       /* asked for, duplicates included */
+    bool puts;                 /* any operation stores a value */
+    bool makes_aliases;        /* a deferred operation may */
+    void *arg;                 /* the owner's */
     /* the store's, while submitted */
     struct commit_pipeline *pipeline; /* borrowed */
     enum store_durability durability;

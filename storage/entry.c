@@ -34,10 +34,14 @@ enum status entry_extent_append(struct buffer *extents, const struct value_ref *
 }
 
 bool entry_extent_next(struct slice *rest, struct value_ref *extent_out) {
-    struct reader reader = reader_make(*rest);
     struct value_ref extent = {0};
+    struct reader reader;
 
-    if (rest->len == 0 || !reader_take_varint(&reader, &extent.segment) ||
+    if (rest->len == 0) { /* and perhaps without a pointer */
+        return false;
+    }
+    reader = reader_make(*rest);
+    if (!reader_take_varint(&reader, &extent.segment) ||
         !reader_take_varint(&reader, &extent.offset) ||
         !reader_take_varint32(&reader, &extent.raw_bytes) ||
         !reader_take_varint32(&reader, &extent.stored_bytes) ||

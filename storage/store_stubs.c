@@ -13,11 +13,3 @@ enum status store_salvage(const struct store_options *options, const char *new_d
     return STATUS_UNSUPPORTED;
 }
 
-enum status store_why_space(struct store *store, store_space_cb space_cb, void *arg,
-                            struct error *error) {
-    (void)store;
-    (void)space_cb;
-    (void)arg;
-    (void)error;
-    return STATUS_UNSUPPORTED;
-}

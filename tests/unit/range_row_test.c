@@ -3,6 +3,7 @@
 #include "tests/unit/unit.h"
 
 #include "protocol/base/memory.h"
+#include "storage/checksum.h"
 #include "storage/ikey.h"
 
 static struct buffer value;
@@ -85,6 +86,9 @@ START_TEST(every_flipped_bit_and_every_truncation_is_corrupt) {
         key[bit / 8] ^= (uint8_t)(1u << bit % 8);
     }
     ck_assert_int_eq(read_range(&read), STATUS_OK);
+    ck_assert_int_eq(buffer_append_u8(&value, 0), STATUS_OK);
+    checksum_wide_store(key + RANGE_KEY_PREFIX_BYTES, buffer_slice(&value));
+    ck_assert_int_eq(read_range(&read), STATUS_CORRUPT); /* more than a range */
     while (value.len > 0) {
         value.len--;
         ck_assert_int_eq(read_range(&read), STATUS_CORRUPT);

@@ -186,6 +186,7 @@ START_TEST(impossible_ranges_are_refused_and_empty_ones_do_nothing) {
     ck_assert_int_eq(try_delete(0, 1, "a", "b"), STATUS_INVALID);
     ck_assert_int_eq(try_delete(0, 1, "a", "a"), STATUS_INVALID);
     ck_assert_int_eq(try_delete(UINT32_MAX, 1, "a", "b"), STATUS_INVALID);
+    ck_assert_int_eq(try_delete(UINT32_MAX, 1, "a", "a"), STATUS_INVALID);
     ck_assert_int_eq(try_delete(1, 1, "b", "a"), STATUS_INVALID);
     ck_assert_int_eq(try_delete(1, (size_t)KEY_BYTES_MAX + 1, long_key, ""), STATUS_TOO_LARGE);
     ck_assert_int_eq(try_delete(1, KEY_BYTES_MAX, long_key, ""), STATUS_OK);
@@ -421,6 +422,20 @@ START_TEST(a_thousand_of_them_freeze_memtables_and_are_all_honoured) {
 }
 END_TEST
 
+START_TEST(a_memtable_with_many_of_them_is_frozen) {
+    fixture_init(&fixture, 1);
+    fixture.options.memtable_bytes = 1024 * 1024;
+    fixture_open(&fixture);
+    for (uint64_t i = 1; i <= 256; i++) {
+        delete_range("b", "c");
+        ck_assert_uint_ge(fixture_stat(&fixture, "memtable_entries"), i);
+    }
+    delete_range("b", "c");
+    ck_assert_uint_lt(fixture_stat(&fixture, "memtable_entries"), 4);
+    end();
+}
+END_TEST
+
 /* ---- Want of memory ---- */
 
 START_TEST(each_failing_allocation_is_told_and_leaves_the_store_usable) {
@@ -463,4 +478,5 @@ UNIT_MAIN("store range delete", what_a_range_delete_covers_is_gone_at_once,
           an_absence_that_a_crash_could_undo_is_held, in_one_commit_what_comes_after_it_lives,
           a_range_between_the_longest_keys_goes_all_the_way,
           a_thousand_of_them_freeze_memtables_and_are_all_honoured,
+          a_memtable_with_many_of_them_is_frozen,
           each_failing_allocation_is_told_and_leaves_the_store_usable)

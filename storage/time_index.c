@@ -31,19 +31,20 @@ void time_index_deinit(struct time_index *index) {
 /* ---- Room -------------------------------------------------------------------------------------
  */
 
-/* Keeps, of the first `old` marks, the last one of each second. */
+/* Keeps, of the first `old` marks, the last one of each second, and the oldest: it says how far
+ * back anything is known. */
 static size_t thin_to_seconds(struct time_mark *marks, size_t old) {
     size_t kept = 0;
 
     for (size_t i = 0; i < old; i++) {
-        if (i + 1 == old || marks[i].ms / THIN_MS != marks[i + 1].ms / THIN_MS) {
+        if (i == 0 || i + 1 == old || marks[i].ms / THIN_MS != marks[i + 1].ms / THIN_MS) {
             marks[kept++] = marks[i];
         }
     }
     return kept;
 }
 
-/* Keeps every other one, the oldest always: it says how far back anything is known. */
+/* Keeps every other one, the oldest always. */
 static size_t thin_by_half(struct time_mark *marks, size_t old) {
     size_t kept = 0;
 

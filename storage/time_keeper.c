@@ -171,8 +171,8 @@ struct store_commit *time_keeper_tick(struct time_keeper *keeper, uint64_t now_m
     settle(keeper);
     due = row_is_due(keeper, now_ms, longest_ms, visible) && make_room(keeper) == STATUS_OK;
     deleted = rows_useless(keeper, now_ms, longest_ms);
-    if (!due && deleted == 0) {
-        return NULL;
+    if (!due && deleted < (longest_ms > 0 ? TIME_ROWS_DELETED / 2 : 1)) {
+        return NULL; /* no commit for a few deletes alone, but to end it all */
     }
     commit_request_reset(commit);
     status = append_deletes(keeper, deleted);

@@ -223,7 +223,6 @@ static enum status check_room(struct store_upload *upload, uint64_t bytes, struc
         return error_set(error, STATUS_NO_SPACE, 0, context->log->dir, ERROR_NO_OFFSET,
                          "an upload would take the last of the disk");
     }
-    space_guard_note(context->space, bytes);
     return STATUS_OK;
 }
 
@@ -274,6 +273,7 @@ static enum status write_stored(struct store_upload *upload, struct slice stored
     }
     if (status == STATUS_OK) {
         status = append_group(upload, stored, extent, error);
+        space_guard_note(upload->context.space, stored.len); /* so it may look at what is left */
     }
     return status;
 }

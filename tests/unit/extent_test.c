@@ -285,11 +285,13 @@ START_TEST(an_index_that_does_not_add_up_is_corrupt) {
     it.ref.checksum = checksum_of(slice_make(index, 2 * EXTENT_INDEX_ENTRY_BYTES));
     status = verify();
     ck_assert_int_eq(status, STATUS_CORRUPT);
+    ck_assert_ptr_nonnull(strstr(error.text, "add up"));
     store_u32(index, BLOCK + 1); /* more than it can be, though the sum is right */
     store_u32(index + EXTENT_INDEX_ENTRY_BYTES, 99);
     it.ref.checksum = checksum_of(slice_make(index, 2 * EXTENT_INDEX_ENTRY_BYTES));
     status = verify();
     ck_assert_int_eq(status, STATUS_CORRUPT);
+    ck_assert_ptr_nonnull(strstr(error.text, "add up"));
     finish();
 }
 END_TEST

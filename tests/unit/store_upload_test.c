@@ -379,16 +379,20 @@ static void pass_a_second(struct fixture *fixture) {
 
 START_TEST(a_full_disk_refuses_the_upload_and_gives_the_space_back) {
     struct store_upload *upload;
+    struct env_space space;
     struct fixture fixture;
     enum status status;
 
     fixture_init(&fixture, 14);
-    env_memory_set_space(fixture.memory, 8 * MIB);
+    env_memory_set_space(fixture.memory, 8 * MIB + 300 * KIB);
+    fixture.options.memtable_bytes = 512 * KIB; /* the reserve is two of them and more */
     fixture.options.compress = false;
     fixture_open(&fixture);
     fixture_put(&fixture, "key", "old");
     status = upload_try(&fixture, "key", 20 * MIB, 1, &upload);
     ck_assert_int_eq(status, STATUS_NO_SPACE);
+    ck_assert_int_eq(env_space(fixture.env, fixture.dir, &space, NULL), STATUS_OK);
+    ck_assert_uint_ge(space.free_bytes, 768 * KIB); /* the reserve has not been touched */
     ck_assert_int_eq(store_upload_append(upload, slice_from_text("more"), &fixture.error),
                      STATUS_NO_SPACE);
     ck_assert_int_eq(store_upload_finish(upload, &fixture.error), STATUS_NO_SPACE);

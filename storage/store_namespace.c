@@ -2,6 +2,7 @@
 #include "protocol/base/memory.h"
 #include "storage/commit_catalogue.h"
 #include "storage/namespace_usage.h"
+#include "storage/space_walk.h"
 #include "storage/store_state.h"
 
 enum status store_namespace(struct store *store, struct slice name, bool create,
@@ -134,7 +135,59 @@ static void listing_cb(void *arg, struct slice name, const struct namespace_row 
     }
 }
 
-static void tell(const struct listing *listing, const struct usage_sums *sums,
+/* What the figures come from: the books of all holders, or, where they cannot tell what is kept
+ * from what is alive, a walk. */
+struct figures {
+    struct usage_sums sums;
+    struct keep_rules rules;
+    struct space_walk walk;
+    bool walked;
+};
+
+static bool keeps_the_past(struct store *store) {
+    struct snapshots_stats stats;
+
+    snapshots_read_stats(&store->snapshots, &stats);
+    return stats.open > 0 ||
+           atomic_load_explicit(&store->namespaces.keep_count, memory_order_relaxed) > 0;
+}
+
+static enum status figures_take(struct figures *figures, struct store_read *read,
+                                struct error *error) {
+    struct store *store = read->store;
+    enum status status;
+
+    figures->walked = keeps_the_past(store);
+    if (!figures->walked) {
+        return usage_of_view(read->view, &figures->sums);
+    }
+    status = snapshots_take_rules(&store->snapshots, &figures->rules);
+    return status == STATUS_OK ? space_walk_run(&figures->walk, read->view, &figures->rules, error)
+                               : status;
+}
+
+static void figures_deinit(struct figures *figures) {
+    usage_sums_deinit(&figures->sums);
+    space_walk_deinit(&figures->walk);
+    keep_rules_deinit(&figures->rules);
+}
+
+static void figures_get(const struct figures *figures, struct store_namespace_info *info) {
+    if (!figures->walked) {
+        usage_estimate(usage_sums_get(&figures->sums, info->id), &info->keys, &info->live_bytes);
+        return;
+    }
+    for (uint32_t i = 0; i < figures->walk.namespace_count; i++) {
+        const struct space_namespace *found = &figures->walk.namespaces[i];
+        if (found->namespace_id == info->id) {
+            info->keys = found->keys;
+            info->live_bytes = found->live_bytes;
+            info->pinned_bytes = found->pinned_bytes;
+        }
+    }
+}
+
+static void tell(const struct listing *listing, const struct figures *figures,
                  store_namespace_cb list_cb, void *arg) {
     for (size_t at = 0; at < listing->rows.len; at += sizeof(struct listed)) {
         struct store_namespace_info info = {0};
@@ -143,7 +196,7 @@ static void tell(const struct listing *listing, const struct usage_sums *sums,
         info.name = slice_make(listing->names.data + listed.name_at, listed.name_len);
         info.id = listed.id;
         info.settings = listed.settings;
-        usage_estimate(usage_sums_get(sums, listed.id), &info.keys, &info.live_bytes);
+        figures_get(figures, &info);
         list_cb(arg, &info);
     }
 }
@@ -151,21 +204,21 @@ static void tell(const struct listing *listing, const struct usage_sums *sums,
 enum status store_namespace_list(struct store *store, store_namespace_cb list_cb, void *arg,
                                  struct error *error) {
     struct listing listing = {.rows = {.cap = SIZE_MAX}, .names = {.cap = UINT32_MAX}};
-    struct usage_sums sums = {0};
+    struct figures figures = {0};
     struct store_read read;
 
     store_read_begin(store, &read);
     namespaces_each(&store->namespaces, listing_cb, &listing);
     if (listing.status == STATUS_OK) {
-        listing.status = usage_of_view(read.view, &sums);
+        listing.status = figures_take(&figures, &read, error);
     }
     if (listing.status == STATUS_OK) {
-        tell(&listing, &sums, list_cb, arg);
-    } else {
+        tell(&listing, &figures, list_cb, arg);
+    } else if (listing.status != STATUS_CORRUPT && listing.status != STATUS_IO) {
         error_set(error, listing.status, 0, NULL, ERROR_NO_OFFSET, "listing namespaces");
     }
     store_read_end(&read);
-    usage_sums_deinit(&sums);
+    figures_deinit(&figures);
     buffer_deinit(&listing.rows);
     buffer_deinit(&listing.names);
     return listing.status;

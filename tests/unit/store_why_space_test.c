@@ -198,7 +198,37 @@ START_TEST(a_touched_value_is_counted_once) {
 }
 END_TEST
 
+static void default_cb(void *arg, const struct store_namespace_info *info) {
+    if (info->id == STORE_NAMESPACE_DEFAULT) {
+        *(struct store_namespace_info *)arg = *info;
+    }
+}
+
+START_TEST(the_list_of_namespaces_tells_what_is_alive_from_what_is_pinned) {
+    struct store_namespace_info info = {0};
+    struct store_snapshot_info snapshot;
+
+    begin();
+    put_all(1);
+    ck_assert_int_eq(store_snapshot_open(fixture.store, "a test", 0, &snapshot), STATUS_OK);
+    put_all(100);
+    fixture_delete(&fixture, "key00");
+    flush();
+    ck_assert_int_eq(store_namespace_list(fixture.store, default_cb, &info, &fixture.error),
+                     STATUS_OK);
+    ck_assert_uint_eq(info.keys, KEYS - 1);
+    ck_assert_uint_gt(info.live_bytes, (KEYS - 1) * VALUE_BYTES);
+    ck_assert_uint_lt(info.live_bytes, KEYS * VALUE_BYTES + KEYS * 100);
+    ck_assert_uint_gt(info.pinned_bytes, KEYS * VALUE_BYTES);
+    ck_assert_uint_lt(info.pinned_bytes, KEYS * VALUE_BYTES + KEYS * 100);
+    ck_assert_int_eq(store_snapshot_close(fixture.store, snapshot.id), STATUS_OK);
+    fixture_deinit(&fixture);
+}
+END_TEST
+
 UNIT_MAIN("store why space", a_fresh_store_adds_up, live_values_are_counted_to_the_byte,
           what_was_replaced_is_not_alive_and_goes,
           a_snapshot_is_named_with_its_owner_and_what_it_alone_keeps,
-          retention_is_named_with_its_namespace, a_touched_value_is_counted_once)
+          retention_is_named_with_its_namespace,
+          the_list_of_namespaces_tells_what_is_alive_from_what_is_pinned,
+          a_touched_value_is_counted_once)

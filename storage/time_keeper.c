@@ -85,8 +85,10 @@ static uint64_t longest_retention(struct time_keeper *keeper) {
 static void settle(struct time_keeper *keeper) {
     if (keeper->ended == STATUS_OK) {
         keeper->row_count -= keeper->deleted;
-        memmove(keeper->rows, keeper->rows + keeper->deleted,
-                keeper->row_count * sizeof *keeper->rows);
+        if (keeper->deleted > 0) {
+            memmove(keeper->rows, keeper->rows + keeper->deleted,
+                    keeper->row_count * sizeof *keeper->rows);
+        }
         if (keeper->added_ms > 0) {
             keeper->rows[keeper->row_count++] = keeper->added_ms;
         }

@@ -20,6 +20,8 @@ static void act(struct sim *sim) {
     case 1:
         if (random_below(&sim->random, 4) == 0) {
             sim_compact(sim);
+        } else if (random_below(&sim->random, 3) == 0) {
+            sim_collect(sim);
         }
         break;
     case 2:

@@ -44,6 +44,7 @@ void life_run(struct sim *sim) {
     life_put_round(sim, 2, 16);
     read_some(sim);
     sim_compact(sim);
+    sim_collect(sim);
     life_put_round(sim, 3, 12);
     sim_run(sim, 100, true); /* seconds pass: ticks */
     sim_close(sim);
@@ -55,6 +56,7 @@ void life_run(struct sim *sim) {
     sim_flush(sim);
     life_put_round(sim, 5, 6);
     sim_compact(sim);
+    sim_collect(sim); /* survivors of survivors */
     life_put_round(sim, 6, 4);
     read_some(sim);
     sim_run(sim, 20, false);

@@ -1,6 +1,8 @@
 /* store_sim.c: see store_sim.h. */
 #include "tests/support/store_sim.h"
 
+#include "tests/support/space_recount.h"
+
 #include "protocol/base/memory.h"
 #include "tests/support/store_sim_state.h"
 
@@ -199,6 +201,9 @@ enum status sim_try_open(struct sim *sim) {
         return status;
     }
     sim_check_all(sim);
+    if (!sim->faulty) {
+        recount_accounts(sim->store);
+    }
     return STATUS_OK;
 }
 
@@ -521,6 +526,15 @@ void sim_flush(struct sim *sim) {
     collect(sim);
     if (status != STATUS_OK && status != STATUS_BUSY && !sim->faulty) {
         sim_fail(sim, "flush", status);
+    }
+}
+
+void sim_collect(struct sim *sim) {
+    enum status status = store_collect(sim->store, &sim->error);
+
+    collect(sim);
+    if (status != STATUS_OK && status != STATUS_BUSY && !sim->faulty) {
+        sim_fail(sim, "log GC", status);
     }
 }
 

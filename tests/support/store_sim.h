@@ -46,7 +46,8 @@ struct sim {
 void sim_init(struct sim *sim, uint64_t seed);
 void sim_deinit(struct sim *sim);
 
-/* Opens; on OK compares everything with the model, which then is settled. */
+/* Opens; on OK compares everything with the model, which then is settled, and the accounts of the
+ * log with a recount. */
 enum status sim_try_open(struct sim *sim);
 void sim_open(struct sim *sim);
 
@@ -78,6 +79,7 @@ void sim_check_all(struct sim *sim);
 
 void sim_flush(struct sim *sim);
 void sim_compact(struct sim *sim);
+void sim_collect(struct sim *sim);
 
 /* Fails the test, with the seed. */
 void sim_fail(const struct sim *sim, const char *what, enum status status);

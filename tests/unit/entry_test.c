@@ -4,6 +4,7 @@
 #include "tests/unit/unit.h"
 
 #include "protocol/base/bytes.h"
+#include "protocol/base/memory.h"
 #include "storage/format.h"
 
 #define MB (1024u * 1024)
@@ -217,7 +218,7 @@ START_TEST(the_longest_value_fits) {
     struct entry entry = {.kind = ENTRY_LARGE,
                           .large_bytes = (uint64_t)LARGE_EXTENTS_MAX * raw_bytes};
     struct entry out;
-    uint8_t *room = malloc(LARGE_EXTENTS_MAX * ENTRY_EXTENT_BYTES_MAX + 100);
+    uint8_t *room = memory_alloc(LARGE_EXTENTS_MAX * ENTRY_EXTENT_BYTES_MAX + 100);
     size_t len;
 
     ck_assert_ptr_nonnull(room);
@@ -231,7 +232,7 @@ START_TEST(the_longest_value_fits) {
     len = entry_store(room, &entry);
     ck_assert_int_eq(entry_load(slice_make(room, len), &out), STATUS_OK);
     ck_assert_uint_lt(len, MB); /* what a table block takes */
-    free(room);
+    memory_free(room);
     finish();
 }
 END_TEST

@@ -33,6 +33,8 @@ static void report_memtables(const struct report *report, const struct view *vie
     put(report, "memtables_frozen", view->frozen_count);
     put(report, "memtables_frozen_bytes", frozen_bytes);
     put(report, "unflushed_log_bytes", log_bytes);
+    put(report, "range_points", range_set_points(view->ranges));
+    put(report, "range_bytes", range_set_memory_bytes(view->ranges));
 }
 
 static void report_levels(const struct report *report, const struct version *version) {

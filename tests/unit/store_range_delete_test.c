@@ -436,6 +436,51 @@ START_TEST(a_memtable_with_many_of_them_is_frozen) {
 }
 END_TEST
 
+/* ---- Forgetting ---- */
+
+START_TEST(it_is_forgotten_once_nothing_of_it_is_left) {
+    start();
+    put_a_to_f();
+    flush();
+    compact();
+    delete_range("b", "e");
+    flush();
+    compact();
+    fixture_put(&fixture, "c", "new");
+    for (int round = 0; round < 3; round++) { /* its row goes when a compaction meets it again */
+        expect_keys("a c e f", "f e c a");
+        fixture_put(&fixture, "x", "something to flush");
+        fixture_delete(&fixture, "x");
+        flush();
+        compact();
+    }
+    ck_assert_uint_eq(fixture_stat(&fixture, "range_points"), 0);
+    fixture_reopen(&fixture);
+    expect_keys("a c e f", "f e c a");
+    ck_assert_uint_eq(fixture_stat(&fixture, "range_points"), 0);
+    end();
+}
+END_TEST
+
+START_TEST(of_many_nested_ones_little_is_kept_in_memory) {
+    start();
+    put_a_to_f();
+    flush();
+    for (int i = 0; i < 2000; i++) { /* as who throws away what is older than an hour */
+        char to[16];
+        snprintf(to, sizeof to, "b%06d", i);
+        delete_range("", to);
+    }
+    flush();
+    compact();
+    ck_assert_uint_lt(fixture_stat(&fixture, "range_bytes"), 100000);
+    fixture_reopen(&fixture);
+    ck_assert_uint_lt(fixture_stat(&fixture, "range_bytes"), 100000);
+    expect_keys("c d e f", "f e d c");
+    end();
+}
+END_TEST
+
 /* ---- Want of memory ---- */
 
 START_TEST(each_failing_allocation_is_told_and_leaves_the_store_usable) {
@@ -478,5 +523,6 @@ UNIT_MAIN("store range delete", what_a_range_delete_covers_is_gone_at_once,
           an_absence_that_a_crash_could_undo_is_held, in_one_commit_what_comes_after_it_lives,
           a_range_between_the_longest_keys_goes_all_the_way,
           a_thousand_of_them_freeze_memtables_and_are_all_honoured,
-          a_memtable_with_many_of_them_is_frozen,
+          a_memtable_with_many_of_them_is_frozen, it_is_forgotten_once_nothing_of_it_is_left,
+          of_many_nested_ones_little_is_kept_in_memory,
           each_failing_allocation_is_told_and_leaves_the_store_usable)

@@ -52,7 +52,7 @@ enum status command_delete_range(const struct service *service, const struct wir
         return STATUS_TOO_LARGE;
     }
     range = page_range_whole(&request->range, namespace_id, prefix_end);
-    return store_commit_delete_range(commit, &range);
+    return fill_range_result(store_commit_delete_range(commit, &range), refusal_out);
 }
 
 /* ---- BATCH */
@@ -135,7 +135,9 @@ enum status command_batch(const struct service *service, const struct wire_reque
     for (uint32_t i = 0; status == STATUS_OK && i < request->list.count; i++) {
         status = wire_list_next_item(&list, &item);
         if (status == STATUS_OK) {
-            status = fill_result(add_item(service, commit, namespace_id, &item), refusal_out);
+            status = add_item(service, commit, namespace_id, &item);
+            status = item.kind == WIRE_ITEM_DELETE_RANGE ? fill_range_result(status, refusal_out)
+                                                         : fill_result(status, refusal_out);
             refusal_out->item = i;
         }
     }

@@ -61,3 +61,10 @@ enum status fill_result(enum status status, struct wire_refusal *refusal_out) {
     }
     return status;
 }
+
+enum status fill_range_result(enum status status, struct wire_refusal *refusal_out) {
+    if (status == STATUS_INVALID) {
+        refusal_out->text = "the range ends before it begins";
+    }
+    return status;
+}

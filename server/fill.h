@@ -21,7 +21,8 @@ enum status fill_namespace(const struct service *service, const struct wire_requ
 /* How a condition is judged on a key of a namespace that does not exist. */
 enum status fill_without_namespace(uint8_t condition) MUST_CHECK;
 
-/* Passes a status of the store on; says what INVALID is about. */
+/* Pass a status of the store on, and say what INVALID is about: an expiry, or a range. */
 enum status fill_result(enum status status, struct wire_refusal *refusal_out) MUST_CHECK;
+enum status fill_range_result(enum status status, struct wire_refusal *refusal_out) MUST_CHECK;
 
 #endif

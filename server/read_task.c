@@ -2,7 +2,6 @@
 #include "server/read_task.h"
 
 #include "protocol/base/assert.h"
-#include "server/states.h"
 
 #include <stddef.h>
 #include <uv.h>
@@ -45,27 +44,8 @@ bool read_task_is_late(const struct reply *reply) {
     return reply->deadline_at_ms != 0 && uv_hrtime() / 1000000 >= reply->deadline_at_ms;
 }
 
-/* A state that may take a disk to find is begun here, in place of the present one. */
-static enum status begin_state(struct reply *reply, const struct wire_request *request,
-                               struct error *error) {
-    const struct wire_state state = states_of(request);
-    struct store_read past;
-    enum status status;
-
-    if (!states_need_disk(&state)) {
-        return STATUS_OK;
-    }
-    status = states_begin(reply->service, request, &state, &reply->read, &past, error);
-    if (status == STATUS_OK) {
-        store_read_end(&reply->read);
-        reply->read = past;
-    }
-    return status;
-}
-
 static enum status answer_for(struct reply *reply) {
     struct wire_request request;
-    struct error error = {.status = STATUS_OK};
     struct buffer scratch;
     struct read_context context = {.service = reply->service,
                                    .read = reply->has_read ? &reply->read : NULL,
@@ -82,11 +62,6 @@ static enum status answer_for(struct reply *reply) {
         return reply_append_error(&reply->bytes, reply->id, STATUS_DEADLINE, NULL);
     }
     read_task_decode(reply, &request);
-    status = begin_state(reply, &request, &error);
-    if (status != STATUS_OK) {
-        reply->failed = true;
-        return reply_append_error(&reply->bytes, reply->id, status, &error);
-    }
     buffer_init(&scratch, READ_SCRATCH_BYTES_MAX);
     status =
         read_run(&context, dispatch_find(request.opcode), &request, &reply->bytes, &reply->failed);

@@ -294,7 +294,7 @@ static enum step run_read_of(const struct pending *pending, struct store_read *r
                                                                   : run_read_here(pending, read);
 }
 
-/* On another state than the newest. One that takes a disk to find is begun by the task. */
+/* On another state than the newest. */
 static enum step run_read_at(const struct pending *pending, const struct wire_state *state) {
     struct connection *connection = pending->connection;
     struct loop *loop = connection->loop;
@@ -303,9 +303,6 @@ static enum step run_read_at(const struct pending *pending, const struct wire_st
     enum status status;
     enum step step;
 
-    if (states_need_disk(state)) {
-        return run_task(pending, loop_read(loop));
-    }
     status = states_begin(loop->service, pending->request, state, loop_read(loop), &read, &error);
     if (status != STATUS_OK) {
         answer_failure(connection, pending->request->id, status, &error);

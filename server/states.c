@@ -23,10 +23,6 @@ struct wire_state states_of(const struct wire_request *request) {
     }
 }
 
-bool states_need_disk(const struct wire_state *state) {
-    return state->kind == WIRE_STATE_TIME;
-}
-
 static enum status explain(enum status status, const struct wire_state *state,
                            struct error *error) {
     const char *text;

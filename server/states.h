@@ -1,7 +1,7 @@
 /* states.h: read transactions on the state that a request asks for.
  *
  * A request without a flag of WIRE_FLAGS_STATE reads the newest state, and shares the transaction
- * of its turn. Any thread; those by time may have to look at the disk: states_need_disk. */
+ * of its turn. Any thread; nothing here waits for a disk. */
 #ifndef KVD_SERVER_STATES_H
 #define KVD_SERVER_STATES_H
 
@@ -10,11 +10,8 @@
 /* The state that the flags of a request ask for; kind NEWEST if none does. */
 struct wire_state states_of(const struct wire_request *request);
 
-/* Whether to find the state may take a disk, and so belongs on an I/O thread. */
-bool states_need_disk(const struct wire_state *state);
-
 /* Begins a read for the namespace of the request. For the newest state it is the one of `present`.
- * Errors: NOT_FOUND (no such snapshot), GONE, INVALID, IO, CORRUPT, NO_MEMORY, with the reason in
+ * Errors: NOT_FOUND (no such snapshot), GONE, INVALID, NO_MEMORY, with the reason in
  * *error. */
 enum status states_begin(const struct service *service, const struct wire_request *request,
                          const struct wire_state *state, const struct store_read *present,

@@ -7,6 +7,7 @@ import struct
 import subprocess
 import tempfile
 import time
+import unittest
 
 KVD = os.path.join(os.path.abspath(os.environ.get("KVD_BUILD", "build")), "kvd")
 
@@ -26,7 +27,7 @@ SERVED = (HELLO, PING, GET, MGET, EXISTS, META, SCAN, COUNT, GET_RANGE, HISTORY,
 OK, NOT_FOUND = 0x000, 0x001
 STATUS_EXISTS, ABSENT, VERSION_MISMATCH, INVALID, TOO_LARGE = 0x100, 0x101, 0x102, 0x103, 0x104
 UNSUPPORTED, PROTOCOL, CHECKSUM, DEADLINE, BUSY = 0x105, 0x106, 0x107, 0x108, 0x109
-GONE, QUOTA, OVERFLOW = 0x113, 0x114, 0x115
+NO_MEMORY, NO_SPACE, READ_ONLY, GONE, QUOTA, OVERFLOW = 0x10A, 0x10B, 0x10E, 0x113, 0x114, 0x115
 
 FLAG_DEADLINE, FLAG_DURABILITY, FLAG_TTL, FLAG_EXPIRE_AT, FLAG_CONDITION = 1 << 0, 1 << 1, 1 << 3, 1 << 4, 1 << 5
 FLAG_SNAPSHOT, FLAG_NAMESPACE, FLAG_CHECKSUM, FLAG_WANT_CHECKSUM = 1 << 6, 1 << 8, 1 << 9, 1 << 11
@@ -34,6 +35,9 @@ FLAG_AT_VERSION, FLAG_AT_TIME = 1 << 14, 1 << 15
 FLAGS = 0xCFFF
 
 MEMORY, LOGGED, SYNCED = b"\1", b"\2", b"\3"
+NEWEST, AT_SNAPSHOT, AT_VERSION, AT_TIME = 0, 1, 2, 3  # kinds of states
+REVERSE, KEYS_ONLY, PREFIX = 1, 2, 4  # flags of ranges
+FLUSH, COMPACT, COLLECT, VERIFY, CHECKPOINT = 1, 2, 3, 4, 5
 DEADLINE_S = 20  # for everything that is waited for
 
 
@@ -65,6 +69,19 @@ def put(key, value, id=1, durability=LOGGED):
     return frame(PUT, durability + struct.pack("<I", 0) + block(key) + value, id, FLAG_DURABILITY)
 
 
+def number(value):
+    return struct.pack("<Q", value)
+
+
+def bounds(start=b"", end=b"", flags=0):
+    return bytes([flags]) + block(start) + block(end)
+
+
+def state(kind, value=0):
+    """Of a DIFF or REWIND."""
+    return bytes([kind]) + (number(value) if kind else b"")
+
+
 def span(start=b"", end=b"", flags=0, limit=0, page_bytes=0, cursor=b""):
     return bytes([flags]) + varint(limit) + varint(page_bytes) + block(start) + block(end) + block(cursor)
 
@@ -81,6 +98,11 @@ class Reply:
     def value(self):
         """Of a GET."""
         return self.body[28 + (8 if self.flags & FLAG_CHECKSUM else 0):]
+
+    @property
+    def number(self):
+        """Behind the version of a commit."""
+        return struct.unpack_from("<q", self.body, 8)[0]
 
     @property
     def item(self):
@@ -265,3 +287,26 @@ class Server:
 
 def start(test, *options, **more):
     return Server(test, *options, **more).wait_ready()
+
+
+class SharedServerTest(unittest.TestCase):
+    """One kvd for all tests of a class; each has its own connection and its own keys."""
+
+    options = ()
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server(cls, *cls.options)  # addClassCleanup has the same shape
+        cls.server.wait_ready()
+
+    @classmethod
+    def addCleanup(cls, *args):  # while the class is set up, cleanups are the class's
+        cls.addClassCleanup(*args)
+
+    def setUp(self):
+        self.client = self.server.client()
+        self.key = self.id().encode()
+
+    def tearDown(self):
+        self.client.close()
+        self.assertIsNone(self.server.process.poll(), self.server.output())

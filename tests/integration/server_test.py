@@ -12,29 +12,6 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from kvd_server import *  # noqa: E402,F403
 
 
-class SharedServerTest(unittest.TestCase):
-    """One kvd for all tests of a class; each has its own connection and its own keys."""
-
-    options = ()
-
-    @classmethod
-    def setUpClass(cls):
-        cls.server = Server(cls, *cls.options)  # addClassCleanup has the same shape
-        cls.server.wait_ready()
-
-    @classmethod
-    def addCleanup(cls, *args):  # while the class is set up, cleanups are the class's
-        cls.addClassCleanup(*args)
-
-    def setUp(self):
-        self.client = self.server.client()
-        self.key = self.id().encode()
-
-    def tearDown(self):
-        self.client.close()
-        self.assertIsNone(self.server.process.poll(), self.server.output())
-
-
 class CommandsTest(SharedServerTest):
     def test_hello_tells_limits_and_agreed_features(self):
         reader = Reader(self.client.hello.body)

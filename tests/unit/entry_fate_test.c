@@ -280,7 +280,9 @@ END_TEST
 UNIT_MAIN("entry fate", the_newest_live_entry_is_kept_and_older_ones_go,
           a_tombstone_goes_only_when_nothing_lies_below, an_expired_entry_is_a_tombstone,
           a_snapshot_between_two_versions_keeps_both,
-          a_tombstone_that_an_older_snapshot_does_not_see_stays, a_range_delete_hides_what_is_older,
-          what_was_replaced_since_a_kept_version_stays, so_many_versions_as_a_namespace_keeps_stay,
+          a_tombstone_that_an_older_snapshot_does_not_see_stays,
+          a_snapshot_from_before_all_that_is_judged_holds_nothing,
+          a_range_delete_hides_what_is_older, what_was_replaced_since_a_kept_version_stays,
+          so_many_versions_as_a_namespace_keeps_stay,
           an_entry_that_had_not_expired_for_some_reader_stays, no_snapshot_sees_a_difference,
           want_of_memory_is_told)

@@ -108,6 +108,7 @@ void recount_accounts(struct store *store) {
  */
 
 struct listing {
+    const char *beginning;
     const char *ending;
     uint64_t bytes;
     uint32_t files;
@@ -118,7 +119,8 @@ static enum status list_cb(void *arg, const char *name, uint64_t size_bytes) {
     size_t len = strlen(name);
     size_t ending = strlen(listing->ending);
 
-    if (len >= ending && strcmp(name + len - ending, listing->ending) == 0) {
+    if (strncmp(name, listing->beginning, strlen(listing->beginning)) == 0 && len >= ending &&
+        strcmp(name + len - ending, listing->ending) == 0) {
         listing->files++;
         listing->bytes += size_bytes;
     }
@@ -126,14 +128,21 @@ static enum status list_cb(void *arg, const char *name, uint64_t size_bytes) {
 }
 
 uint64_t recount_disk_bytes(struct env *env, const char *dir) {
-    struct listing listing = {.ending = ""};
+    struct listing listing = {.beginning = "", .ending = ""};
+
+    ck_assert_int_eq(env_list(env, dir, list_cb, &listing, NULL), STATUS_OK);
+    return listing.bytes;
+}
+
+uint64_t recount_manifest_bytes(struct env *env, const char *dir) {
+    struct listing listing = {.beginning = "MANIFEST", .ending = ""};
 
     ck_assert_int_eq(env_list(env, dir, list_cb, &listing, NULL), STATUS_OK);
     return listing.bytes;
 }
 
 uint32_t recount_files(struct env *env, const char *dir, const char *ending) {
-    struct listing listing = {.ending = ending};
+    struct listing listing = {.beginning = "", .ending = ending};
 
     ck_assert_int_eq(env_list(env, dir, list_cb, &listing, NULL), STATUS_OK);
     return listing.files;

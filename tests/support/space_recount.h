@@ -13,6 +13,8 @@ void recount_accounts(struct store *store);
 /* All files of the directory. */
 uint64_t recount_disk_bytes(struct env *env, const char *dir);
 
+uint64_t recount_manifest_bytes(struct env *env, const char *dir);
+
 /* Files of one kind: the ending of the name ("segment"). */
 uint32_t recount_files(struct env *env, const char *dir, const char *ending);
 

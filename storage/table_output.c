@@ -122,13 +122,15 @@ static enum status write_tombstone(struct table_output *output, struct slice ike
     return write(output, ikey, buffer_slice(&output->entry), error);
 }
 
-/* Whether the entry is the row of a range delete that hides nothing any more. */
+/* Whether the entry is the row of a range delete that hides nothing any more. Not in a flush: what
+ * it hides may stand in the same memtable, kept for a snapshot, which no table of the base shows.
+ */
 static bool is_obsolete_range(const struct table_output *output,
                               const struct fate_question *question) {
     struct slice row = ikey_row(question->ikey);
 
-    return row_namespace(row) == NAMESPACE_SYSTEM && question->entry->kind == ENTRY_INLINE &&
-           range_row_is_key(row_user_key(row)) &&
+    return output->options.level > 0 && row_namespace(row) == NAMESPACE_SYSTEM &&
+           question->entry->kind == ENTRY_INLINE && range_row_is_key(row_user_key(row)) &&
            range_row_is_obsolete(output->options.base, row_user_key(row), question->entry->value,
                                  ikey_version(question->ikey));
 }

@@ -72,6 +72,34 @@ START_TEST(what_only_a_snapshot_sees_goes_after_it_is_closed) {
 }
 END_TEST
 
+/* The row of the range delete must stay with what is kept below it. */
+START_TEST(what_a_snapshot_keeps_below_a_range_delete_does_not_come_back) {
+    for (int way = 0; way < 3; way++) {
+        struct store_snapshot_info old;
+        struct fixture fixture;
+        fixture_init(&fixture, 1);
+        fixture_open(&fixture);
+        fixture_put(&fixture, "b", "1");
+        old = open_snapshot(&fixture);
+        if (way == 1) {
+            compact(&fixture);
+        }
+        fixture_put(&fixture, "b", "2");
+        delete_range(&fixture, "a", "c");
+        flush(&fixture);
+        if (way == 2) {
+            compact(&fixture);
+        }
+        expect_at(&fixture, STORE_AT_SNAPSHOT, old.id, "b", "1");
+        fixture_reopen(&fixture);
+        fixture_expect_absent(&fixture, "b");
+        compact(&fixture);
+        fixture_expect_absent(&fixture, "b");
+        fixture_deinit(&fixture);
+    }
+}
+END_TEST
+
 START_TEST(a_value_that_expires_after_the_snapshot_was_opened_is_still_seen_by_it) {
     struct store_snapshot_info old;
     struct store_snapshot_info late;
@@ -427,6 +455,7 @@ END_TEST
 UNIT_MAIN("store snapshots",
           a_snapshot_sees_its_state_through_overwrite_delete_flush_and_compaction,
           what_only_a_snapshot_sees_goes_after_it_is_closed,
+          what_a_snapshot_keeps_below_a_range_delete_does_not_come_back,
           a_value_that_expires_after_the_snapshot_was_opened_is_still_seen_by_it,
           a_snapshot_is_gone_at_its_deadline_and_then_keeps_nothing,
           a_reopened_store_has_no_snapshots_and_knows_none_of_the_old_ids,

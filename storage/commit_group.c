@@ -15,8 +15,9 @@ static size_t op_overhead(void) {
 
 /* A group in the making. */
 struct group_build {
-    struct view *view;  /* owned */
-    uint64_t log_bytes; /* upper bound */
+    struct view *view;     /* owned */
+    uint64_t log_bytes;    /* upper bound */
+    uint64_t extent_bytes; /* that its large values refer to */
     size_t count;
 };
 
@@ -170,6 +171,8 @@ static void insert(struct commit_pipeline *pipeline, struct group_build *build,
                            (enum durability)commit->durability);
         memtable_insert(build->view->active, slice_make(pipeline->row, row_len), placed->version,
                         &entry);
+        build->extent_bytes +=
+            entry.kind == ENTRY_LARGE && !entry.alias ? entry_log_bytes(&entry) : 0;
     }
 }
 
@@ -385,7 +388,7 @@ static void write_group(struct commit_pipeline *pipeline, struct group_build *bu
     enum status status;
 
     memtable_note_log(build->view->active, commit_log_segment(pipeline->options.log),
-                      build->log_bytes);
+                      build->log_bytes + build->extent_bytes);
     commit_log_layout(pipeline->options.log, pipeline->group, build->count);
     status = commit_log_append(pipeline->options.log, pipeline->group, build->count, last_version);
     if (status == STATUS_OK) {

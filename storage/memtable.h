@@ -91,8 +91,9 @@ uint64_t memtable_entries(const struct memtable *memtable);
 uint64_t memtable_version_min(const struct memtable *memtable); /* UINT64_MAX when empty */
 uint64_t memtable_version_max(const struct memtable *memtable); /* 0 when empty */
 
-/* Bytes that the commits in it take in the log, and the segment where the first of them lies; set
- * by the commit thread as it appends. */
+/* Bytes that the commits in it take in the log, extents of the large values that they name included
+ * (what they hide is as much, and goes only when they are in a table), and the segment where the
+ * first of the commits lies; set by the commit thread as it appends. */
 void memtable_note_log(struct memtable *memtable, uint64_t segment, uint64_t bytes);
 uint64_t memtable_log_bytes(const struct memtable *memtable);
 uint64_t memtable_first_segment(const struct memtable *memtable); /* UINT64_MAX when empty */

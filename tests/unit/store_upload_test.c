@@ -318,6 +318,59 @@ START_TEST(overwriting_and_deleting_frees_the_segments) {
 }
 END_TEST
 
+static enum status sum_cb(void *arg, const char *name, uint64_t size_bytes) {
+    uint64_t *sum = arg;
+
+    (void)name;
+    *sum += size_bytes;
+    return STATUS_OK;
+}
+
+/* Their entries are small: the memtable that holds them would not be full for a long time. */
+START_TEST(overwritten_large_values_do_not_pile_up) {
+    struct fixture fixture;
+
+    fixture_init(&fixture, 19);
+    fixture.options.compress = false;
+    fixture_open(&fixture);
+    for (uint64_t i = 0; i < 20; i++) {
+        uint64_t bytes = 0;
+        upload_put(&fixture, "key", 3 * MIB, i);
+        fixture_settle(&fixture);
+        ck_assert_int_eq(env_list(fixture.env, fixture.dir, sum_cb, &bytes, NULL), STATUS_OK);
+        ck_assert_uint_lt(bytes, 15 * MIB);
+    }
+    upload_expect(&fixture, "key", 3 * MIB, 19);
+    fixture_deinit(&fixture);
+}
+END_TEST
+
+START_TEST(a_new_expiry_refers_to_the_same_extents) {
+    struct store_commit *commit;
+    struct fixture fixture;
+    enum status status;
+
+    fixture_init(&fixture, 20);
+    fixture_open(&fixture);
+    upload_put(&fixture, "key", 3 * MIB, 1);
+    for (uint32_t i = 0; i < 3; i++) {
+        commit = fixture_commit_begin(&fixture);
+        status = store_commit_expire(commit, STORE_NAMESPACE_DEFAULT, slice_from_text("key"),
+                                     1000000 + i, NULL);
+        ck_assert_int_eq(status, STATUS_OK);
+        ck_assert_int_eq(fixture_commit_end(&fixture, commit, STORE_SYNCED).status, STATUS_OK);
+        settle_space(&fixture);
+        upload_expect(&fixture, "key", 3 * MIB, 1);
+        fixture_reopen(&fixture);
+        upload_expect(&fixture, "key", 3 * MIB, 1);
+    }
+    fixture_delete(&fixture, "key");
+    settle_space(&fixture);
+    ck_assert_uint_le(upload_segment_files(&fixture), 3);
+    fixture_deinit(&fixture);
+}
+END_TEST
+
 START_TEST(a_commit_that_was_refused_leaves_garbage_that_goes) {
     struct store_upload *upload;
     struct fixture fixture;
@@ -616,6 +669,7 @@ UNIT_MAIN("store_upload", lengths_around_the_edges_come_back_even_after_reopenin
           keys_that_are_too_long_and_read_only_stores_are_refused,
           an_upload_writes_nothing_before_its_first_extent,
           an_abandoned_upload_takes_its_files_away, overwriting_and_deleting_frees_the_segments,
+          overwritten_large_values_do_not_pile_up, a_new_expiry_refers_to_the_same_extents,
           a_commit_that_was_refused_leaves_garbage_that_goes,
           an_open_upload_keeps_its_segments_while_others_are_dropped,
           a_full_disk_refuses_the_upload_and_gives_the_space_back,

@@ -167,8 +167,8 @@ struct wire_request batch_request(const struct kvd *db, const struct kvd_batch *
 }
 
 enum kvd_status kvd_batch_commit_results(struct kvd *db, const struct kvd_batch *batch,
-                                         const struct kvd_write_options *options, int64_t *results,
-                                         size_t room, size_t *count_out, uint64_t *version_out) {
+                                         const struct kvd_write_options *options,
+                                         struct kvd_results *results, uint64_t *version_out) {
     struct wire_request request = batch_request(db, batch, options);
     struct wire_response response;
     size_t count = 0;
@@ -183,13 +183,13 @@ enum kvd_status kvd_batch_commit_results(struct kvd *db, const struct kvd_batch 
         return result_public(status);
     }
     while (wire_response_next_result(&response, &result) == STATUS_OK) {
-        if (count < room) {
-            results[count] = result;
+        if (results && count < results->room) {
+            results->values[count] = result;
         }
         count++;
     }
-    if (count_out) {
-        *count_out = count;
+    if (results) {
+        results->count = count;
     }
     if (version_out) {
         *version_out = response.version;
@@ -199,5 +199,5 @@ enum kvd_status kvd_batch_commit_results(struct kvd *db, const struct kvd_batch 
 
 enum kvd_status kvd_batch_commit(struct kvd *db, const struct kvd_batch *batch,
                                  const struct kvd_write_options *options, uint64_t *version_out) {
-    return kvd_batch_commit_results(db, batch, options, NULL, 0, NULL, version_out);
+    return kvd_batch_commit_results(db, batch, options, NULL, version_out);
 }

@@ -41,17 +41,16 @@ static enum status get_range(struct kvd *db, struct kvd_bytes key, uint64_t offs
     return write_call(db, &request, response_out);
 }
 
-enum kvd_status kvd_get_range(struct kvd *db, struct kvd_bytes key, uint64_t offset,
-                              uint64_t length, const struct kvd_read_options *options,
-                              struct kvd_value *value, uint64_t *length_out) {
+enum kvd_status kvd_get_range(struct kvd *db, struct kvd_bytes key, struct kvd_part *part,
+                              const struct kvd_read_options *options, struct kvd_value *value) {
     struct wire_response response;
-    enum status status = get_range(db, key, offset, length, options, &response);
+    enum status status = get_range(db, key, part->offset, part->length, options, &response);
 
     if (status == STATUS_OK) {
         status = record_copy(db, &response.record, response.payload, value);
     }
-    if (status == STATUS_OK && length_out) {
-        *length_out = response.payload.len;
+    if (status == STATUS_OK) {
+        part->length = response.payload.len;
     }
     value->status = result_public(status);
     return value->status;

@@ -81,16 +81,19 @@ static enum status history_page(struct kvd *db, struct wire_request *request, ui
     return status;
 }
 
-enum kvd_status kvd_history(struct kvd *db, struct kvd_bytes key, uint64_t before, uint32_t limit,
-                            const struct kvd_read_options *options, kvd_version_cb version_cb,
+enum kvd_status kvd_history(struct kvd *db, struct kvd_bytes key,
+                            const struct kvd_history_options *options, kvd_version_cb version_cb,
                             void *arg) {
-    struct wire_request request = connection_read_request(db, WIRE_HISTORY, options);
-    uint32_t left = limit ? limit : UINT32_MAX;
+    const struct kvd_history_options all = {0};
+    const struct kvd_history_options *from = options ? options : &all;
+    const struct kvd_read_options read = {.deadline_ms = from->deadline_ms};
+    struct wire_request request = connection_read_request(db, WIRE_HISTORY, &read);
+    uint32_t left = from->limit ? from->limit : UINT32_MAX;
     bool end = false;
     enum status status = STATUS_OK;
 
     request.key = connection_slice(key);
-    request.before = before;
+    request.before = from->before;
     while (status == STATUS_OK && !end && left > 0) {
         request.range.limit = left == UINT32_MAX ? 0 : left;
         status = history_page(db, &request, &left, &end, version_cb, arg);

@@ -36,8 +36,9 @@ static enum status version_cb(void *arg, const struct store_version *found) {
 enum status command_history(struct read_context *context, const struct wire_request *request,
                             struct buffer *answer, struct error *error) {
     uint32_t limit = smaller(request->range.limit, context->service->limits.wire.scan_entries_max);
+    struct store_history_query query = {
+        .key = request->key, .before = request->before, .limit = limit};
     struct history history = {.answer = answer};
-    uint32_t namespace_id;
     size_t mark;
     size_t page_mark;
     enum status status = wire_response_begin(answer, request->id, STATUS_OK, 0, &mark);
@@ -46,11 +47,10 @@ enum status command_history(struct read_context *context, const struct wire_requ
         status = wire_page_begin(answer, &page_mark);
     }
     if (status == STATUS_OK) {
-        status = lookup_namespace(context, request, &namespace_id);
+        status = lookup_namespace(context, request, &query.namespace_id);
     }
     if (status == STATUS_OK) {
-        status = store_history(context->read, namespace_id, request->key, request->before, limit,
-                               version_cb, &history, error);
+        status = store_history(context->read, &query, version_cb, &history, error);
     }
     if (status != STATUS_OK && status != STATUS_NOT_FOUND) { /* no namespace, no versions */
         return status;

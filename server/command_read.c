@@ -61,10 +61,10 @@ enum status command_get_range(struct read_context *context, const struct wire_re
     uint32_t flags = lookup_flags(request);
     struct store_value_info info;
     struct wire_record record;
-    uint32_t namespace_id;
+    struct store_part part = {.key = request->key, .offset = request->offset, .length = length};
     size_t mark;
     size_t record_mark;
-    enum status status = lookup_namespace(context, request, &namespace_id);
+    enum status status = lookup_namespace(context, request, &part.namespace_id);
 
     if (status == STATUS_OK) {
         status = wire_response_begin(answer, request->id, STATUS_OK, flags, &mark);
@@ -73,8 +73,7 @@ enum status command_get_range(struct read_context *context, const struct wire_re
         status = wire_record_begin(answer, flags, &record_mark);
     }
     if (status == STATUS_OK) {
-        status = store_get_range(context->read, namespace_id, request->key, request->offset, length,
-                                 context->wait, answer, &info, error);
+        status = store_get_range(context->read, &part, context->wait, answer, &info, error);
     }
     if (status != STATUS_OK) {
         return status;

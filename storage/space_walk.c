@@ -144,20 +144,14 @@ static enum status add_record(struct row *row, const struct value_ref *ref,
 
 static enum status add_entry_records(struct row *row, const struct entry *entry,
                                      struct judgement judgement) {
-    struct slice extents = entry->extents;
-    struct value_ref extent;
+    struct entry_refs refs = entry_refs_begin(entry);
+    struct value_ref ref;
     enum status status = STATUS_OK;
 
-    if (entry->kind == ENTRY_REFERENCE) {
-        return add_record(row, &entry->ref, judgement);
+    while (status == STATUS_OK && entry_refs_next(&refs, &ref)) {
+        status = add_record(row, &ref, judgement);
     }
-    while (entry->kind == ENTRY_LARGE && status == STATUS_OK) {
-        status = entry_extent_next(&extents, &extent);
-        if (status == STATUS_OK) {
-            status = add_record(row, &extent, judgement);
-        }
-    }
-    return status == STATUS_END ? STATUS_OK : status;
+    return status;
 }
 
 static enum status namespace_figures(struct space_walk *walk, uint32_t namespace_id,

@@ -222,14 +222,21 @@ enum status store_get(struct store_read *read, uint32_t namespace_id, struct sli
                       enum store_wait wait, struct buffer *destination,
                       struct store_value_info *info_out, struct error *error) MUST_CHECK;
 
+/* A part of a value; borrowed during the call. */
+struct store_part {
+    uint32_t namespace_id;
+    struct slice key;
+    uint64_t offset;
+    uint64_t length;
+};
+
 /* Appends bytes [offset, offset + length) of a value, cut at its end (nothing when offset is at or
  * behind it). Of a large value only the blocks that it needs are read, and verified; a shorter one
  * is read and verified whole. `length` is bounded by the destination's cap. info_out: of the whole
  * value. Errors as store_get. */
-enum status store_get_range(struct store_read *read, uint32_t namespace_id, struct slice key,
-                            uint64_t offset, uint64_t length, enum store_wait wait,
-                            struct buffer *destination, struct store_value_info *info_out,
-                            struct error *error) MUST_CHECK;
+enum status store_get_range(struct store_read *read, const struct store_part *wanted,
+                            enum store_wait wait, struct buffer *destination,
+                            struct store_value_info *info_out, struct error *error) MUST_CHECK;
 
 /* Keys in [from, to) of one namespace; an empty `to` means to the end. `from` and `to` are borrowed
  * only during the call that takes the range. */
@@ -304,12 +311,17 @@ struct store_version {
 
 typedef enum status (*store_version_cb)(void *arg, const struct store_version *version);
 
-/* Calls back for the kept versions of a key, newest first, at most `limit`, those above `before`
- * (0: from the newest; else only versions < before) left out. Stops when the callback returns
- * anything but OK, and returns that. Errors: CORRUPT, IO, NO_MEMORY. */
-enum status store_history(struct store_read *read, uint32_t namespace_id, struct slice key,
-                          uint64_t before, uint32_t limit, store_version_cb version_cb, void *arg,
-                          struct error *error) MUST_CHECK;
+struct store_history_query {
+    uint32_t namespace_id;
+    struct slice key; /* borrowed during the call */
+    uint64_t before;  /* only versions below it; 0: from the newest */
+    uint32_t limit;   /* at most so many */
+};
+
+/* Calls back for the kept versions of a key, newest first. Stops when the callback returns anything
+ * but OK, and returns that. Errors: CORRUPT, IO, NO_MEMORY. */
+enum status store_history(struct store_read *read, const struct store_history_query *query,
+                          store_version_cb version_cb, void *arg, struct error *error) MUST_CHECK;
 
 enum store_change_kind { STORE_CHANGE_ADDED, STORE_CHANGE_CHANGED, STORE_CHANGE_REMOVED };
 

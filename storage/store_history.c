@@ -95,13 +95,18 @@ static enum status tell_row(struct history *history, struct iterator *iter, stru
     return status == STATUS_END ? STATUS_OK : status;
 }
 
-enum status store_history(struct store_read *read, uint32_t namespace_id, struct slice key,
-                          uint64_t before, uint32_t limit, store_version_cb version_cb, void *arg,
-                          struct error *error) {
+/* The version below which the history begins. */
+static uint64_t first_before(const struct store_read *read,
+                             const struct store_history_query *query) {
+    bool from_newest = query->before == 0 || query->before > read->version;
+    return from_newest ? read->version + 1 : query->before;
+}
+
+enum status store_history(struct store_read *read, const struct store_history_query *query,
+                          store_version_cb version_cb, void *arg, struct error *error) {
     struct history history = {.read = read,
-                              .before = before == 0 || before > read->version ? read->version + 1
-                                                                              : before,
-                              .left = limit,
+                              .before = first_before(read, query),
+                              .left = query->limit,
                               .version_cb = version_cb,
                               .arg = arg};
     struct iterator *iter = NULL;
@@ -109,16 +114,16 @@ enum status store_history(struct store_read *read, uint32_t namespace_id, struct
     uint8_t *bytes; /* a row, and the internal key to begin at */
     size_t len;
 
-    if (key.len > KEY_BYTES_MAX) {
+    if (query->key.len > KEY_BYTES_MAX) {
         return error_set(error, STATUS_TOO_LARGE, 0, NULL, ERROR_NO_OFFSET, "key of %zu bytes",
-                         key.len);
+                         query->key.len);
     }
     bytes = memory_alloc((size_t)ROW_BYTES_MAX + IKEY_BYTES_MAX);
     if (!bytes) {
         return STATUS_NO_MEMORY;
     }
     history.newer = history.before;
-    history.row = slice_make(bytes, row_store(bytes, namespace_id, key));
+    history.row = slice_make(bytes, row_store(bytes, query->namespace_id, query->key));
     len = ikey_store(bytes + ROW_BYTES_MAX, history.row, history.before - 1);
     status = view_iterator_create(read->view, READ_WAIT_ALLOWED, &iter);
     if (status == STATUS_OK) {

@@ -1,15 +1,15 @@
 /* store_range_read.c: the part of the door that reads part of a value. */
 #include "storage/store_value.h"
 
-enum status store_get_range(struct store_read *read, uint32_t namespace_id, struct slice key,
-                            uint64_t offset, uint64_t length, enum store_wait wait,
-                            struct buffer *destination, struct store_value_info *info_out,
-                            struct error *error) {
-    struct store_value_part part = {.from = offset};
+enum status store_get_range(struct store_read *read, const struct store_part *wanted,
+                            enum store_wait wait, struct buffer *destination,
+                            struct store_value_info *info_out, struct error *error) {
+    struct store_value_part part = {.from = wanted->offset};
     struct view_hit hit;
-    enum status status = store_value_find(read, namespace_id, key, wait, &hit, error);
+    enum status status =
+        store_value_find(read, wanted->namespace_id, wanted->key, wait, &hit, error);
 
-    if (__builtin_add_overflow(offset, length, &part.to)) {
+    if (__builtin_add_overflow(wanted->offset, wanted->length, &part.to)) {
         part.to = UINT64_MAX;
     }
     if (status == STATUS_OK) {

@@ -77,9 +77,9 @@ static enum status verify_extents(struct verify *verify, const struct entry *ent
     struct slice extents = entry->extents;
     struct value_ref extent;
     uint64_t bytes = 0;
-    enum status status = entry_extent_next(&extents, &extent);
+    enum status status = STATUS_OK;
 
-    while (status == STATUS_OK) {
+    while (status == STATUS_OK && entry_extent_next(&extents, &extent)) {
         if (is_cancelled(verify)) {
             return STATUS_CANCELLED;
         }
@@ -87,16 +87,13 @@ static enum status verify_extents(struct verify *verify, const struct entry *ent
         bytes += extent.raw_bytes;
         verify->result.values++;
         verify->result.bytes += extent.stored_bytes;
-        if (status == STATUS_OK) {
-            status = entry_extent_next(&extents, &extent);
-        }
     }
-    if (status == STATUS_END && bytes != entry->large_bytes) {
+    if (status == STATUS_OK && bytes != entry->large_bytes) {
         return error_set(error, STATUS_CORRUPT, 0, NULL, ERROR_NO_OFFSET,
                          "the extents of a large value have %" PRIu64 " bytes, not %" PRIu64, bytes,
                          entry->large_bytes);
     }
-    return status == STATUS_END ? STATUS_OK : status;
+    return status;
 }
 
 static enum status verify_reference(struct verify *verify, const struct value_ref *ref,

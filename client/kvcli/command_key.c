@@ -65,8 +65,10 @@ static int get_part(struct cli *cli, struct kvd_bytes key, const struct kvd_read
     uint64_t got = 1;
 
     while (status == KVD_OK && length > 0 && got > 0) {
-        uint64_t most = length < RANGE_PIECE_BYTES ? length : RANGE_PIECE_BYTES;
-        status = kvd_get_range(cli->db, key, offset, most, read, &value, &got);
+        struct kvd_part part = {.offset = offset,
+                                .length = length < RANGE_PIECE_BYTES ? length : RANGE_PIECE_BYTES};
+        status = kvd_get_range(cli->db, key, &part, read, &value);
+        got = part.length;
         if (status == KVD_OK) {
             output_raw(stdout, kvd_bytes(value.data, (size_t)got));
             offset += got;

@@ -35,6 +35,7 @@ static void print_version(const struct kvd_version *version, void *arg) {
 
 int command_history(struct cli *cli) {
     const struct options *options = cli->options;
+    struct kvd_history_options history;
     struct kvd_bytes key;
     enum kvd_status status;
     int code = cli_key(cli, 0, &key);
@@ -48,8 +49,9 @@ int command_history(struct cli *cli) {
     if (code != CLI_DONE) {
         return code;
     }
-    status = kvd_history(cli->db, key, options->before, (uint32_t)options->limit, NULL,
-                         print_version, cli);
+    history =
+        (struct kvd_history_options){.before = options->before, .limit = (uint32_t)options->limit};
+    status = kvd_history(cli->db, key, &history, print_version, cli);
     return status == KVD_OK ? cli_finish_output() : cli_fail_call(cli, key, status);
 }
 

@@ -120,7 +120,8 @@ int put_value_store(struct cli *cli, struct kvd_bytes key, const struct kvd_writ
     }
     code = read_source(cli, &source, &buffer, &is_long);
     if (code == CLI_DONE && is_long) {
-        code = value_stream_put(cli, key, &buffer, source.fd, source.name, write, version_out);
+        struct value_source rest = {&buffer, source.fd, source.name};
+        code = value_stream_put(cli, key, &rest, write, version_out);
     } else if (code == CLI_DONE) {
         code = put_whole(cli, key, kvd_bytes(buffer.data, buffer.len), write, version_out);
     }

@@ -76,10 +76,9 @@ static int run(struct inflow *flow, const struct buffer *head,
     return code;
 }
 
-int value_stream_put(struct cli *cli, struct kvd_bytes key, const struct buffer *head, int fd,
-                     const char *name, const struct kvd_write_options *write,
-                     uint64_t *version_out) {
-    struct inflow flow = {.cli = cli, .key = key, .name = name, .fd = fd};
+int value_stream_put(struct cli *cli, struct kvd_bytes key, const struct value_source *source,
+                     const struct kvd_write_options *write, uint64_t *version_out) {
+    struct inflow flow = {.cli = cli, .key = key, .name = source->name, .fd = source->fd};
     int code;
 
     flow.piece = memory_alloc(PIECE_BYTES);
@@ -87,7 +86,7 @@ int value_stream_put(struct cli *cli, struct kvd_bytes key, const struct buffer 
         return cli_fail(CLI_FAILED, "out of memory");
     }
     progress_init(&flow.progress, 0);
-    code = run(&flow, head, write, version_out);
+    code = run(&flow, source->head, write, version_out);
     progress_clear(&flow.progress);
     memory_free(flow.piece);
     return code;

@@ -5,11 +5,16 @@
 #include "client/kvcli/cli.h"
 #include "protocol/base/buffer.h"
 
-/* Uploads what `head` holds and what `fd` still has, with a bar on a terminal. `name` is for error
- * lines. Returns the exit code. */
-int value_stream_put(struct cli *cli, struct kvd_bytes key, const struct buffer *head, int fd,
-                     const char *name, const struct kvd_write_options *write,
-                     uint64_t *version_out);
+/* What is sent: what was read already, and what a file still has. */
+struct value_source {
+    const struct buffer *head; /* borrowed */
+    int fd;                    /* borrowed */
+    const char *name;          /* for error lines */
+};
+
+/* Uploads it, with a bar on a terminal. Returns the exit code. */
+int value_stream_put(struct cli *cli, struct kvd_bytes key, const struct value_source *source,
+                     const struct kvd_write_options *write, uint64_t *version_out);
 
 /* Writes the value to standard output piece by piece. Returns the exit code. */
 int value_stream_get(struct cli *cli, struct kvd_bytes key, const struct kvd_read_options *read);

@@ -108,8 +108,10 @@ static enum status get_range(struct fixture *fixture, const char *key, const uin
     buffer_clear(&fixture->value);
     fixture->error = (struct error){0};
     store_read_begin(fixture->store, &read);
-    status = store_get_range(&read, STORE_NAMESPACE_DEFAULT, slice_from_text(key), range[0],
-                             range[1], wait, &fixture->value, info_out, &fixture->error);
+    status = store_get_range(
+        &read,
+        &(struct store_part){STORE_NAMESPACE_DEFAULT, slice_from_text(key), range[0], range[1]},
+        wait, &fixture->value, info_out, &fixture->error);
     store_read_end(&read);
     return status;
 }

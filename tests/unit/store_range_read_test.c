@@ -120,8 +120,9 @@ START_TEST(the_information_is_of_the_whole_value) {
     start();
     put_large(2 * MIB);
     store_read_begin(it.store, &read);
-    status = store_get_range(&read, STORE_NAMESPACE_DEFAULT, slice_from_text("key"), 7, 1,
-                             STORE_WAIT_ALLOWED, &it.value, &info, &it.error);
+    status = store_get_range(
+        &read, &(struct store_part){STORE_NAMESPACE_DEFAULT, slice_from_text("key"), 7, 1},
+        STORE_WAIT_ALLOWED, &it.value, &info, &it.error);
     ck_assert_int_eq(status, STATUS_OK);
     status = store_get(&read, STORE_NAMESPACE_DEFAULT, slice_from_text("key"), STORE_WAIT_NEVER,
                        NULL, &whole, &it.error);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define KEYS 40
+#define LARGE_BYTES 200000u
 
 static struct fixture fixture;
 
@@ -26,7 +27,27 @@ static void report_cb(void *arg, const char *name, const char *text) {
     snprintf(findings->text, sizeof findings->text, "%s", text);
 }
 
-/* A store with tables, separated values, deletes, a range delete and expiring keys. */
+/* A value of four blocks, in a segment of its own. */
+static void put_large(void) {
+    static uint8_t bytes[LARGE_BYTES];
+    struct store_put put = {.namespace_id = STORE_NAMESPACE_DEFAULT,
+                            .key = slice_from_text("large")};
+    struct store_commit *commit = fixture_commit_begin(&fixture);
+    struct store_upload *upload;
+
+    fixture_fill(bytes, sizeof bytes, 5);
+    ck_assert_int_eq(
+        store_upload_begin(fixture.store, put.namespace_id, put.key, &upload, &fixture.error),
+        STATUS_OK);
+    ck_assert_int_eq(store_upload_append(upload, slice_make(bytes, sizeof bytes), &fixture.error),
+                     STATUS_OK);
+    ck_assert_int_eq(store_upload_finish(upload, &fixture.error), STATUS_OK);
+    ck_assert_int_eq(store_commit_upload(commit, &put, upload), STATUS_OK);
+    ck_assert_int_eq(fixture_commit_end(&fixture, commit, STORE_SYNCED).status, STATUS_OK);
+    store_upload_destroy(upload);
+}
+
+/* A store with tables, separated values, a large one, deletes, a range delete and expiring keys. */
 static void begin(void) {
     char key[16];
     uint8_t to[16];
@@ -44,6 +65,7 @@ static void begin(void) {
     commit = fixture_commit_begin(&fixture);
     ck_assert_int_eq(store_commit_delete_range(commit, &range), STATUS_OK);
     ck_assert_int_eq(fixture_commit_end(&fixture, commit, STORE_SYNCED).status, STATUS_OK);
+    put_large();
     ck_assert_int_eq(store_flush(fixture.store, &fixture.error), STATUS_OK);
     fixture_put(&fixture, "last", "in the memtable");
 }
@@ -166,7 +188,7 @@ START_TEST(a_spoilt_byte_of_a_live_value_is_found_and_its_segment_named) {
     begin();
     fixture_reopen(&fixture); /* so that the segment is sealed */
     segment = find(FILE_SEGMENT);
-    for (uint64_t offset = 200; offset < segment.size_bytes; offset += 499) {
+    for (uint64_t offset = 200; offset < segment.size_bytes; offset += 1999) {
         flip(&segment, offset);
         if (verify(&findings).faults > 0) {
             ck_assert_ptr_nonnull(strstr(findings.text, strrchr(segment.path, '/') + 1));

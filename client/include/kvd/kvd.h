@@ -263,13 +263,17 @@ KVD_API enum kvd_status kvd_exists(struct kvd *db, struct kvd_bytes key,
 KVD_API enum kvd_status kvd_meta(struct kvd *db, struct kvd_bytes key,
                                  const struct kvd_read_options *options, struct kvd_meta *meta_out);
 
-/* Reads up to `length` bytes of the value from `offset` on (fewer at its end, none behind it), at
- * most value_max at a time. value->meta is of the whole value; *length_out bytes of value->data are
- * valid. Of a large value the server reads and verifies only the blocks that it needs. `verify` has
- * no meaning. Errors: as kvd_get. */
-KVD_API enum kvd_status kvd_get_range(struct kvd *db, struct kvd_bytes key, uint64_t offset,
-                                      uint64_t length, const struct kvd_read_options *options,
-                                      struct kvd_value *value, uint64_t *length_out);
+/* Reads up to part->length bytes of the value from part->offset on (fewer at its end, none behind
+ * it), at most value_max at a time. value->meta is of the whole value; part->length bytes of
+ * value->data are valid. Of a large value the server reads and verifies only the blocks that it
+ * needs. `verify` has no meaning. Errors: as kvd_get. */
+struct kvd_part {
+    uint64_t offset;
+    uint64_t length; /* wanted; after the call: got */
+};
+KVD_API enum kvd_status kvd_get_range(struct kvd *db, struct kvd_bytes key, struct kvd_part *part,
+                                      const struct kvd_read_options *options,
+                                      struct kvd_value *value);
 
 /* Takes `data` in; anything but true ends the call with KVD_CANCELLED. It must not use `db`. */
 typedef bool (*kvd_sink_cb)(struct kvd_bytes data, void *arg);
@@ -403,11 +407,17 @@ KVD_API enum kvd_status kvd_batch_commit(struct kvd *db, const struct kvd_batch 
                                          const struct kvd_write_options *options,
                                          uint64_t *version_out);
 
-/* The same, and the results of the items that add or append, in their order: sums and new lengths.
- * At most `room` are written; *count_out is how many there are. */
+/* Results of the items that add or append, in their order: sums and new lengths. */
+struct kvd_results {
+    int64_t *values; /* the caller's; at most `room` are written */
+    size_t room;
+    size_t count; /* how many there are */
+};
+
+/* The same, with results. */
 KVD_API enum kvd_status kvd_batch_commit_results(struct kvd *db, const struct kvd_batch *batch,
                                                  const struct kvd_write_options *options,
-                                                 int64_t *results, size_t room, size_t *count_out,
+                                                 struct kvd_results *results,
                                                  uint64_t *version_out);
 
 /* --- scanning --- */
@@ -490,10 +500,15 @@ struct kvd_version {
 
 typedef void (*kvd_version_cb)(const struct kvd_version *version, void *arg);
 
-/* The kept versions of a key, newest first; those below `before`, 0: all; at most `limit`, 0: all.
- */
-KVD_API enum kvd_status kvd_history(struct kvd *db, struct kvd_bytes key, uint64_t before,
-                                    uint32_t limit, const struct kvd_read_options *options,
+struct kvd_history_options {
+    uint64_t before;      /* only versions below it; 0: from the newest */
+    uint32_t limit;       /* at most so many; 0: all */
+    uint32_t deadline_ms; /* of each request; 0 = none */
+};
+
+/* The kept versions of a key, newest first. */
+KVD_API enum kvd_status kvd_history(struct kvd *db, struct kvd_bytes key,
+                                    const struct kvd_history_options *options,
                                     kvd_version_cb version_cb, void *arg);
 
 enum kvd_change_kind { KVD_CHANGE_ADDED = 1, KVD_CHANGE_CHANGED = 2, KVD_CHANGE_REMOVED = 3 };

@@ -2,13 +2,12 @@
 #include "storage/verify.h"
 
 #include "protocol/base/memory.h"
-#include "storage/extent.h"
 #include "storage/file_name.h"
 #include "storage/gc_walk.h"
 #include "storage/ikey.h"
+#include "storage/large_value.h"
 #include "storage/relocation.h"
 #include "storage/table_collector.h"
-#include "storage/value_reader.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -60,20 +59,12 @@ static void file_fault(struct verify *verify, enum file_kind kind, uint64_t numb
 /* ---- Values -----------------------------------------------------------------------------------
  */
 
-static enum status read_extent_cb(void *arg, const struct value_ref *extent, uint64_t delta,
-                                  size_t len, uint8_t *out, struct error *error) {
-    const struct verify *verify = arg;
-    struct value_piece piece = {.delta = delta, .len = len};
-
-    return value_reader_read_bytes(verify->version, extent, piece, READ_WAIT_ALLOWED, out, error);
-}
-
 static enum status verify_extents(struct verify *verify, const struct entry *entry,
                                   struct error *error) {
-    struct extent_source source = {
-        .read_cb = read_extent_cb, .arg = verify, .compression = verify->compression};
-    struct extent_reader reader = {
-        .source = &source, .scratch = &verify->scratch, .zstd_bytes_left = UINT64_MAX};
+    const struct large_value_source source = {.version = verify->version,
+                                              .compression = verify->compression,
+                                              .scratch = &verify->scratch,
+                                              .wait = READ_WAIT_ALLOWED};
     struct slice extents = entry->extents;
     struct value_ref extent;
     uint64_t bytes = 0;
@@ -83,7 +74,7 @@ static enum status verify_extents(struct verify *verify, const struct entry *ent
         if (is_cancelled(verify)) {
             return STATUS_CANCELLED;
         }
-        status = extent_verify(&reader, &extent, error);
+        status = large_value_verify_extent(&source, &extent, error);
         bytes += extent.raw_bytes;
         verify->result.values++;
         verify->result.bytes += extent.stored_bytes;

@@ -1,5 +1,6 @@
 /* store_debt_test.c: what deletes, expiry and range deletes free comes back without another write,
  * what nobody needs goes whole, and what a snapshot still sees stays, without endless work. */
+#include "storage/file_name.h"
 #include "tests/support/store_fixture.h"
 #include "tests/unit/unit.h"
 
@@ -204,9 +205,60 @@ START_TEST(a_snapshot_does_not_hold_what_came_and_went_after_it) {
 }
 END_TEST
 
+/* Spoils the first block of every table that there is. */
+static void damage_tables(void) {
+    for (uint64_t number = 1; number < 100; number++) {
+        char path[ENV_PATH_MAX];
+        enum status status = file_path_make(fixture.options.dir, FILE_TABLE, number, path);
+        ck_assert_int_eq(status, STATUS_OK);
+        status =
+            env_memory_poke(fixture.memory, path, 40, slice_from_text("not what was here before"));
+        ck_assert(status == STATUS_OK || status == STATUS_NOT_FOUND);
+    }
+}
+
+static enum status health(void) {
+    struct error error = {0};
+
+    return store_health(fixture.store, &error);
+}
+
+START_TEST(damage_stops_what_meets_it_and_nothing_else) {
+    uint64_t flushes;
+
+    start();
+    put_keys(0);
+    compact();
+    damage_tables();
+    put_keys(0);
+    ck_assert_int_eq(store_compact(fixture.store, &fixture.error), STATUS_CORRUPT);
+    ck_assert_int_eq(health(), STATUS_CORRUPT);
+    flushes = stat("flushes");
+    for (uint32_t i = 0; i < 10; i++) {
+        struct store_commit *commit = fixture_commit_begin(&fixture);
+        struct store_put put = {.namespace_id = STORE_NAMESPACE_DEFAULT,
+                                .key = slice_from_text("soon gone"),
+                                .value = slice_from_text("value"),
+                                .ttl_ms = 1000};
+        ck_assert_int_eq(store_commit_put(commit, &put), STATUS_OK);
+        ck_assert_int_eq(fixture_commit_end(&fixture, commit, STORE_SYNCED).status, STATUS_OK);
+    }
+    flush();
+    ck_assert_uint_gt(stat("flushes"), flushes);
+    env_memory_advance_clock(fixture.memory, 2 * SECOND_NS);
+    rest(3);
+    ck_assert_uint_eq(stat("dropped_tables"), 1);
+    ck_assert_int_eq(store_collect(fixture.store, &fixture.error), STATUS_OK);
+    ck_assert_int_eq(store_close(fixture.store, &fixture.error), STATUS_CORRUPT);
+    fixture.store = NULL;
+    end();
+}
+END_TEST
+
 UNIT_MAIN("store debt", a_table_that_has_expired_goes_whole,
           a_table_under_a_range_delete_goes_whole, tombstones_go_without_further_writes,
           the_rest_of_a_range_goes_out_of_tables_that_are_only_touched,
           what_has_expired_in_part_is_rewritten,
           a_snapshot_holds_all_that_it_sees_without_endless_work,
-          a_snapshot_does_not_hold_what_came_and_went_after_it)
+          a_snapshot_does_not_hold_what_came_and_went_after_it,
+          damage_stops_what_meets_it_and_nothing_else)

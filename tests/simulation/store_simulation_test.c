@@ -44,6 +44,19 @@ static void act(struct sim *sim) {
     case 11:
         sim_get(sim, (uint32_t)random_below(&sim->random, MODEL_KEYS));
         break;
+    case 12:
+        sim_random_snapshot(sim);
+        break;
+    case 13:
+        sim_random_version(sim);
+        break;
+    case 14:
+        if (random_below(&sim->random, 4) == 0) {
+            sim_random_retention(sim);
+            break;
+        }
+        sim_random_commit(sim);
+        break;
     default:
         sim_random_commit(sim);
         break;

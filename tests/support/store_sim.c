@@ -86,6 +86,7 @@ static void collect(struct sim *sim) {
     struct sim_commit **link = &sim->pending;
     struct sim_waiter **waiter_link = &sim->waiters;
 
+    sim_past_collect(sim);
     while (*link) {
         struct sim_commit *commit = *link;
         if (commit->done) {
@@ -151,7 +152,7 @@ static void close_store(struct sim *sim, bool must_be_ok) {
     if (status != STATUS_OK && must_be_ok) {
         sim_fail(sim, "close", status);
     }
-    if (sim->pending || sim->waiters) {
+    if (sim->pending || sim->waiters || sim->setting) {
         sim_fail(sim, "closed, and a commit or a held reply was not answered", status);
     }
 }
@@ -191,6 +192,7 @@ enum status sim_try_open(struct sim *sim) {
         sim->store = NULL;
         return status;
     }
+    sim->snapshot_count = 0;
     sim->spaces[0] = STORE_NAMESPACE_DEFAULT;
     status = store_namespace(sim->store, slice_from_text(OTHER_SPACE), true, &sim->spaces[1]);
     if (status != STATUS_OK && !sim->faulty) {

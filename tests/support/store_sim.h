@@ -14,6 +14,8 @@
 #include "storage/scheduler.h"
 #include "tests/support/store_model.h"
 
+#define SIM_SNAPSHOTS_MAX 4u
+
 struct sim {
     uint64_t seed;
     struct random random;
@@ -29,7 +31,12 @@ struct sim {
     struct sim_waiter *waiter_pool; /* owned */
     struct sim_commit *free_commits;
     struct sim_waiter *free_waiters;
-    uint32_t spaces[2];        /* ids of the two namespaces */
+    uint32_t spaces[2];                                      /* ids of the two namespaces */
+    struct store_snapshot_info snapshots[SIM_SNAPSHOTS_MAX]; /* open ones */
+    uint32_t snapshot_count;
+    struct store_commit
+        *setting; /* owned: a change of a namespace's retention under way, or NULL */
+    bool setting_done;
     bool abandoned;            /* callbacks of a store whose disk is thrown away */
     bool faulty;               /* failures are expected: the disk has crashed, or faults are on */
     bool lossy;                /* syncs fail, and what they were to write is lost */
@@ -76,6 +83,12 @@ void sim_random_commit(struct sim *sim);
 void sim_get(struct sim *sim, uint32_t key);
 void sim_random_scan(struct sim *sim);
 void sim_check_all(struct sim *sim);
+
+/* Opens a snapshot, reads all at one, or lets one go; reads all of a namespace at the version of
+ * some commit, if that is still kept; changes how long a namespace keeps its versions. */
+void sim_random_snapshot(struct sim *sim);
+void sim_random_version(struct sim *sim);
+void sim_random_retention(struct sim *sim);
 
 void sim_flush(struct sim *sim);
 void sim_compact(struct sim *sim);

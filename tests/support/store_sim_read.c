@@ -17,10 +17,8 @@ static void held_cb(struct store_waiter *store_waiter, enum status status) {
     }
 }
 
-/* The reply to a read that the first `prefix` commits decided leaves as soon as it may. What
- * decided it: for each key looked at, the last commit on it. */
-static void release(struct sim *sim, struct store_read *read, const struct model_seen *seen,
-                    size_t prefix) {
+void sim_release(struct sim *sim, struct store_read *read, const struct model_seen *seen,
+                 size_t prefix) {
     struct store_hold hold = store_read_hold_take(read);
     bool passed = store_hold_passed(sim->store, &hold);
 
@@ -43,10 +41,7 @@ static void release(struct sim *sim, struct store_read *read, const struct model
     }
 }
 
-/* Compares a read with the model; returns the shortest prefix that it may have shown: no more than
- * that was answered. */
-static size_t compare(struct sim *sim, const struct store_read *read,
-                      const struct model_seen *seen) {
+size_t sim_compare(struct sim *sim, const struct store_read *read, const struct model_seen *seen) {
     size_t low;
     size_t high;
     size_t prefix;
@@ -78,15 +73,15 @@ static size_t compare(struct sim *sim, const struct store_read *read,
     return prefix;
 }
 
-static bool may_fail(struct sim *sim, enum status status) {
+bool sim_may_fail(struct sim *sim, enum status status) {
     bool may = sim->faulty && (status == STATUS_IO || status == STATUS_NO_MEMORY ||
                                status == STATUS_CORRUPT || status == STATUS_NO_SPACE);
     sim->open_error_reads += may;
     return may;
 }
 
-static enum status look(struct sim *sim, struct store_read *read, uint32_t key,
-                        struct model_seen *seen) {
+enum status sim_look(struct sim *sim, struct store_read *read, uint32_t key,
+                     struct model_seen *seen) {
     uint8_t room[MODEL_KEY_ROOM_BYTES];
     struct store_value_info info = {0};
     enum status status;
@@ -116,10 +111,10 @@ void sim_get(struct sim *sim, uint32_t key) {
     enum status status;
 
     store_read_begin(sim->store, &read);
-    status = look(sim, &read, key, &seen[key]);
+    status = sim_look(sim, &read, key, &seen[key]);
     if (status == STATUS_OK) {
-        release(sim, &read, seen, compare(sim, &read, seen));
-    } else if (!may_fail(sim, status)) {
+        sim_release(sim, &read, seen, sim_compare(sim, &read, seen));
+    } else if (!sim_may_fail(sim, status)) {
         sim_fail(sim, "get", status);
     }
     store_read_end(&read);
@@ -217,8 +212,8 @@ void sim_random_scan(struct sim *sim) {
     store_read_begin(sim->store, &read);
     status = scan(sim, &read, &range, seen);
     if (status == STATUS_OK) {
-        release(sim, &read, seen, compare(sim, &read, seen));
-    } else if (!may_fail(sim, status)) {
+        sim_release(sim, &read, seen, sim_compare(sim, &read, seen));
+    } else if (!sim_may_fail(sim, status)) {
         sim_fail(sim, "scan", status);
     }
     store_read_end(&read);
@@ -235,10 +230,10 @@ void sim_check_all(struct sim *sim) {
 
     store_read_begin(sim->store, &read);
     for (uint32_t key = 0; key < MODEL_KEYS && status == STATUS_OK; key++) {
-        status = look(sim, &read, key, &seen[key]);
+        status = sim_look(sim, &read, key, &seen[key]);
     }
     if (status != STATUS_OK) {
-        if (!may_fail(sim, status)) {
+        if (!sim_may_fail(sim, status)) {
             sim_fail(sim, "reading all after opening", status);
         }
         store_read_end(&read);
@@ -247,7 +242,7 @@ void sim_check_all(struct sim *sim) {
     prefix = model_match(&sim->model, seen, read.now_ms, low, sim->model.count, true);
     if (prefix == MODEL_NONE) {
         fprintf(stderr, "at least %zu commits must be there, of %zu\n", low, sim->model.count);
-        (void)compare(sim, &read, seen); /* says what was seen */
+        (void)sim_compare(sim, &read, seen); /* says what was seen */
         sim_fail(sim, "after opening, what was acknowledged is not there", STATUS_INTERNAL);
     }
     sim_note(sim, "opened: %zu commits are there", prefix);

@@ -36,4 +36,27 @@ void sim_answered(struct sim *sim, size_t decided_by);
 
 struct sim_waiter *sim_take_waiter(struct sim *sim);
 
+/* ---- Reads: store_sim_read.c, for store_sim_past.c too ---- */
+
+/* Reads one key. */
+enum status sim_look(struct sim *sim, struct store_read *read, uint32_t key,
+                     struct model_seen *seen);
+
+/* Compares a read with the model; returns the shortest prefix that it may have shown: no more than
+ * that was answered. */
+size_t sim_compare(struct sim *sim, const struct store_read *read, const struct model_seen *seen);
+
+/* The reply to a read that the first `prefix` commits decided leaves as soon as it may. What
+ * decided it: for each key looked at, the last commit on it. */
+void sim_release(struct sim *sim, struct store_read *read, const struct model_seen *seen,
+                 size_t prefix);
+
+/* Whether a failure is to be expected now. */
+bool sim_may_fail(struct sim *sim, enum status status);
+
+/* ---- The past ---- */
+
+/* A change of settings that was answered is freed. */
+void sim_past_collect(struct sim *sim);
+
 #endif

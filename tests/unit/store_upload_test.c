@@ -6,6 +6,7 @@
 #include "protocol/base/memory.h"
 #include "storage/env_fault.h"
 
+#include <pthread.h>
 #include <stdio.h>
 
 #define KIB UINT64_C(1024)
@@ -661,6 +662,64 @@ START_TEST(uploads_on_a_real_disk_with_threads) {
 }
 END_TEST
 
+/* ---- Side by side ----
+ */
+
+#define UPLOADERS 3
+#define ROUNDS 6
+
+struct uploader {
+    struct fixture fixture; /* a view of its own on the common store */
+    pthread_t thread;
+    uint32_t number;
+};
+
+static void *upload_in_rounds(void *arg) {
+    struct uploader *uploader = arg;
+    struct fixture *fixture = &uploader->fixture;
+    char key[16];
+
+    snprintf(key, sizeof key, "key%u", uploader->number);
+    for (uint64_t i = 0; i < ROUNDS; i++) {
+        uint64_t bytes = MIB + i * 700001;
+        store_upload_destroy(upload_start(fixture, key, 2 * MIB + 1, 99)); /* given up */
+        upload_put(fixture, key, bytes, i);
+        upload_expect(fixture, key, bytes, i);
+        if (store_compact(fixture->store, &fixture->error) == STATUS_OK) {
+            upload_expect(fixture, key, bytes, i);
+        }
+    }
+    return NULL;
+}
+
+START_TEST(uploads_side_by_side_with_compaction_and_removal) {
+    struct uploader uploaders[UPLOADERS];
+    struct fixture fixture;
+    char key[16];
+
+    fixture_init_on_disk(&fixture);
+    fixture.options.memory_limit_bytes = 32 * MIB;
+    fixture.options.memtable_bytes = 64 * KIB;
+    fixture.options.segment_bytes = MIB;
+    fixture_open(&fixture);
+    for (uint32_t i = 0; i < UPLOADERS; i++) {
+        uploaders[i] = (struct uploader){.fixture = fixture, .number = i};
+        ck_assert_int_eq(
+            pthread_create(&uploaders[i].thread, NULL, upload_in_rounds, &uploaders[i]), 0);
+    }
+    for (uint32_t i = 0; i < UPLOADERS; i++) {
+        ck_assert_int_eq(pthread_join(uploaders[i].thread, NULL), 0);
+        buffer_deinit(&uploaders[i].fixture.value);
+    }
+    fixture_reopen(&fixture);
+    for (uint32_t i = 0; i < UPLOADERS; i++) {
+        snprintf(key, sizeof key, "key%u", i);
+        upload_expect(&fixture, key, MIB + (ROUNDS - 1) * UINT64_C(700001), ROUNDS - 1);
+    }
+    fixture_deinit(&fixture);
+}
+END_TEST
+
 UNIT_MAIN("store_upload", lengths_around_the_edges_come_back_even_after_reopening,
           full_extents_where_memory_is_plenty, get_appends_the_whole_value_or_says_how_to_read_it,
           a_cursor_reads_large_values_too, a_value_of_many_times_the_memory_passes_through_little,
@@ -675,4 +734,5 @@ UNIT_MAIN("store_upload", lengths_around_the_edges_come_back_even_after_reopenin
           a_full_disk_refuses_the_upload_and_gives_the_space_back,
           want_of_memory_anywhere_leaves_the_old_value,
           a_failed_write_anywhere_leaves_the_old_value, the_power_goes_at_every_call_of_an_upload,
-          a_failed_log_takes_no_uploads, uploads_on_a_real_disk_with_threads)
+          a_failed_log_takes_no_uploads, uploads_on_a_real_disk_with_threads,
+          uploads_side_by_side_with_compaction_and_removal)

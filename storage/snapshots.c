@@ -160,9 +160,6 @@ static enum status insert_locked(struct snapshots *snapshots, struct store_snaps
     item->id = snapshots->next_id++;
     memcpy(item->owner, owner, strnlen(owner, STORE_OWNER_BYTES_MAX));
     at = position_locked(snapshots, item->version, item->id);
-    if (at < snapshots->count) { /* of an older version: times ascend with versions */
-        item->now_ms = least(item->now_ms, items[at].now_ms);
-    }
     memmove(items + at + 1, items + at, (snapshots->count - at) * sizeof *items);
     items[at] = *item;
     keys[snapshots->count++] = (struct snapshots_key){item->id, item->version};

@@ -24,8 +24,8 @@
  *      SNAPSHOT_OPEN  id u64, version u64, time ms u64, deadline ms u64 (0 none)
  *      MGET      count u32, count times an entry: status u16, and
  *                  OK: record, value_len bytes;  NOT_FOUND: nothing;  others: text block
- *      SCAN      page flags u8 (1 = end, 2 = last entry without value), count u32, count times an entry: key block, record,
- *                  value_len bytes (none when keys-only); cursor block (empty at the end)
+ *      SCAN      page flags u8 (1 = end, 2 = last entry without value), count u32, count times an
+ * entry: key block, record, value_len bytes (none when keys-only); cursor block (empty at the end)
  *      COUNT     page flags u8 (1 = end), count u64, cursor block (empty at the end)
  *      HISTORY   page flags u8, count u32, count times: version u64, time ms u64 (0 not known),
  *                  flags u8 (1 = deleted), record unless deleted

@@ -53,7 +53,6 @@ static enum status orphan_cb(void *arg, const char *name) {
 static enum status look(struct store *store, struct orphans *orphans, struct error *error) {
     struct manifest_state state;
     struct version *version;
-    const struct version *before = orphans->verify->version;
     enum status status = version_set_capture(&store->versions, &state, &version);
 
     if (status != STATUS_OK) {
@@ -63,8 +62,8 @@ static enum status look(struct store *store, struct orphans *orphans, struct err
     orphans->count = 0;
     status = verify_files(orphans->verify, manifest_state_get(&state, EDIT_NEXT_FILE_NUMBER),
                           orphan_cb, orphans, error);
-    orphans->verify->version = before;
-    version_unref(version);
+    orphans->verify->version = NULL;
+    version_unref(version); /* kept any longer, it would itself keep files that are to go */
     manifest_state_deinit(&state);
     return status;
 }
@@ -117,6 +116,8 @@ enum status store_verify(struct store *store, const _Atomic bool *cancel, store_
     verify.version = version;
     verify_init(&verify);
     status = verify_version(&verify);
+    verify.version = NULL;
+    version_unref(version);
     if (status == STATUS_OK) {
         status = verify_orphans(store, &verify, error);
     }
@@ -124,7 +125,6 @@ enum status store_verify(struct store *store, const _Atomic bool *cancel, store_
         *result_out = verify.result;
     }
     verify_deinit(&verify);
-    version_unref(version);
     manifest_state_deinit(&state);
     return status;
 }

@@ -254,6 +254,9 @@ static enum status gather(struct why *why, struct error *error) {
     if (status == STATUS_OK) {
         status = holders_of_view(why->view, &why->sums);
     }
+    if (status == STATUS_OK) {
+        frame_book_apply(&store->promise.frames, &why->sums);
+    }
     return status == STATUS_OK ? space_walk_run(&why->walk, why->view, &why->rules, error) : status;
 }
 

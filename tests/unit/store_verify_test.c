@@ -264,6 +264,28 @@ START_TEST(a_check_changes_nothing_and_needs_a_store_that_nobody_has_open) {
 }
 END_TEST
 
+/* With threads: files come and go while the store is verified. */
+START_TEST(under_writes_nothing_is_taken_for_a_fault) {
+    struct findings findings;
+    struct store_verify_result result;
+    char key[16];
+
+    fixture_init_on_disk(&fixture);
+    fixture.options.memtable_bytes = 64 * 1024;
+    fixture.options.segment_bytes = 256 * 1024;
+    fixture_open(&fixture);
+    for (int i = 0; i < 400; i++) {
+        snprintf(key, sizeof key, "key%02d", i % KEYS);
+        fixture_put_bytes(&fixture, key, 20000, (uint64_t)i);
+        if (i % 100 == 99) {
+            result = verify(&findings);
+            ck_assert_msg(result.faults == 0, "%s: %s", findings.name, findings.text);
+        }
+    }
+    fixture_deinit(&fixture);
+}
+END_TEST
+
 START_TEST(it_can_be_cancelled) {
     struct store_verify_result result;
     struct findings findings = {0};
@@ -283,4 +305,5 @@ UNIT_MAIN("store verify", a_sound_store_has_no_faults_open_or_closed,
           the_check_of_a_damaged_store_goes_on_behind_the_first_fault,
           a_manifest_that_cannot_be_read_is_a_fault_with_its_name,
           a_file_that_nothing_refers_to_is_found,
-          a_check_changes_nothing_and_needs_a_store_that_nobody_has_open, it_can_be_cancelled)
+          a_check_changes_nothing_and_needs_a_store_that_nobody_has_open,
+          under_writes_nothing_is_taken_for_a_fault, it_can_be_cancelled)

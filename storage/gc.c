@@ -26,6 +26,7 @@ struct job {
     uint64_t *pins;        /* segments and homes that this job has pinned; owned */
     size_t pin_count;
     uint64_t damaged_victim; /* 0: none was met */
+    bool was_careful;
 };
 
 /* One victim being copied. */
@@ -366,6 +367,7 @@ static enum status collect_with_care(struct job *job, struct error *error) {
                                  .file_bytes = account->file_bytes,
                                  .live_bytes = account->bytes + account->alias_bytes};
     job->damaged_victim = 0;
+    job->was_careful = true;
     status = collect(job, true, error);
     return status == STATUS_CORRUPT && job->damaged_victim != 0 ? mark_damaged(job, error) : status;
 }
@@ -492,6 +494,7 @@ enum status gc_run(const struct gc_context *context, uint32_t dead_percent_min,
     } else if (status == STATUS_END) {
         status = version_set_sweep(context->jobs->versions, error);
     }
+    job->stats.careful = job->was_careful;
     *stats_out = job->stats;
     unpin_all(job);
     view_unref(job->view);

@@ -44,6 +44,7 @@ struct gc_stats {
     uint64_t copied_records;
     uint64_t copied_bytes;   /* stored bytes of records */
     uint64_t survivor_bytes; /* files written */
+    uint64_t careful;        /* jobs that had to be done with care */
     uint64_t damaged;        /* victims that had to stay */
 };
 

@@ -95,6 +95,7 @@ static enum status collect_cb(void *arg, enum collect_mode mode, struct error *e
     add(&store->gc_victim_bytes, stats.victim_bytes);
     add(&store->gc_copied_bytes, stats.copied_bytes);
     add(&store->gc_survivor_bytes, stats.survivor_bytes);
+    add(&store->gc_careful, stats.careful);
     add(&store->gc_damaged, stats.damaged);
     if (stats.damaged > 0 && store->options.log_cb) {
         char line[512];
@@ -154,5 +155,6 @@ void store_space_report(struct store *store, store_stats_cb stats_cb, void *arg)
     stats_cb(arg, "gc_victim_bytes", figure(&store->gc_victim_bytes));
     stats_cb(arg, "gc_copied_bytes", figure(&store->gc_copied_bytes));
     stats_cb(arg, "gc_survivor_bytes", figure(&store->gc_survivor_bytes));
+    stats_cb(arg, "gc_careful", figure(&store->gc_careful));
     stats_cb(arg, "gc_damaged", figure(&store->gc_damaged));
 }

@@ -96,6 +96,7 @@ struct store {
     _Atomic uint64_t gc_victim_bytes;
     _Atomic uint64_t gc_copied_bytes;
     _Atomic uint64_t gc_survivor_bytes;
+    _Atomic uint64_t gc_careful;
     _Atomic uint64_t gc_damaged;
     _Atomic bool closing; /* jobs end soon */
 };

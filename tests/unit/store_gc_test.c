@@ -64,6 +64,13 @@ static void flush(struct fixture *fixture) {
     fixture_settle(fixture);
 }
 
+/* So far every record was found by walking. */
+static void expect_no_care(struct fixture *fixture) {
+    ck_assert_uint_gt(fixture_stat(fixture, "gc_victims"), 0);
+    ck_assert_uint_eq(fixture_stat(fixture, "gc_careful"), 0);
+    ck_assert_uint_eq(fixture_stat(fixture, "gc_damaged"), 0);
+}
+
 static uint32_t segments(struct fixture *fixture, enum segment_kind kind,
                          uint64_t numbers[SEGMENTS_MAX]) {
     return recount_segments(fixture->store, (int)kind, numbers, SEGMENTS_MAX);
@@ -97,6 +104,7 @@ static void run_survival(bool compress) {
     recount_accounts(fixture.store);
     collect(&fixture);
     ck_assert_uint_gt(fixture_stat(&fixture, "gc_victims"), 0);
+    expect_no_care(&fixture);
     ck_assert_uint_gt(segments(&fixture, SEGMENT_SURVIVOR, after), 0);
     ck_assert_uint_gt(recount_relocations(fixture.store), 0);
     ck_assert_uint_lt(recount_disk_bytes(fixture.env, fixture.dir), bytes);
@@ -131,6 +139,7 @@ START_TEST(survivors_of_survivors_are_found_with_one_hop) {
         recount_accounts(fixture.store);
     }
     ck_assert_uint_gt(fixture_stat(&fixture, "gc_victims"), 10);
+    expect_no_care(&fixture);
     for (uint32_t i = 0; i < KEYS; i++) {
         uint32_t round = 1;
         for (uint32_t r = 2; r < 8; r++) {
@@ -140,6 +149,48 @@ START_TEST(survivors_of_survivors_are_found_with_one_hop) {
     }
     fixture_reopen(&fixture);
     recount_accounts(fixture.store);
+    fixture_deinit(&fixture);
+}
+END_TEST
+
+/* Small values between the keys, so that the tree has many tables. */
+static void put_between(struct fixture *fixture) {
+    char key[32];
+
+    for (uint32_t i = 0; i < KEYS; i++) {
+        for (uint32_t j = 0; j < 100; j++) {
+            snprintf(key, sizeof key, "key%03u-%02u-between", i, j);
+            fixture_put_bytes(fixture, key, 60, i * 100 + j);
+        }
+    }
+}
+
+/* The first keys are written again, so that only their tables are merged and folded: the other
+ * entries keep the names of the first homes, which by then lie in a survivor of a survivor. */
+START_TEST(relocations_of_survivors_are_composed) {
+    struct fixture fixture;
+    uint32_t relocations = 0;
+
+    open_store(&fixture, false);
+    put_between(&fixture);
+    write_and_overwrite(&fixture);
+    collect(&fixture);
+    for (uint32_t round = 1; round <= 4; round++) {
+        for (uint32_t i = 0; i < 8; i++) {
+            char key[16];
+            uint32_t was = i % 3 == 0 ? 2 : 1;
+            fixture_put_bytes(&fixture, key_of(key, i), size_of(i + was), was * 1000 + i);
+        }
+        compact(&fixture);
+        relocations += recount_relocations(fixture.store);
+        collect(&fixture);
+        recount_accounts(fixture.store);
+        expect_both_rounds(&fixture);
+    }
+    ck_assert_uint_gt(relocations, 4);
+    expect_no_care(&fixture);
+    fixture_reopen(&fixture);
+    expect_both_rounds(&fixture);
     fixture_deinit(&fixture);
 }
 END_TEST
@@ -223,8 +274,7 @@ START_TEST(records_that_only_aliases_hold_survive) {
     compact(&fixture);               /* the entries that they were made from are gone */
     recount_accounts(fixture.store);
     collect(&fixture);
-    ck_assert_uint_gt(fixture_stat(&fixture, "gc_victims"), 0);
-    ck_assert_uint_eq(fixture_stat(&fixture, "gc_damaged"), 0);
+    expect_no_care(&fixture);
     expect_both_rounds(&fixture);
     recount_accounts(fixture.store);
     fixture_reopen(&fixture);
@@ -244,6 +294,7 @@ START_TEST(aliases_made_of_moved_records_resolve) {
     expect_both_rounds(&fixture);
     flush(&fixture);
     collect(&fixture);
+    expect_no_care(&fixture);
     expect_both_rounds(&fixture);
     compact(&fixture);
     put_round(&fixture, 2, 3);
@@ -432,9 +483,10 @@ END_TEST
 
 UNIT_MAIN("store gc", what_lives_survives_byte_for_byte,
           what_lives_compressed_survives_byte_for_byte,
-          survivors_of_survivors_are_found_with_one_hop, compaction_folds_relocations_away,
-          deleted_keys_never_come_back, records_that_only_aliases_hold_survive,
-          aliases_made_of_moved_records_resolve, a_pinned_read_keeps_the_victims_files,
+          survivors_of_survivors_are_found_with_one_hop, relocations_of_survivors_are_composed,
+          compaction_folds_relocations_away, deleted_keys_never_come_back,
+          records_that_only_aliases_hold_survive, aliases_made_of_moved_records_resolve,
+          a_pinned_read_keeps_the_victims_files,
           one_flipped_byte_neither_hides_nor_loses_its_neighbours,
           without_space_nothing_is_left_behind_and_later_it_goes_on,
           the_power_goes_at_every_call_of_a_collection,

@@ -12,4 +12,3 @@ enum status store_salvage(const struct store_options *options, const char *new_d
     (void)error;
     return STATUS_UNSUPPORTED;
 }
-

@@ -364,6 +364,21 @@ class VersionsTest(EngineTest):
         values = [reply.value for reply in replies[1:20:2]] + [replies[-1].value]
         self.assertEqual(values, [b"new", b"old"] * 5 + [b"new"])
 
+    def test_rewind_against_a_writer_is_done_whole_or_refused(self):
+        keys = [b"k%02d" % i for i in range(20)]
+        old = self.fill(keys)
+        writer = self.server.client()
+        put_all = b"".join(self.frame_in(PUT, bytes(4) + block(key) + b"new") for key in keys)
+        for _ in range(30):
+            writer.send(put_all * 5)
+            reply = self.ask(REWIND, state(AT_VERSION, old) + bounds())
+            self.assertIn(reply.status, (OK, BUSY))
+            if reply.status == OK:
+                at = {"flags": FLAG_AT_VERSION, "behind": number(reply.version)}
+                self.assertEqual(self.scan(**at), [(key, b"value of " + key) for key in keys])
+            writer.replies(100)
+        writer.close()
+
     def test_rewind_to_the_newest_state_is_invalid(self):
         self.assertEqual(self.ask(REWIND, state(NEWEST) + bounds()).status, INVALID)
 

@@ -166,6 +166,7 @@ struct store_read {
     struct view *view;      /* shared: a reference is held */
     uint64_t version;       /* everything up to here is seen */
     uint64_t now_ms;        /* expiry is judged at this time */
+    bool exact;             /* only what exactly `version` wrote is known to be kept */
     struct store_hold hold; /* raised by each read; reset by store_read_hold_take */
 };
 
@@ -201,7 +202,11 @@ struct store_at {
 
 /* Begins one on another state than the newest. Errors: NOT_FOUND (no such snapshot), GONE (that
  * version is not kept any more in this namespace), INVALID (a version or time of the future);
- * nothing is pinned then. */
+ * nothing is pinned then.
+ *
+ * Where a namespace keeps so many versions of each key, a version that is not kept as a whole can
+ * still be read for the keys that it wrote: those of store_history. All else is GONE then, by
+ * store_get and its like; so are cursors, differences and rewinds. */
 enum status store_read_begin_at(struct store *store, const struct store_at *at,
                                 uint32_t namespace_id, struct store_read *read) MUST_CHECK;
 
@@ -343,8 +348,9 @@ enum status store_diff(struct store_read *from, struct store_read *to,
 
 /* Fills an empty commit that puts the range back to the state of `past`: new versions that refer to
  * the old records; no value is copied. When submitted, it answers BUSY if anything in the range has
- * changed since `present` was begun: then reset it and try again. *changed_out: keys that differ.
- * Errors: TOO_LARGE (more keys than a commit takes: rewind a smaller range), CORRUPT, IO,
+ * changed since `present` was begun, or log GC has moved records: then reset it, begin both reads
+ * anew and try again. *changed_out: keys that differ. Errors: GONE (`past` was not at a snapshot
+ * that is still open, nor at a version that is still kept), TOO_LARGE (more keys than a commit takes: rewind a smaller range), CORRUPT, IO,
  * NO_MEMORY. */
 enum status store_rewind(struct store_read *past, struct store_read *present,
                          const struct store_range *range, struct store_commit *commit,

@@ -48,6 +48,9 @@ enum status store_pair_init(struct store_pair *pair, struct store_read *left,
     if (range->from.len > KEY_BYTES_MAX || range->to.len > KEY_BYTES_MAX) {
         return STATUS_TOO_LARGE;
     }
+    if (left->exact || right->exact) {
+        return STATUS_GONE;
+    }
     status = side_init(&pair->left, left, range);
     return status == STATUS_OK ? side_init(&pair->right, right, range) : status;
 }

@@ -25,7 +25,7 @@ struct store_pair {
 };
 
 /* Expiry is judged at now_ms of each read. Deinit also after a failure. Errors: INVALID (a reverse
- * range), TOO_LARGE (a key of the range), NO_MEMORY. */
+ * range), GONE (a read that is exact), TOO_LARGE (a key of the range), NO_MEMORY. */
 enum status store_pair_init(struct store_pair *pair, struct store_read *left,
                             struct store_read *right, const struct store_range *range) MUST_CHECK;
 void store_pair_deinit(struct store_pair *pair);

@@ -15,6 +15,7 @@ void store_read_begin(struct store *store, struct store_read *read) {
     read->store = store;
     read->view = view_holder_take(&store->views, &store->marks, &read->version);
     read->now_ms = store_clock_now_ms(&store->clock);
+    read->exact = false;
     read->hold = (struct store_hold){0, 0};
 }
 
@@ -115,6 +116,9 @@ enum status store_cursor_open(struct store_read *read, const struct store_range 
 
     if (range->from.len > KEY_BYTES_MAX || range->to.len > KEY_BYTES_MAX) {
         return STATUS_TOO_LARGE;
+    }
+    if (read->exact) {
+        return STATUS_GONE;
     }
     cursor = memory_alloc_zeroed(sizeof *cursor);
     if (!cursor) {

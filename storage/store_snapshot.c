@@ -36,6 +36,17 @@ static enum status place_at_version(struct store_read *read, uint32_t namespace_
     return status;
 }
 
+/* Not all that the version saw is kept; what it wrote itself may be. Expiry is judged at the
+ * present time: what has expired since may be gone. */
+static bool place_exactly_at(struct store_read *read, uint32_t namespace_id, uint64_t version) {
+    if (namespaces_settings(&read->store->namespaces, namespace_id).keep_versions <= 1) {
+        return false;
+    }
+    read->version = version;
+    read->exact = true;
+    return true;
+}
+
 static enum status place_at_time(struct store_read *read, uint32_t namespace_id, uint64_t ms) {
     struct time_mark mark;
     enum status status;
@@ -71,6 +82,9 @@ enum status store_read_begin_at(struct store *store, const struct store_at *at,
         break;
     case STORE_AT_VERSION:
         status = place_at_version(read, namespace_id, at->value);
+        if (status == STATUS_GONE && place_exactly_at(read, namespace_id, at->value)) {
+            status = STATUS_OK;
+        }
         break;
     case STORE_AT_TIME:
         status = place_at_time(read, namespace_id, at->value);

@@ -23,8 +23,15 @@ enum status store_value_find(struct store_read *read, uint32_t namespace_id, str
     atomic_fetch_add_explicit(&read->store->gets, 1, memory_order_relaxed);
     status = view_find(read->view, slice_make(row, row_store(row, namespace_id, key)),
                        read->version, store_wait_of(wait), hit_out, error);
+    if (status == STATUS_NOT_FOUND && read->exact) {
+        return STATUS_GONE;
+    }
     if (status != STATUS_OK) {
         return status;
+    }
+    if (read->exact && (hit_out->version != read->version || hit_out->source == VIEW_RANGE)) {
+        view_hit_release(hit_out); /* what came between the two, or was put beside the range */
+        return STATUS_GONE;        /* delete, may be gone */
     }
     watermarks_hold_entry(&read->store->marks, (enum store_durability)hit_out->entry.durability,
                           hit_out->version, &read->hold);

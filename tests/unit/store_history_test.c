@@ -105,6 +105,39 @@ START_TEST(only_so_many_versions_are_kept_as_the_namespace_says) {
 }
 END_TEST
 
+START_TEST(versions_that_are_kept_by_number_are_read_by_their_own_version_alone) {
+    struct store_range range = {.namespace_id = SPACE};
+    struct store_cursor *cursor;
+    struct fixture fixture;
+    struct store_read read;
+    uint64_t versions[5];
+    char value[8];
+
+    fixture_init(&fixture, 1);
+    fixture_open(&fixture);
+    keep(&fixture, 0, 3);
+    for (int i = 0; i < 5; i++) {
+        snprintf(value, sizeof value, "%d", i);
+        versions[i] = put_text(&fixture, "a", value);
+        fixture_put(&fixture, "b", value);
+    }
+    for (int round = 0; round < 2; round++) {
+        compact(&fixture);
+        expect_at(&fixture, STORE_AT_VERSION, versions[2], "a", "2");
+        expect_at(&fixture, STORE_AT_VERSION, versions[4] + 1, "b", "4");
+        ck_assert_int_eq(get_at(&fixture, STORE_AT_VERSION, versions[1], "a"), STATUS_GONE);
+        ck_assert_int_eq(get_at(&fixture, STORE_AT_VERSION, versions[2], "b"), STATUS_GONE);
+        ck_assert_int_eq(get_at(&fixture, STORE_AT_VERSION, versions[2], "none"), STATUS_GONE);
+        ck_assert_int_eq(begin_at(&fixture, STORE_AT_VERSION, versions[2], &read), STATUS_OK);
+        ck_assert_int_eq(store_cursor_open(&read, &range, STORE_WAIT_ALLOWED, &cursor),
+                         STATUS_GONE);
+        store_read_end(&read);
+        fixture_reopen(&fixture);
+    }
+    fixture_deinit(&fixture);
+}
+END_TEST
+
 START_TEST(history_comes_in_pages) {
     struct fixture fixture;
     struct told all;
@@ -385,8 +418,10 @@ START_TEST(a_range_in_reverse_or_with_too_long_keys_is_refused) {
 END_TEST
 
 UNIT_MAIN("store history", a_key_tells_its_versions_newest_first,
-          only_so_many_versions_are_kept_as_the_namespace_says, history_comes_in_pages,
-          a_version_knows_when_it_was, a_read_of_the_past_tells_the_history_until_then,
+          only_so_many_versions_are_kept_as_the_namespace_says,
+          versions_that_are_kept_by_number_are_read_by_their_own_version_alone,
+          history_comes_in_pages, a_version_knows_when_it_was,
+          a_read_of_the_past_tells_the_history_until_then,
           history_stops_when_the_callback_says_so_and_without_memory,
           two_states_differ_in_what_was_changed_between_them,
           a_range_in_reverse_or_with_too_long_keys_is_refused)

@@ -2,7 +2,7 @@
  * compactions, reopenings, power cuts at any call of the file system, and crashes inside the
  * recovery, up to three deep. After each the store must show what the model allows.
  *
- * SIM_SEEDS: how many (600); SIM_SEED: only this one; SIM_FIRST: where to begin (1). */
+ * SIM_SEEDS: how many (2100); SIM_SEED: only this one; SIM_FIRST: where to begin (1). */
 #include "tests/support/store_sim.h"
 #include "tests/unit/unit.h"
 
@@ -116,7 +116,7 @@ static void run_seed(uint64_t seed) {
 
 START_TEST(any_life_of_a_store_keeps_its_promises) {
     uint64_t first = sim_number("SIM_FIRST", 1);
-    uint64_t count = sim_number("SIM_SEEDS", 600);
+    uint64_t count = sim_number("SIM_SEEDS", 2100);
     uint64_t only = sim_number("SIM_SEED", 0);
 
     if (only > 0) {

@@ -350,8 +350,8 @@ enum status store_diff(struct store_read *from, struct store_read *to,
  * the old records; no value is copied. When submitted, it answers BUSY if anything in the range has
  * changed since `present` was begun, or log GC has moved records: then reset it, begin both reads
  * anew and try again. *changed_out: keys that differ. Errors: GONE (`past` was not at a snapshot
- * that is still open, nor at a version that is still kept), TOO_LARGE (more keys than a commit takes: rewind a smaller range), CORRUPT, IO,
- * NO_MEMORY. */
+ * that is still open, nor at a version that is still kept), TOO_LARGE (more keys than a commit
+ * takes: rewind a smaller range), CORRUPT, IO, NO_MEMORY. */
 enum status store_rewind(struct store_read *past, struct store_read *present,
                          const struct store_range *range, struct store_commit *commit,
                          uint64_t *changed_out, struct error *error) MUST_CHECK;

@@ -54,6 +54,13 @@ def groups_of(data):
     return found
 
 
+COMMITS = 1  # the kind of a segment; others are survivors and extents
+
+
+def kind_of(segment):
+    return struct.unpack_from("<I", segment, 16)[0]
+
+
 class DamageTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -208,7 +215,7 @@ class DamageTest(unittest.TestCase):
     # ---- no damage
 
     def test_without_damage_every_key_is_there(self):
-        self.assertTrue(self.tables() and len(self.segments()) > 2)
+        self.assertTrue(self.tables() and len(self.segments()) > 1)
         self.assertEqual(self.read_all(self.open_outcome()), {})
 
     # ---- tables
@@ -319,10 +326,12 @@ class DamageTest(unittest.TestCase):
                 self.assertTrue(named <= at < named + LARGE_BYTES, (named, at))
 
     def replayed_segment(self):
-        """The newest with some groups: it is replayed, and others lie behind its first two."""
+        """The newest of commits with some groups: it is replayed, and others lie behind its first
+        two. (Survivors of log cleaning may have higher numbers, and are not replayed.)"""
         for path in reversed(self.segments()):
-            groups = groups_of(self.content(path))
-            if len(groups) > 2:
+            content = self.content(path)
+            groups = groups_of(content)
+            if kind_of(content) == COMMITS and len(groups) > 2:
                 return path, groups
         self.fail("no segment with three groups")
 

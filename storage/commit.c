@@ -176,21 +176,6 @@ static void keep_time(struct commit_pipeline *pipeline) {
     }
 }
 
-static uint64_t tombstones_in(struct memtable *memtable) {
-    struct namespace_usage *usages;
-    uint64_t tombstones = 0;
-    size_t count;
-
-    if (memtable_copy_usages(memtable, &usages, &count) != STATUS_OK) {
-        return 0; /* the next tick asks again */
-    }
-    for (size_t i = 0; i < count; i++) {
-        tombstones += usages[i].tombstones;
-    }
-    memory_free(usages);
-    return tombstones;
-}
-
 /* Whether the deletes in the memtable, of average entries, free a worthwhile part of the store. */
 static bool frees_much(const struct view *view) {
     uint64_t entries = 0;
@@ -201,7 +186,7 @@ static bool frees_much(const struct view *view) {
         }
     }
     return entries > 0 && (memtable_ranges_count(view->active_ranges) > 0 ||
-                           tombstones_in(view->active) > entries / IDLE_FLUSH_FRACTION);
+                           memtable_tombstones(view->active) > entries / IDLE_FLUSH_FRACTION);
 }
 
 /* What deletes free comes back though nothing is written any more: compaction has to see them. */

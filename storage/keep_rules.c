@@ -11,8 +11,13 @@ enum status keep_rules_init(struct keep_rules *rules, size_t snapshot_capacity,
                                  .snapshot_capacity = snapshot_capacity,
                                  .namespace_capacity = namespace_capacity};
     ASSERT(snapshot_capacity > 0);
-    rules->snapshots = memory_alloc_array(snapshot_capacity, sizeof *rules->snapshots);
-    rules->snapshots_ms = memory_alloc_array(snapshot_capacity, sizeof *rules->snapshots_ms);
+    if (snapshot_capacity == 1) {
+        rules->snapshots = &rules->own[0];
+        rules->snapshots_ms = &rules->own[1];
+    } else {
+        rules->snapshots = memory_alloc_array(snapshot_capacity, sizeof *rules->snapshots);
+        rules->snapshots_ms = memory_alloc_array(snapshot_capacity, sizeof *rules->snapshots_ms);
+    }
     if (namespace_capacity > 0) {
         rules->namespaces = memory_alloc_array(namespace_capacity, sizeof *rules->namespaces);
     }
@@ -35,8 +40,10 @@ enum status keep_rules_init_plain(struct keep_rules *rules, uint64_t visible, ui
 }
 
 void keep_rules_deinit(struct keep_rules *rules) {
-    memory_free(rules->snapshots);
-    memory_free(rules->snapshots_ms);
+    if (rules->snapshots != &rules->own[0]) {
+        memory_free(rules->snapshots);
+        memory_free(rules->snapshots_ms);
+    }
     memory_free(rules->namespaces);
     *rules = (struct keep_rules){0};
 }

@@ -44,6 +44,8 @@ struct keep_rules {
     size_t namespace_count;
     size_t snapshot_capacity;
     size_t namespace_capacity;
+    uint64_t own[2]; /* the room for `visible` alone, so that a store at rest allocates nothing:
+                        never copy the struct */
 };
 
 /* Where a job gets its rules. take_cb publishes what the rules let go before it gives them out. */

@@ -431,6 +431,17 @@ enum status memtable_copy_usages(struct memtable *memtable, struct namespace_usa
     return status;
 }
 
+uint64_t memtable_tombstones(struct memtable *memtable) {
+    uint64_t tombstones = 0;
+
+    mutex_lock(&memtable->mu);
+    for (size_t i = 0; i < memtable->usage_count; i++) {
+        tombstones += memtable->usages[i].tombstones;
+    }
+    mutex_unlock(&memtable->mu);
+    return tombstones;
+}
+
 static void note_version(struct memtable *memtable, uint64_t version) {
     if (atomic_load_explicit(&memtable->version_min, memory_order_relaxed) > version) {
         atomic_store_explicit(&memtable->version_min, version, memory_order_relaxed);

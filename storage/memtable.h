@@ -113,4 +113,7 @@ struct namespace_usage memtable_usage(struct memtable *memtable, uint32_t namesp
 enum status memtable_copy_usages(struct memtable *memtable, struct namespace_usage **usages_out,
                                  size_t *count_out) MUST_CHECK;
 
+/* Tombstones of all namespaces. Any thread. */
+uint64_t memtable_tombstones(struct memtable *memtable);
+
 #endif

@@ -70,6 +70,15 @@ void segment_pins_remove(struct segment_pins *pins, uint64_t segment) {
     mutex_unlock(&pins->mu);
 }
 
+size_t segment_pins_count(struct segment_pins *pins) {
+    size_t count;
+
+    mutex_lock(&pins->mu);
+    count = pins->count;
+    mutex_unlock(&pins->mu);
+    return count;
+}
+
 static enum status copy_locked(struct segment_pins *pins, uint64_t **segments_out,
                                size_t *count_out) REQUIRES(pins->mu) {
     uint64_t *segments;

@@ -45,6 +45,9 @@ void segment_pins_remove(struct segment_pins *pins, uint64_t segment);
 enum status segment_pins_copy(struct segment_pins *pins, uint64_t **segments_out,
                               size_t *count_out) MUST_CHECK;
 
+/* How many are pinned at this moment. */
+size_t segment_pins_count(struct segment_pins *pins);
+
 /* Whether `segment` is in such a copy. */
 bool segment_pins_list_has(const uint64_t *segments, size_t count, uint64_t segment);
 

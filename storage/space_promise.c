@@ -9,6 +9,7 @@ void space_promise_init(struct space_promise *promise, const struct sizes_basis 
         .basis = *basis, .shares = sizes_shares(basis), .versions = versions};
     frame_book_init(&promise->frames);
     mutex_init(&promise->mu);
+    promise->seen.installs = UINT64_MAX; /* no terms yet */
     promise->terms.sizes = sizes_of(basis, 0);
     atomic_init(&promise->above_room, UINT64_MAX);
 }
@@ -81,6 +82,26 @@ static void derive(const struct space_promise *promise, struct space_terms *term
     terms->live_estimate = terms->weight_bottom + terms->frame_bytes;
 }
 
+static struct space_seen see(struct space_promise *promise) {
+    struct space_seen seen = {
+        .installs = atomic_load_explicit(&promise->versions->installs, memory_order_relaxed)};
+    struct view *view = version_set_view(promise->versions);
+
+    seen.memtable_entries = memtable_entries(view->active);
+    for (uint32_t i = 0; i < view->frozen_count; i++) {
+        seen.memtable_entries += memtable_entries(view->frozen[i]);
+    }
+    seen.memtable_log_bytes = memtables_weight(view);
+    seen.pinned_count = segment_pins_count(&promise->versions->pins);
+    view_unref(view);
+    return seen;
+}
+
+static bool is_same(const struct space_seen *a, const struct space_seen *b) {
+    return a->installs == b->installs && a->memtable_entries == b->memtable_entries &&
+           a->memtable_log_bytes == b->memtable_log_bytes && a->pinned_count + b->pinned_count == 0;
+}
+
 static enum status take_terms(struct space_promise *promise, struct space_terms *terms) {
     struct look look = {.replay_segment = version_set_replay_segment(promise->versions)};
     struct holder_sums sums;
@@ -106,7 +127,7 @@ static enum status take_terms(struct space_promise *promise, struct space_terms 
     return status;
 }
 
-void space_promise_update(struct space_promise *promise) {
+static void update(struct space_promise *promise, const struct space_seen *seen) {
     struct space_terms terms = {0};
     uint64_t room;
 
@@ -116,6 +137,7 @@ void space_promise_update(struct space_promise *promise) {
     room = terms.above_limit > terms.weight_above ? terms.above_limit - terms.weight_above : 0;
     mutex_lock(&promise->mu);
     promise->terms = terms;
+    promise->seen = *seen;
     atomic_store_explicit(&promise->log_is_full,
                           terms.unreferenced_bytes > terms.unreferenced_limit,
                           memory_order_relaxed);
@@ -123,6 +145,24 @@ void space_promise_update(struct space_promise *promise) {
     atomic_store_explicit(&promise->weight, terms.weight_tables + terms.weight_memtables,
                           memory_order_relaxed);
     mutex_unlock(&promise->mu);
+}
+
+void space_promise_update(struct space_promise *promise) {
+    struct space_seen seen = see(promise); /* first: what changes meanwhile is seen again */
+
+    update(promise, &seen);
+}
+
+void space_promise_refresh(struct space_promise *promise) {
+    struct space_seen seen = see(promise);
+    bool same;
+
+    mutex_lock(&promise->mu);
+    same = is_same(&seen, &promise->seen);
+    mutex_unlock(&promise->mu);
+    if (!same) {
+        update(promise, &seen);
+    }
 }
 
 /* ---- Answers ----------------------------------------------------------------------------------

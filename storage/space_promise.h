@@ -40,13 +40,23 @@ struct space_terms {
     uint64_t live_estimate;      /* what the bottom holds: L + P + D at most */
 };
 
+/* What the terms depend on: while it stays, so do they. */
+struct space_seen {
+    uint64_t installs;
+    uint64_t memtable_entries;
+    uint64_t memtable_log_bytes;
+    size_t pinned_count; /* segments of uploads come and go without an install: never the same */
+};
+
 struct space_promise {
     struct sizes_basis basis;     /* constant */
     struct sizes_shares shares;   /* constant */
     struct version_set *versions; /* borrowed; constant */
     struct frame_book frames;
     struct mutex mu;
-    struct space_terms terms; /* guarded by mu; a leaf */
+    /* guarded by mu; a leaf */
+    struct space_terms terms;
+    struct space_seen seen; /* when they were taken; installs UINT64_MAX: never */
     /* atomic, relaxed: for the commit lane; a moment old */
     _Atomic bool log_is_full;    /* I1 does not hold */
     _Atomic uint64_t above_room; /* by how much more the memtables may weigh under I2 */
@@ -59,6 +69,9 @@ void space_promise_deinit(struct space_promise *promise);
 
 /* Takes the figures anew: after an install, and every second. Without memory the old ones stay. */
 void space_promise_update(struct space_promise *promise);
+
+/* The same, but nothing if nothing has changed: a store at rest allocates nothing for it. */
+void space_promise_refresh(struct space_promise *promise);
 
 /* Whether commits with puts may come in now, on top of `memtable_log_bytes` in all memtables of the
  * view. Cheap; takes no lock. */

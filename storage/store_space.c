@@ -85,7 +85,7 @@ static enum status collect_cb(void *arg, enum collect_mode mode, struct error *e
     enum status status;
 
     if (mode == COLLECT_URGENT) {
-        space_promise_update(&store->promise); /* the first that a round of jobs asks */
+        space_promise_refresh(&store->promise); /* the first that a round of jobs asks */
     }
     if (!dead_percent(store, mode, &percent)) {
         return STATUS_END;
@@ -129,7 +129,7 @@ static uint64_t figure(const _Atomic uint64_t *counter) {
 void store_space_report(struct store *store, store_stats_cb stats_cb, void *arg) {
     struct space_terms terms;
 
-    space_promise_update(&store->promise);
+    space_promise_refresh(&store->promise);
     terms = space_promise_terms(&store->promise);
     stats_cb(arg, "space_ratio_percent", store->basis.space_ratio_percent);
     stats_cb(arg, "space_live_estimate", terms.live_estimate);

@@ -171,6 +171,7 @@ static enum status install_locked(struct version_set *set, struct version_edit *
     view_holder_install(set->views, spare, next, flushed);
     version_mark_files(old, edit);
     set->current = next;
+    atomic_fetch_add_explicit(&set->installs, 1, memory_order_relaxed);
     version_unref(old);
     return STATUS_OK;
 }

@@ -69,14 +69,14 @@ static uint64_t open_one(struct registry *registry) {
     return info.id;
 }
 
-static struct keep_rules take(struct registry *registry) {
-    struct keep_rules rules;
-    ck_assert_int_eq(snapshots_take_rules(&registry->snapshots, &rules), STATUS_OK);
-    return rules;
+static void take(struct registry *registry, struct keep_rules *rules) {
+    ck_assert_int_eq(snapshots_take_rules(&registry->snapshots, rules), STATUS_OK);
 }
 
 static void let_go(struct registry *registry) {
-    struct keep_rules rules = take(registry);
+    struct keep_rules rules;
+
+    take(registry, &rules);
     keep_rules_deinit(&rules);
 }
 
@@ -98,7 +98,7 @@ START_TEST(a_snapshot_opened_before_the_rules_is_in_them) {
     make(&registry, 100);
     (void)open_one(&registry);
     reach(&registry, 110, true);
-    rules = take(&registry);
+    take(&registry, &rules);
     ck_assert_uint_eq(keep_rules_visible(&rules), 110);
     ck_assert(!may_drop(&rules, 90, 101)); /* the snapshot sees it */
     ck_assert(may_drop(&rules, 90, 100));  /* it does not */
@@ -114,7 +114,7 @@ START_TEST(a_snapshot_opened_after_the_rules_sees_nothing_that_they_let_go) {
     struct keep_rules rules;
 
     make(&registry, 100);
-    rules = take(&registry);
+    take(&registry, &rules);
     for (uint64_t visible = 100; visible <= 101; visible++) {
         reach(&registry, visible, true);
         ck_assert_int_eq(snapshots_open(&registry.snapshots, "x", 0, &info), STATUS_OK);
@@ -159,7 +159,7 @@ START_TEST(retention_keeps_the_floor_down_for_its_namespace_alone) {
         pass_ms(&registry, 1000);
         reach(&registry, version, true);
     }
-    rules = take(&registry); /* 10 seconds ago 120 was the newest */
+    take(&registry, &rules); /* 10 seconds ago 120 was the newest */
     ck_assert(may_drop(&rules, 110, 120));
     ck_assert(!may_drop(&rules, 110, 121));
     ck_assert_int_eq(admit(&registry, SPACE, 119), STATUS_GONE);
@@ -204,11 +204,11 @@ START_TEST(a_retention_ends_only_when_a_crash_cannot_bring_it_back) {
     let_go(&registry);
     keep(&registry, 0);
     reach(&registry, 102, false); /* the commit that ended it */
-    rules = take(&registry);
+    take(&registry, &rules);
     ck_assert(!may_drop(&rules, 99, 102));
     keep_rules_deinit(&rules);
     watermarks_raise_durable(&registry.marks, 102);
-    rules = take(&registry);
+    take(&registry, &rules);
     ck_assert(may_drop(&rules, 99, 102));
     keep_rules_deinit(&rules);
     unmake(&registry);
@@ -225,12 +225,12 @@ START_TEST(what_expires_later_is_kept_for_a_snapshot_and_for_the_retention) {
     start_ms = store_clock_now_ms(&registry.clock);
     (void)open_one(&registry);
     pass_ms(&registry, 5000);
-    rules = take(&registry);
+    take(&registry, &rules);
     space = keep_rules_namespace(&rules, SPACE);
     ck_assert_uint_eq(keep_rules_expiry_ms(&rules, &space, 50), start_ms);
     keep_rules_deinit(&rules);
     keep(&registry, 2000);
-    rules = take(&registry);
+    take(&registry, &rules);
     space = keep_rules_namespace(&rules, SPACE);
     ck_assert_uint_eq(keep_rules_expiry_ms(&rules, &space, 101), start_ms + 3000);
     keep_rules_deinit(&rules);
@@ -247,7 +247,7 @@ START_TEST(a_version_of_the_past_can_be_held_only_while_all_of_it_is_there) {
     reach(&registry, 120, true);
     ck_assert_int_eq(snapshots_hold(&registry.snapshots, SPACE, 110, "rewind", &id), STATUS_OK);
     reach(&registry, 130, true);
-    rules = take(&registry);
+    take(&registry, &rules);
     ck_assert(!may_drop(&rules, 105, 115));
     keep_rules_deinit(&rules);
     ck_assert_int_eq(snapshots_close(&registry.snapshots, id), STATUS_OK);
@@ -267,7 +267,7 @@ START_TEST(times_of_the_rules_ascend_with_their_versions) {
     (void)open_one(&registry);
     pass_ms(&registry, 1000);
     ck_assert_int_eq(snapshots_hold(&registry.snapshots, SPACE, 110, "rewind", &id), STATUS_OK);
-    rules = take(&registry);
+    take(&registry, &rules);
     ck_assert_uint_eq(rules.snapshot_count, 2); /* visible is 120 too */
     ck_assert_uint_le(rules.snapshots_ms[0], rules.snapshots_ms[1]);
     keep_rules_deinit(&rules);

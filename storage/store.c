@@ -431,6 +431,7 @@ static void remember_time(struct store *store) {
 
 /* Commits end; then what is in memory is flushed, so that the next open has nothing to replay. */
 static void settle_jobs(struct store *store) {
+    scrub_stop(&store->scrub);
     commit_pipeline_stop(&store->pipeline);
     atomic_store_explicit(&store->closing, true, memory_order_relaxed);
     scheduler_drain(store->scheduler);
@@ -464,6 +465,29 @@ static enum status begin_work(struct store *store, struct error *error) {
     return STATUS_OK;
 }
 
+/* Last of all, so that it ends first. */
+static enum status open_scrub(struct store *store, struct error *error) {
+    struct scrub_options options = {.env = store->env,
+                                    .dir = store->dir,
+                                    .compression = store->compression,
+                                    .versions = &store->versions,
+                                    .scheduler = store->scheduler,
+                                    .bytes_per_s = store->options.scrub_bytes_per_s,
+                                    .log_cb = store->options.log_cb,
+                                    .log_arg = store->options.log_arg};
+
+    (void)error;
+    memcpy(options.store_id, manifest_state(store->recovery.manifest)->store_id, STORE_ID_BYTES);
+    scrub_start(&store->scrub, &options);
+    return STATUS_OK;
+}
+
+static void close_scrub(struct store *store) {
+    scrub_stop(&store->scrub);
+    scheduler_drain(store->scheduler);
+    scrub_deinit(&store->scrub);
+}
+
 /* ---- Open and close ---------------------------------------------------------------------------
  */
 
@@ -483,6 +507,7 @@ static const struct part {
     {open_log, close_log, STORE_TO_WRITE},
     {open_jobs, close_jobs, STORE_TO_WRITE},
     {begin_work, close_nothing, STORE_TO_WRITE},
+    {open_scrub, close_scrub, STORE_TO_READ},
 };
 
 #define PART_COUNT (sizeof parts / sizeof parts[0])

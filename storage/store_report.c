@@ -118,6 +118,13 @@ static void report_past(const struct report *report, struct store *store) {
     put(report, "oldest_snapshot_age_ms", stats.oldest_age_ms);
 }
 
+static void report_scrub(const struct report *report, const struct scrub *scrub) {
+    put(report, "scrub_rounds", figure(&scrub->rounds));
+    put(report, "scrub_bytes", figure(&scrub->bytes));
+    put(report, "scrub_faults", figure(&scrub->faults));
+    put(report, "scrub_last_fault", figure(&scrub->last_fault));
+}
+
 void store_stats(struct store *store, store_stats_cb stats_cb, void *arg) {
     struct report report = {stats_cb, arg};
     uint64_t visible;
@@ -128,6 +135,7 @@ void store_stats(struct store *store, store_stats_cb stats_cb, void *arg) {
     report_levels(&report, view->version);
     report_caches(&report, store);
     report_past(&report, store);
+    report_scrub(&report, &store->scrub);
     store_space_report(store, stats_cb, arg);
     put(&report, "allocations", memory_allocation_count());
     view_unref(view);

@@ -15,6 +15,7 @@
 #include "storage/reclaim.h"
 #include "storage/recovery.h"
 #include "storage/scratch_pool.h"
+#include "storage/scrub.h"
 #include "storage/segment_cache.h"
 #include "storage/snapshots.h"
 #include "storage/space_guard.h"
@@ -84,6 +85,7 @@ struct store {
     struct maintenance maintenance;
     struct gc_context gc; /* constant once jobs run */
     struct commit_pipeline pipeline;
+    struct scrub scrub;
     struct recovery recovery; /* what the open found, for statistics */
     bool settled;             /* nothing runs any more; what was in memory is flushed */
     uint32_t parts;           /* how many of the above are made, for store_open's way back */

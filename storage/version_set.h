@@ -32,7 +32,8 @@ struct version_set {
     struct version *current;   /* one reference */
     /* atomic: relaxed; file numbers below it are used or being used; an edit persists it */
     _Atomic uint64_t next_file_number;
-    _Atomic uint64_t installs; /* atomic: relaxed; counts versions, to see that there is a new one */
+    _Atomic uint64_t
+        installs; /* atomic: relaxed; counts versions, to see that there is a new one */
 };
 
 /* Takes over `manifest` and the caller's reference on `current`, which must be what the manifest's

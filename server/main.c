@@ -4,6 +4,7 @@
  * command line or the configuration is wrong, 1 when it could not start or stop well. `check` and
  * `salvage`: 0 all is well, 1 faults or losses, 2 as above, 3 it could not be done. What is wrong
  * is said on standard error, in one line. */
+#include "protocol/base/memory.h"
 #include "server/log.h"
 #include "server/offline.h"
 #include "server/options.h"
@@ -132,6 +133,7 @@ int main(int argc, char **argv) {
     struct error error;
     enum exit_code code;
 
+    memory_keep_compact();
     if (options_parse(argc, (const char *const *)argv, &options, &error) != STATUS_OK) {
         say(&error);
         return EXIT_USAGE;

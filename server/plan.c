@@ -5,6 +5,7 @@
 #define VALUE_BYTES_MAX (24u * MIB)   /* three quarters of the output limit: an answer fits it */
 #define FRAME_MARGIN_BYTES (1u * MIB) /* beside a value: the longest key, fields, half a list */
 #define STORE_FILES_MAX 1024u
+#define CLIENTS_FRACTION 4u /* of the memory: what clients may use at most */
 
 static uint64_t smaller(uint64_t a, uint64_t b) {
     return a < b ? a : b;
@@ -13,6 +14,12 @@ static uint64_t smaller(uint64_t a, uint64_t b) {
 /* A quarter for the engine's files, up to what it has use for. */
 static uint32_t store_files(uint64_t descriptors) {
     return (uint32_t)smaller(descriptors / 4, STORE_FILES_MAX);
+}
+
+/* The whole limit: the engine's block cache is what the rest of the process leaves of it, clients
+ * included (memory_budget.h). But files in memory cannot give way to clients. */
+static uint64_t store_memory(const struct store_options *store, uint64_t memory_bytes) {
+    return store->in_memory ? memory_bytes - memory_bytes / CLIENTS_FRACTION : memory_bytes;
 }
 
 static void plan_connections(const struct config *config, uint64_t descriptors, struct plan *plan) {
@@ -47,7 +54,6 @@ void plan_make(const struct config *config, uint64_t descriptors, uint32_t proce
 
     *plan = (struct plan){.loop_count = config_loop_count(config, processors)};
     store_options_init(&plan->store, config_text(config, CONFIG_STORAGE_DIR));
-    plan->store.memory_limit_bytes = memory_bytes - memory_bytes / 4;
     plan->store.value_threshold = (uint32_t)config_number(config, CONFIG_STORAGE_VALUE_THRESHOLD);
     plan->store.compress =
         config_number(config, CONFIG_STORAGE_COMPRESSION) == CONFIG_COMPRESSION_ZSTD;
@@ -57,7 +63,8 @@ void plan_make(const struct config *config, uint64_t descriptors, uint32_t proce
     plan->store.scrub_bytes_per_s = config_number(config, CONFIG_STORAGE_SCRUB_RATE);
     plan->store.read_only = config_number(config, CONFIG_STORAGE_READ_ONLY) != 0;
     plan->store.in_memory = config_number(config, CONFIG_STORAGE_IN_MEMORY) != 0;
+    plan->store.memory_limit_bytes = store_memory(&plan->store, memory_bytes);
     plan->store.open_files_max = store_files(descriptors);
-    plan_limits(config, memory_bytes / 4, &plan->limits);
+    plan_limits(config, memory_bytes / CLIENTS_FRACTION, &plan->limits);
     plan_connections(config, descriptors, plan);
 }

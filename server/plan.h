@@ -1,10 +1,10 @@
 /* plan.h: what a configuration means in numbers: pure.
  *
- *      memory_limit = 3/4 engine (memtables, caches, metadata) + 1/4 clients
+ *      memory_limit = memtables, metadata, jobs ... + clients (a quarter at most) + block cache
  *
- * Of the clients' quarter a single value takes at most a quarter, so that a few large requests fit
- * beside each other; 24 MiB at most. Descriptors are shared likewise: the engine keeps some for its
- * files, connections get the rest. */
+ * The cache is what the others leave. Of the clients' quarter a single value takes at most a
+ * quarter, so that a few large requests fit beside each other; 24 MiB at most. Descriptors are
+ * shared likewise: the engine keeps some for its files, connections get the rest. */
 #ifndef KVD_SERVER_PLAN_H
 #define KVD_SERVER_PLAN_H
 

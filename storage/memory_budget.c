@@ -10,7 +10,7 @@
 uint64_t memory_budget_share(uint64_t limit_bytes, uint64_t used_bytes, uint64_t cache_bytes) {
     uint64_t part = limit_bytes / BUDGET_PART;
     uint64_t others = used_bytes > cache_bytes ? used_bytes - cache_bytes : 0;
-    uint64_t taken = others + BUDGET_SPARE * part;
+    uint64_t taken = others + BUDGET_SPARE * part + BUDGET_SPARE_BYTES;
     uint64_t share = limit_bytes > taken ? limit_bytes - taken : 0;
 
     share = share > BUDGET_CACHE_MIN * part ? share : BUDGET_CACHE_MIN * part;

@@ -21,7 +21,10 @@
 #define BUDGET_PART 32u /* of the limit; the two bounds below are in such parts */
 #define BUDGET_CACHE_MIN 1u
 #define BUDGET_CACHE_MAX 20u
-#define BUDGET_SPARE 2u /* left free for what comes between two looks */
+/* Left free for what comes between two looks, and for what the allocator cannot use again at once;
+ * and for code, stacks and tables of the allocator. */
+#define BUDGET_SPARE 3u
+#define BUDGET_SPARE_BYTES (UINT64_C(4) << 20)
 
 struct memory_budget {
     struct block_cache *cache;   /* borrowed; constant */

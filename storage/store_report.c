@@ -138,6 +138,7 @@ void store_stats(struct store *store, store_stats_cb stats_cb, void *arg) {
     report_scrub(&report, &store->scrub);
     store_space_report(store, stats_cb, arg);
     put(&report, "allocations", memory_allocation_count());
+    put(&report, "memory_bytes", memory_bytes_in_use());
     view_unref(view);
 }
 

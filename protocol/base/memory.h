@@ -38,6 +38,10 @@ uint64_t memory_allocation_count(void);
  * memory limit is held against. */
 uint64_t memory_bytes_in_use(void);
 
+/* For a process of many threads that is to stay within a limit: makes what the C library takes from
+ * the system follow what is allocated. Before the first thread starts. */
+void memory_keep_compact(void);
+
 /* For tests: lets the next `countdown` allocations pass and fails the one after; if `for_ever`, all
  * after it as well. memory_fail_never() ends it. Affects all threads. */
 void memory_fail_after(uint64_t countdown, bool for_ever);

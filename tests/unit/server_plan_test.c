@@ -25,10 +25,12 @@ static struct plan plan_with(const char *key, const char *value, uint64_t descri
     return plan;
 }
 
-START_TEST(default_memory_is_shared_three_to_one) {
+START_TEST(the_limit_is_for_the_whole_process_and_clients_use_a_quarter_at_most) {
     struct plan plan = plan_with(NULL, NULL, 1 << 20);
 
-    ck_assert_uint_eq(plan.store.memory_limit_bytes, 768 * MIB);
+    ck_assert_uint_eq(plan.store.memory_limit_bytes, 1024 * MIB);
+    ck_assert_uint_eq(plan_with("storage.in_memory", "true", 1 << 20).store.memory_limit_bytes,
+                      768 * MIB);
     ck_assert_uint_eq(plan.limits.client_memory_bytes, 256 * MIB);
     ck_assert_uint_eq(plan.limits.wire.value_max, 24 * MIB);
     ck_assert_uint_eq(plan.loop_count, 3);
@@ -142,7 +144,7 @@ START_TEST(ready_file_that_cannot_be_written_is_named) {
 }
 END_TEST
 
-UNIT_MAIN("plan", default_memory_is_shared_three_to_one,
+UNIT_MAIN("plan", the_limit_is_for_the_whole_process_and_clients_use_a_quarter_at_most,
           least_memory_makes_smaller_values_and_they_fit, few_descriptors_mean_few_connections,
           rates_and_modes_of_the_store_are_passed_on,
           opcode_is_dispatched_exactly_if_the_protocol_serves_it,

@@ -24,7 +24,7 @@
 /* Left free for what comes between two looks, and for what the allocator cannot use again at once;
  * and for code, stacks and tables of the allocator. */
 #define BUDGET_SPARE 3u
-#define BUDGET_SPARE_BYTES (UINT64_C(4) << 20)
+#define BUDGET_SPARE_BYTES (UINT64_C(8) << 20)
 
 struct memory_budget {
     struct block_cache *cache;   /* borrowed; constant */

@@ -11,7 +11,8 @@ static size_t op_overhead(void) {
     return memtable_node_bytes(IKEY_NAMESPACE_BYTES, ENTRY_REFERENCE_BYTES_MAX);
 }
 
-#define DELETES_BEYOND 2 /* while nothing can be flushed, a memtable grows to twice its size */
+#define REFUSALS_MAX 100u /* a millisecond each */
+#define DELETES_BEYOND 2  /* while nothing can be flushed, a memtable grows to twice its size */
 
 /* A group in the making. */
 struct group_build {
@@ -433,11 +434,26 @@ static enum status make_room(struct commit_pipeline *pipeline) {
     return status == STATUS_OK ? raise_ceiling(pipeline) : status;
 }
 
-/* Puts wait for compaction to take what memtables hold: so they must be flushed. */
+static bool is_worth_a_flush(struct commit_pipeline *pipeline) {
+    uint64_t visible;
+    struct view *view =
+        view_holder_take(pipeline->options.views, pipeline->options.marks, &visible);
+    bool worth = memtable_log_bytes(view->active) >= sizes_now(pipeline).memtable_log_bytes / 4;
+
+    view_unref(view);
+    return worth;
+}
+
+/* Puts wait for compaction to take what memtables hold: so they must be flushed. But not each few
+ * of them that there was room for: tiny tables make compaction half as dear again. So a small
+ * memtable is flushed only when compaction has not made room for a while. */
 static void flush_for_space(struct commit_pipeline *pipeline) {
-    if (pipeline->options.promise && space_promise_admits(pipeline->options.promise, 0)) {
+    bool due = is_worth_a_flush(pipeline) || ++pipeline->refusals >= REFUSALS_MAX;
+
+    if (due && pipeline->options.promise && space_promise_admits(pipeline->options.promise, 0)) {
         enum status status = commit_group_freeze(pipeline);
-        (void)status; /* BUSY, NO_MEMORY: tried again in a millisecond */
+        (void)status; /* BUSY, NO_MEMORY: tried again in a while */
+        pipeline->refusals = 0;
     }
 }
 

@@ -65,6 +65,7 @@ struct commit_pipeline {
     uint64_t version_ceiling;
     uint64_t tick_sequence;        /* of the log at the last tick */
     bool in_gate;                  /* of aliases (alias_gate.h); also while an I/O thread judges */
+    uint32_t refusals;             /* of puts, for want of space, since the last flush for that */
     enum status puts_refused;      /* why, while no memtable can be flushed; or OK */
     struct log_commit *group;      /* owned; GROUP_COMMITS_MAX */
     struct store_commit **members; /* owned; of the group, in order */

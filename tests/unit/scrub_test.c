@@ -157,11 +157,11 @@ START_TEST(it_reads_no_faster_than_it_may) {
     uint64_t from_ns;
     uint64_t seconds;
 
-    begin(RATE);
+    begin(RATE / 20); /* so that the rest between two rounds does not count */
     from_ns = scheduler_sim_now_ns(fixture.scheduler);
-    ck_assert(run_rounds(4, 600));
+    ck_assert(run_rounds(2, 600));
     seconds = (scheduler_sim_now_ns(fixture.scheduler) - from_ns) / S_NS;
-    ck_assert_uint_ge(seconds, fixture_stat(&fixture, "scrub_bytes") / RATE);
+    ck_assert_uint_ge(seconds, fixture_stat(&fixture, "scrub_bytes") / (RATE / 20));
     fixture_deinit(&fixture);
 }
 END_TEST

@@ -155,6 +155,7 @@ static enum status fetch(struct kvd_scan *scan) {
 
 enum kvd_status kvd_scan_next(struct kvd_scan *scan, struct kvd_entry *entry_out) {
     struct wire_entry entry;
+    bool left_out;
     enum status status = STATUS_OK;
 
     if (scan->left == 0) {
@@ -169,13 +170,15 @@ enum kvd_status kvd_scan_next(struct kvd_scan *scan, struct kvd_entry *entry_out
     if (status == STATUS_OK) {
         status = wire_response_next_entry(&scan->response, &entry);
     }
-    if (status == STATUS_OK) {
+    left_out = scan->response.page.list.count == 0 && scan->response.page.last_bare;
+    if (status == STATUS_OK && !left_out) {
         status = record_verify(scan->db, scan->verify, &entry.record, entry.value);
     }
     if (status != STATUS_OK) {
         return result_public(status);
     }
     scan->left--;
+    entry_out->value_left_out = left_out;
     entry_out->key = kvd_bytes(entry.key.ptr, entry.key.len);
     entry_out->value = kvd_bytes(entry.value.ptr, entry.value.len);
     entry_out->meta = record_meta(&entry.record);

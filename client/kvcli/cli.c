@@ -90,6 +90,15 @@ int cli_fail_call(const struct cli *cli, struct kvd_bytes subject, enum kvd_stat
     return cli_fail_status(subject, status, kvd_error(cli->db));
 }
 
+int cli_fail_left_out(const struct kvd_entry *entry) {
+    char text[128];
+
+    snprintf(text, sizeof text, "the value of %llu bytes is too long here; read it by `kvcli get`",
+             (unsigned long long)entry->meta.value_len);
+    (void)cli_fail_status(entry->key, KVD_TOO_LARGE, text);
+    return CLI_FAILED;
+}
+
 enum kvd_status cli_open(struct cli *cli) {
     const struct options *options = cli->options;
     struct kvd_connect_options connect = {

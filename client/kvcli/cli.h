@@ -44,6 +44,9 @@ int cli_fail_status(struct kvd_bytes subject, enum kvd_status status, const char
 /* The same with the connection's own error. */
 int cli_fail_call(const struct cli *cli, struct kvd_bytes subject, enum kvd_status status);
 
+/* For an entry of a scan whose value is too long for a line. Returns CLI_FAILED. */
+int cli_fail_left_out(const struct kvd_entry *entry);
+
 /* Argument `index` as bytes (once: escapes are replaced in place); it must not be empty when it is
  * a key. Returns CLI_DONE or prints. */
 int cli_key(const struct cli *cli, int index, struct kvd_bytes *key_out);

@@ -57,6 +57,7 @@ int command_scan(struct cli *cli) {
     struct kvd_scan *scan = NULL;
     struct kvd_entry entry;
     enum kvd_status status;
+    int failed = CLI_DONE;
     int code = range_from(cli, &range);
 
     if (code == CLI_DONE && OPTIONS_GIVEN(cli->options, limit) && range.limit == 0) {
@@ -71,12 +72,16 @@ int command_scan(struct cli *cli) {
     status = kvd_scan_open(cli->db, &range, &scan);
     while (status == KVD_OK && (status = kvd_scan_next(scan, &entry)) == KVD_OK &&
            !ferror(stdout)) {
-        print_entry(cli, &entry);
+        if (entry.value_left_out) {
+            failed = cli_fail_left_out(&entry);
+        } else {
+            print_entry(cli, &entry);
+        }
     }
     code = status == KVD_END || status == KVD_OK ? cli_finish_output()
                                                  : cli_fail_call(cli, kvd_bytes(NULL, 0), status);
     kvd_scan_close(scan);
-    return code;
+    return cli_worse(code, failed);
 }
 
 int command_count(struct cli *cli) {

@@ -62,56 +62,87 @@ static void report_error(struct verify *verify, const struct error *error) {
 
 /* --- one file against one value --- */
 
-static enum status compare_content(int fd, struct kvd_bytes value, bool *same_out) {
-    uint8_t bytes[COMPARE_BYTES];
-    const uint8_t *rest = value.ptr;
-    size_t left = value.len;
+/* A file and a value that are compared piece by piece. */
+struct comparison {
+    int fd; /* borrowed */
+    bool same;
+    enum status status; /* of reading the file */
+};
 
-    for (;;) {
-        ssize_t taken = read(fd, bytes, sizeof bytes);
-        if (taken < 0 && errno == EINTR) {
-            continue;
+/* Compares the next bytes of the file with `data`. Returns whether all is the same so far. */
+static bool compare_piece(struct kvd_bytes data, void *arg) {
+    struct comparison *comparison = arg;
+    uint8_t bytes[COMPARE_BYTES];
+    const uint8_t *rest = data.ptr;
+    size_t left = data.len;
+
+    while (left > 0 && comparison->same && comparison->status == STATUS_OK) {
+        ssize_t taken = read(comparison->fd, bytes, left < sizeof bytes ? left : sizeof bytes);
+        if (taken < 0 && errno != EINTR) {
+            comparison->status = STATUS_IO;
+        } else if (taken >= 0) {
+            comparison->same = taken > 0 && memcmp(bytes, rest, (size_t)taken) == 0;
+            rest += taken;
+            left -= (size_t)taken;
         }
-        if (taken < 0) {
-            return STATUS_IO;
-        }
-        *same_out = (size_t)taken <= left && memcmp(bytes, rest, (size_t)taken) == 0;
-        if (taken == 0) {
-            *same_out = left == 0;
-        }
-        if (taken == 0 || !*same_out) {
-            return STATUS_OK;
-        }
-        rest += taken;
-        left -= (size_t)taken;
+    }
+    return comparison->same && comparison->status == STATUS_OK;
+}
+
+/* After all pieces: the file must end here as well. */
+static void compare_end(struct comparison *comparison) {
+    uint8_t byte;
+
+    if (comparison->same && comparison->status == STATUS_OK) {
+        ssize_t taken = read(comparison->fd, &byte, sizeof byte);
+        comparison->same = taken == 0;
+        comparison->status = taken < 0 ? STATUS_IO : STATUS_OK;
     }
 }
 
-/* True if the file has exactly these bytes; reports it otherwise. */
+/* Compares the open file with the value at `key`, or with `value` unless that is NULL. Returns
+ * KVD_OK if there was something to compare. */
+static enum kvd_status compare(struct verify *verify, struct kvd_bytes key,
+                               const struct kvd_bytes *value, struct comparison *comparison) {
+    const struct kvd_read_options read = {.verify = true};
+    enum kvd_status status = KVD_OK;
+
+    if (value) {
+        (void)compare_piece(*value, comparison);
+    } else {
+        status = kvd_get_stream(verify->cli->db, key, &read, NULL, compare_piece, comparison);
+    }
+    compare_end(comparison);
+    return status == KVD_CANCELLED ? KVD_OK : status;
+}
+
+/* True if the file has exactly the bytes of `value`, or if that is NULL of what is stored at `key`;
+ * reports it otherwise. */
 static bool check_file(struct verify *verify, const struct tree_file *file, struct kvd_bytes key,
-                       struct kvd_bytes value) {
+                       const struct kvd_bytes *value) {
+    struct comparison comparison = {.same = true, .status = STATUS_OK};
     struct error error;
     uint64_t bytes;
-    bool same = false;
-    int fd;
-    enum status status = tree_file_open(file, &fd, &bytes, &error);
+    enum kvd_status got;
+    enum status status = tree_file_open(file, &comparison.fd, &bytes, &error);
 
-    if (status == STATUS_OK) {
-        status = compare_content(fd, value, &same);
-        if (status != STATUS_OK) {
-            error_set(&error, status, errno, file->path, ERROR_NO_OFFSET, "reading");
-        }
-        close(fd);
-    }
     if (status != STATUS_OK) {
         report_error(verify, &error);
         return false;
     }
-    if (!same) {
+    got = compare(verify, key, value, &comparison);
+    if (comparison.status != STATUS_OK) {
+        error_set(&error, STATUS_IO, errno, file->path, ERROR_NO_OFFSET, "reading");
+        report_error(verify, &error);
+    }
+    close(comparison.fd);
+    if (got != KVD_OK) {
+        verify->code = cli_worse(verify->code, cli_fail_call(verify->cli, key, got));
+    } else if (comparison.status == STATUS_OK && !comparison.same) {
         report(verify, key, "the stored value differs from the file");
         verify->different++;
     }
-    return same;
+    return got == KVD_OK && comparison.status == STATUS_OK && comparison.same;
 }
 
 /* --- the scan beside the tree --- */
@@ -167,9 +198,10 @@ static void check_entry(struct verify *verify, const struct kvd_entry *entry) {
         verify->extra++;
         return;
     }
-    if (check_file(verify, &verify->file, entry->key, entry->value)) {
+    if (check_file(verify, &verify->file, entry->key,
+                   entry->value_left_out ? NULL : &entry->value)) {
         verify->same++;
-        verify->bytes += entry->value.len;
+        verify->bytes += entry->meta.value_len;
     }
     next_file(verify);
     progress_update(&verify->progress, verify->same, verify->bytes);
@@ -218,17 +250,25 @@ static void verify_by_scan(struct verify *verify) {
 
 /* --- each file by a get --- */
 
+static struct kvd_bytes path_key(struct verify *verify, const char *path) {
+    if (transfer_key(&verify->key, verify->cli->options->prefix, path) != STATUS_OK) {
+        verify->code = cli_worse(verify->code, cli_fail(CLI_FAILED, "out of memory"));
+        return kvd_bytes(NULL, 0);
+    }
+    return kvd_bytes(verify->key.data, verify->key.len);
+}
+
 static void check_result(struct verify *verify, int root_fd, const char *path,
                          const struct kvd_result *result) {
     struct tree_file file = {.path = path, .name = path, .directory_fd = root_fd};
-    struct kvd_bytes key = kvd_text(path);
+    struct kvd_bytes key = path_key(verify, path);
 
     if (result->status == KVD_OK) {
-        verify->read_back += check_file(verify, &file, key, result->value);
+        verify->read_back += check_file(verify, &file, key, &result->value);
     } else if (result->status == KVD_NOT_FOUND) {
         report(verify, key, "a get does not find it");
         verify->missing++;
-    } else {
+    } else if (result->status != KVD_TOO_LARGE) { /* those were read whole beside the scan */
         verify->code = cli_worse(verify->code, cli_fail_status(key, result->status, result->error));
     }
 }
@@ -242,11 +282,7 @@ static void get_some(struct verify *verify, int root_fd, struct buffer *paths) {
     struct kvd_result result;
 
     while (queued < end) {
-        enum kvd_status status = KVD_OK;
-        if (transfer_key(&verify->key, verify->cli->options->prefix, queued) == STATUS_OK) {
-            status = kvd_pipeline_get(verify->cli->db, kvd_bytes(verify->key.data, verify->key.len),
-                                      &read);
-        }
+        enum kvd_status status = kvd_pipeline_get(verify->cli->db, path_key(verify, queued), &read);
         if (status != KVD_OK) {
             verify->code =
                 cli_worse(verify->code, cli_fail_call(verify->cli, kvd_text(queued), status));

@@ -95,10 +95,28 @@ int put_value_find(struct cli *cli, struct buffer *buffer, struct kvd_bytes *val
     return code;
 }
 
-static int put_whole(struct cli *cli, struct kvd_bytes key, struct kvd_bytes value,
-                     const struct kvd_write_options *write, uint64_t *version_out) {
-    enum kvd_status status = kvd_put(cli->db, key, value, write, version_out);
+static int put_argument(struct cli *cli, struct kvd_bytes key,
+                        const struct kvd_write_options *write, uint64_t *version_out) {
+    struct kvd_bytes value;
+    enum kvd_status status;
+    int code = cli_bytes(cli, 1, &value);
 
+    if (code != CLI_DONE) {
+        return code;
+    }
+    status = kvd_put(cli->db, key, value, write, version_out);
+    return status == KVD_OK ? CLI_DONE : cli_fail_call(cli, key, status);
+}
+
+/* Puts what was read of the source; with what it still has, if that is not all. */
+static int put_source(struct cli *cli, struct kvd_bytes key, const struct value_source *source,
+                      bool is_long, const struct kvd_write_options *write, uint64_t *version_out) {
+    enum kvd_status status = is_long ? value_stream_put(cli, key, source, write, version_out)
+                                     : kvd_put(cli->db, key, source->head, write, version_out);
+
+    if (status == KVD_CANCELLED) {
+        return CLI_FAILED; /* and printed */
+    }
     return status == KVD_OK ? CLI_DONE : cli_fail_call(cli, key, status);
 }
 
@@ -106,24 +124,20 @@ int put_value_store(struct cli *cli, struct kvd_bytes key, const struct kvd_writ
                     uint64_t *version_out) {
     struct buffer buffer = {0};
     bool is_long = false;
-    struct kvd_bytes value;
     struct source source;
     int code;
 
     if (is_argument(cli->options)) {
-        code = cli_bytes(cli, 1, &value);
-        return code == CLI_DONE ? put_whole(cli, key, value, write, version_out) : code;
+        return put_argument(cli, key, write, version_out);
     }
     code = source_open(cli->options, &source);
     if (code != CLI_DONE) {
         return code;
     }
     code = read_source(cli, &source, &buffer, &is_long);
-    if (code == CLI_DONE && is_long) {
-        struct value_source rest = {&buffer, source.fd, source.name};
-        code = value_stream_put(cli, key, &rest, write, version_out);
-    } else if (code == CLI_DONE) {
-        code = put_whole(cli, key, kvd_bytes(buffer.data, buffer.len), write, version_out);
+    if (code == CLI_DONE) {
+        struct value_source value = {kvd_bytes(buffer.data, buffer.len), source.fd, source.name};
+        code = put_source(cli, key, &value, is_long, write, version_out);
     }
     source_close(&source);
     buffer_deinit(&buffer);

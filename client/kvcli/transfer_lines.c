@@ -131,6 +131,12 @@ static int write_entries(struct transfer_export *export, struct kvd_scan *scan,
             export->failed++;
             continue;
         }
+        if (entry.value_left_out) {
+            progress_clear(&export->progress);
+            cli_fail_left_out(&entry);
+            export->failed++;
+            continue;
+        }
         if (format == TRANSFER_TSV) {
             line_write_tsv(stream, &entry);
         } else {

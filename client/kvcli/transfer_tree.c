@@ -3,6 +3,7 @@
 #include "client/kvcli/transfer.h"
 #include "client/kvcli/tree_place.h"
 #include "client/kvcli/tree_walk.h"
+#include "client/kvcli/value_stream.h"
 #include "protocol/base/memory.h"
 
 #include <errno.h>
@@ -40,53 +41,82 @@ static void count_error(struct transfer_import *import, const struct error *erro
     write_stream_count_failure(&import->stream, cli_fail(CLI_FAILED, "%s", text));
 }
 
-static enum status too_long(const struct tree_file *file, uint64_t value_max, struct error *error) {
-    return error_set(error, STATUS_TOO_LARGE, 0, file->path, ERROR_NO_OFFSET,
-                     "is longer than the server's value_max, %" PRIu64 " bytes; not imported",
-                     value_max);
+/* A value that is longer than a write may be. It has the connection for itself, and goes again when
+ * the server went away and came back. */
+static void upload(struct tree_import *tree, const struct tree_file *file, int fd, uint64_t bytes) {
+    struct write_stream *stream = &tree->import->stream;
+    struct cli *cli = stream->cli;
+    struct kvd_bytes key = kvd_bytes(tree->key.data, tree->key.len);
+    const struct value_source source = {.fd = fd, .name = file->path};
+    struct kvd_meta meta;
+    enum kvd_status status = KVD_OK;
+
+    if (!write_stream_settle(stream)) {
+        return;
+    }
+    progress_clear(&tree->import->progress);
+    if (stream->options.skip_existing && kvd_meta(cli->db, key, NULL, &meta) == KVD_OK &&
+        meta.value_len == bytes) {
+        stream->totals.existing++;
+        return;
+    }
+    do {
+        status = lseek(fd, 0, SEEK_SET) == 0
+                     ? value_stream_put(cli, key, &source, &stream->options.write, NULL)
+                     : KVD_CANCELLED;
+    } while (status != KVD_OK && write_stream_await(stream, status));
+    if (status == KVD_OK) {
+        stream->totals.done++;
+        stream->totals.bytes += key.len + bytes;
+    } else if (status == KVD_EXISTS) {
+        stream->totals.existing++;
+    } else {
+        write_stream_count_failure(
+            stream, status == KVD_CANCELLED ? CLI_FAILED : cli_fail_call(cli, key, status));
+    }
 }
 
-/* Reads the file; its length is compared with the limit before anything is read. */
-static enum status read_value(struct tree_import *tree, const struct tree_file *file,
-                              struct error *error) {
-    uint64_t value_max =
-        tree->import->info.value_max ? tree->import->info.value_max : VALUE_BYTES_CEILING;
-    uint64_t bytes;
-    int fd;
-    enum status status = tree_file_open(file, &fd, &bytes, error);
+/* Reads the file, if its length allows it, and adds it to the stream. */
+static enum status import_open_file(struct tree_import *tree, const struct tree_file *file, int fd,
+                                    uint64_t bytes, struct error *error) {
+    struct transfer_import *import = tree->import;
+    uint64_t value_max = import->info.value_max ? import->info.value_max : VALUE_BYTES_CEILING;
+    struct write_item item = {.kind = WRITE_PUT};
+    enum status status = STATUS_TOO_LARGE;
 
-    if (status != STATUS_OK) {
-        return status;
-    }
     buffer_clear(&tree->value);
     tree->value.cap = (size_t)value_max;
-    status = bytes <= value_max ? read_file_all(fd, &tree->value) : STATUS_TOO_LARGE;
+    if (bytes <= value_max) {
+        status = read_file_all(fd, &tree->value);
+    }
     if (status == STATUS_TOO_LARGE) {
-        too_long(file, value_max, error);
-    } else if (status != STATUS_OK) {
-        error_set(error, status, errno, file->path, ERROR_NO_OFFSET, "reading");
+        upload(tree, file, fd, bytes);
+        return STATUS_OK;
     }
-    close(fd);
-    return status;
-}
-
-static enum status import_file(struct tree_import *tree, const struct tree_file *file,
-                               struct error *error) {
-    struct transfer_import *import = tree->import;
-    enum status status = transfer_key(&tree->key, import->cli->options->prefix, file->path);
-    struct write_item item = {.kind = WRITE_PUT};
-
     if (status != STATUS_OK) {
-        return error_set(error, status, 0, file->path, ERROR_NO_OFFSET, "making its key");
-    }
-    status = read_value(tree, file, error);
-    if (status != STATUS_OK) {
-        return status;
+        return error_set(error, status, errno, file->path, ERROR_NO_OFFSET, "reading");
     }
     item.key = kvd_bytes(tree->key.data, tree->key.len);
     item.value = kvd_bytes(tree->value.data, tree->value.len);
     write_stream_add(&import->stream, &item);
     return STATUS_OK;
+}
+
+static enum status import_file(struct tree_import *tree, const struct tree_file *file,
+                               struct error *error) {
+    uint64_t bytes;
+    int fd;
+    enum status status = transfer_key(&tree->key, tree->import->cli->options->prefix, file->path);
+
+    if (status != STATUS_OK) {
+        return error_set(error, status, 0, file->path, ERROR_NO_OFFSET, "making its key");
+    }
+    status = tree_file_open(file, &fd, &bytes, error);
+    if (status == STATUS_OK) {
+        status = import_open_file(tree, file, fd, bytes, error);
+        close(fd);
+    }
+    return status;
 }
 
 /* For the bar: how many files there are. */
@@ -150,18 +180,61 @@ void transfer_import_tree(struct transfer_import *import) {
 
 /* --- export --- */
 
+/* A file that is written in pieces. */
+struct outflow {
+    int root_fd; /* borrowed */
+    struct slice path;
+    int fd; /* owned; -1 until the first piece is there */
+    enum status status;
+    struct error *error;
+};
+
+static bool write_piece(struct kvd_bytes data, void *arg) {
+    struct outflow *flow = arg;
+
+    if (flow->fd < 0) {
+        flow->status = tree_place_open(flow->root_fd, flow->path, &flow->fd, flow->error);
+    }
+    if (flow->status == STATUS_OK) {
+        flow->status = tree_place_append(flow->fd, slice_make(data.ptr, data.len), flow->error);
+    }
+    return flow->status == STATUS_OK;
+}
+
+/* Writes the value that the scan left out, as it is now. */
+static enum status export_long(struct transfer_export *export, int root_fd, struct slice path,
+                               struct kvd_bytes key, struct error *error) {
+    const struct kvd_read_options read = {.verify = true};
+    struct outflow flow = {.root_fd = root_fd, .path = path, .fd = -1, .error = error};
+    struct kvd *db = export->cli->db;
+    struct error closing;
+    enum kvd_status got = kvd_get_stream(db, key, &read, NULL, write_piece, &flow);
+
+    if (flow.fd >= 0 && tree_place_close(flow.fd, &closing) != STATUS_OK && got == KVD_OK) {
+        *error = closing;
+        return STATUS_IO;
+    }
+    if (got != KVD_OK && flow.status == STATUS_OK) {
+        flow.status = error_set(error, STATUS_IO, 0, NULL, ERROR_NO_OFFSET, "%s", kvd_error(db));
+    }
+    return flow.status;
+}
+
 static void export_entry(struct transfer_export *export, int root_fd,
                          const struct kvd_entry *entry) {
     size_t prefix_len = export->cli->options->prefix.len;
     const uint8_t *key = entry->key.ptr;
     struct slice path = slice_make(key + prefix_len, entry->key.len - prefix_len);
+    struct slice value = slice_make(entry->value.ptr, entry->value.len);
     struct error error;
     char text[ERROR_PATH_MAX + ERROR_TEXT_MAX];
+    enum status status = entry->value_left_out
+                             ? export_long(export, root_fd, path, entry->key, &error)
+                             : tree_place_write(root_fd, path, value, &error);
 
-    if (tree_place_write(root_fd, path, slice_make(entry->value.ptr, entry->value.len), &error) ==
-        STATUS_OK) {
+    if (status == STATUS_OK) {
         export->done++;
-        export->bytes += entry->value.len;
+        export->bytes += entry->meta.value_len;
     } else {
         progress_clear(&export->progress);
         error_format(&error, text, sizeof text);

@@ -54,47 +54,46 @@ static int enter(int root_fd, int parent_fd, const char *name) {
     return fd;
 }
 
-static enum status write_all(int fd, struct slice content) {
+static enum status fail(struct error *error) {
+    return error_set(error, STATUS_IO, errno, NULL, ERROR_NO_OFFSET, "writing the file");
+}
+
+enum status tree_place_append(int fd, struct slice content, struct error *error) {
     while (content.len > 0) {
         ssize_t written = write(fd, content.ptr, content.len);
         if (written < 0 && errno == EINTR) {
             continue;
         }
         if (written <= 0) {
-            return STATUS_IO;
+            return fail(error);
         }
         content = slice_make(content.ptr + written, content.len - (size_t)written);
     }
     return STATUS_OK;
 }
 
-static enum status write_file(int directory_fd, const char *name, struct slice content) {
+/* Opens the regular file `name`, empty. Returns -1 with errno. */
+static int open_file(int directory_fd, const char *name) {
     int fd = openat(directory_fd, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
                     FILE_MODE);
-    struct stat stat;
-    enum status status = STATUS_IO;
+    struct stat stat = {0};
+    int reason;
 
-    if (fd < 0) {
-        return STATUS_IO;
+    if (fd < 0 || (fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode) && ftruncate(fd, 0) == 0)) {
+        return fd;
     }
-    if (fstat(fd, &stat) == 0 && !S_ISREG(stat.st_mode)) {
-        errno = EEXIST;
-    } else if (ftruncate(fd, 0) == 0) {
-        status = write_all(fd, content);
-    }
-    if (close(fd) != 0) {
-        status = STATUS_IO;
-    }
-    return status;
+    reason = S_ISREG(stat.st_mode) ? errno : EEXIST;
+    close(fd);
+    errno = reason;
+    return -1;
 }
 
-enum status tree_place_write(int root_fd, struct slice path, struct slice content,
-                             struct error *error) {
+enum status tree_place_open(int root_fd, struct slice path, int *fd_out, struct error *error) {
     char text[TREE_PATH_BYTES_MAX];
     char *part = text;
     char *slash;
     int fd = root_fd;
-    enum status status;
+    int reason;
 
     if (!tree_place_allowed(path)) {
         return error_set(error, STATUS_INVALID, 0, NULL, ERROR_NO_OFFSET,
@@ -107,12 +106,32 @@ enum status tree_place_write(int root_fd, struct slice path, struct slice conten
         fd = enter(root_fd, fd, part);
         part = slash + 1;
     }
-    status = fd >= 0 ? write_file(fd, part, content) : STATUS_IO;
-    if (status != STATUS_OK) {
-        error_set(error, status, errno, NULL, ERROR_NO_OFFSET, "writing the file");
-    }
+    *fd_out = fd >= 0 ? open_file(fd, part) : -1;
+    reason = errno;
     if (fd >= 0 && fd != root_fd) {
         close(fd);
+    }
+    errno = reason;
+    return *fd_out >= 0 ? STATUS_OK : fail(error);
+}
+
+enum status tree_place_close(int fd, struct error *error) {
+    return close(fd) == 0 ? STATUS_OK : fail(error);
+}
+
+enum status tree_place_write(int root_fd, struct slice path, struct slice content,
+                             struct error *error) {
+    struct error closing;
+    int fd;
+    enum status status = tree_place_open(root_fd, path, &fd, error);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = tree_place_append(fd, content, error);
+    if (tree_place_close(fd, &closing) != STATUS_OK && status == STATUS_OK) {
+        *error = closing;
+        status = STATUS_IO;
     }
     return status;
 }

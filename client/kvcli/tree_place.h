@@ -13,8 +13,18 @@
 /* Whether the path may be placed at all. */
 bool tree_place_allowed(struct slice path);
 
-/* Errors: INVALID (a path that is not allowed), IO. */
+/* Writes the file. Errors: INVALID (a path that is not allowed), IO. */
 enum status tree_place_write(int root_fd, struct slice path, struct slice content,
                              struct error *error) MUST_CHECK;
+
+/* The same in pieces: opens the file, empty. Errors: as above. */
+enum status tree_place_open(int root_fd, struct slice path, int *fd_out,
+                            struct error *error) MUST_CHECK;
+
+/* Errors: IO. */
+enum status tree_place_append(int fd, struct slice content, struct error *error) MUST_CHECK;
+
+/* Errors: IO; the file is closed in any case. */
+enum status tree_place_close(int fd, struct error *error) MUST_CHECK;
 
 #endif

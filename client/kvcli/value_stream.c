@@ -12,9 +12,8 @@
 #define PIECE_BYTES (1024u * 1024)
 
 struct inflow {
-    struct cli *cli; /* borrowed */
-    struct kvd_bytes key;
-    const char *name;
+    struct cli *cli;           /* borrowed */
+    const char *name;          /* for error lines */
     struct kvd_upload *upload; /* owned */
     struct progress progress;
     uint64_t bytes;
@@ -22,74 +21,72 @@ struct inflow {
     int fd;         /* borrowed */
 };
 
-static int send(struct inflow *flow, struct kvd_bytes bytes) {
-    enum kvd_status status = kvd_upload_write(flow->upload, bytes);
-
+static enum kvd_status send(struct inflow *flow, struct kvd_bytes bytes) {
     flow->bytes += bytes.len;
     progress_update(&flow->progress, flow->bytes, flow->bytes);
-    return status == KVD_OK ? CLI_DONE : cli_fail_call(flow->cli, flow->key, status);
+    return kvd_upload_write(flow->upload, bytes);
 }
 
 /* Reads until the end of the file; a pipe gives it in small pieces, which are gathered. */
-static int send_rest(struct inflow *flow) {
+static enum kvd_status send_rest(struct inflow *flow) {
+    enum kvd_status status = KVD_OK;
     size_t used = 0;
+    ssize_t got = 1;
     char reason[128];
 
-    for (;;) {
-        ssize_t got = read(flow->fd, flow->piece + used, PIECE_BYTES - used);
-        int code = CLI_DONE;
+    while (status == KVD_OK && got != 0) {
+        got = read(flow->fd, flow->piece + used, PIECE_BYTES - used);
         if (got < 0 && errno == EINTR) {
             continue;
         }
         if (got < 0) {
-            return cli_fail(CLI_FAILED, "cannot read %s: %s", flow->name,
-                            strerror_r(errno, reason, sizeof reason));
+            progress_clear(&flow->progress);
+            cli_fail(CLI_FAILED, "cannot read %s: %s", flow->name,
+                     strerror_r(errno, reason, sizeof reason));
+            return KVD_CANCELLED;
         }
         used += (size_t)got;
         if (used == PIECE_BYTES || (got == 0 && used > 0)) {
-            code = send(flow, kvd_bytes(flow->piece, used));
+            status = send(flow, kvd_bytes(flow->piece, used));
             used = 0;
         }
-        if (code != CLI_DONE || got == 0) {
-            return code;
-        }
     }
+    return status;
 }
 
-static int run(struct inflow *flow, const struct buffer *head,
-               const struct kvd_write_options *write, uint64_t *version_out) {
-    enum kvd_status status = kvd_upload_begin(flow->cli->db, flow->key, &flow->upload);
-    int code;
+static enum kvd_status run(struct inflow *flow, struct kvd_bytes key, struct kvd_bytes head,
+                           const struct kvd_write_options *write, uint64_t *version_out) {
+    enum kvd_status status = kvd_upload_begin(flow->cli->db, key, &flow->upload);
 
-    if (status != KVD_OK) {
-        return cli_fail_call(flow->cli, flow->key, status);
+    if (status == KVD_OK) {
+        status = send(flow, head);
     }
-    code = send(flow, kvd_bytes(head->data, head->len));
-    if (code == CLI_DONE) {
-        code = send_rest(flow);
+    if (status == KVD_OK) {
+        status = send_rest(flow);
     }
-    if (code == CLI_DONE) {
+    if (status == KVD_OK) {
         status = kvd_upload_commit(flow->upload, write, version_out);
-        code = status == KVD_OK ? CLI_DONE : cli_fail_call(flow->cli, flow->key, status);
     }
     kvd_upload_destroy(flow->upload);
-    return code;
+    return status;
 }
 
-int value_stream_put(struct cli *cli, struct kvd_bytes key, const struct value_source *source,
-                     const struct kvd_write_options *write, uint64_t *version_out) {
-    struct inflow flow = {.cli = cli, .key = key, .name = source->name, .fd = source->fd};
-    int code;
+enum kvd_status value_stream_put(struct cli *cli, struct kvd_bytes key,
+                                 const struct value_source *source,
+                                 const struct kvd_write_options *write, uint64_t *version_out) {
+    struct inflow flow = {.cli = cli, .name = source->name, .fd = source->fd};
+    enum kvd_status status;
 
     flow.piece = memory_alloc(PIECE_BYTES);
     if (!flow.piece) {
-        return cli_fail(CLI_FAILED, "out of memory");
+        cli_fail(CLI_FAILED, "out of memory");
+        return KVD_CANCELLED;
     }
     progress_init(&flow.progress, 0);
-    code = run(&flow, source->head, write, version_out);
+    status = run(&flow, key, source->head, write, version_out);
     progress_clear(&flow.progress);
     memory_free(flow.piece);
-    return code;
+    return status;
 }
 
 static bool print_piece(struct kvd_bytes data, void *arg) {

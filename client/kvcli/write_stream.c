@@ -351,11 +351,20 @@ bool write_stream_add(struct write_stream *stream, const struct write_item *item
     return true;
 }
 
-int write_stream_finish(struct write_stream *stream) {
-    if (!stream->ended) {
-        turn(stream);
+bool write_stream_settle(struct write_stream *stream) {
+    for (unsigned i = 0; i < 2 && !stream->ended; i++) {
         turn(stream);
     }
+    return !stream->ended;
+}
+
+bool write_stream_await(struct write_stream *stream, enum kvd_status status) {
+    stream->ended |= is_general(status) && !is_loss(status);
+    return stream->options.retry_ms > 0 && is_loss(status) && await_server(stream);
+}
+
+int write_stream_finish(struct write_stream *stream) {
+    (void)write_stream_settle(stream);
     drain(stream->cli->db);
     return stream->code;
 }

@@ -83,6 +83,14 @@ void write_stream_deinit(struct write_stream *stream);
 /* Adds one write; key and value are copied. False when the stream has ended: stop. */
 bool write_stream_add(struct write_stream *stream, const struct write_item *item);
 
+/* Waits for all results so far; the connection is the caller's until the next write. False when the
+ * stream has ended. */
+bool write_stream_settle(struct write_stream *stream);
+
+/* After a failure of the caller's own on this connection: true if a retry time is set, the failure
+ * is of a server that went away, and it came back. */
+bool write_stream_await(struct write_stream *stream, enum kvd_status status);
+
 /* Waits for all results; returns the exit code of the whole. */
 int write_stream_finish(struct write_stream *stream);
 

@@ -6,6 +6,7 @@
  * Fills a store with DATA_MIB of mixed values (100 B to 64 KiB, incompressible), overwrites TIMES
  * the volume of it without changing any size, from 4 threads, each waiting for each put (class
  * logged); samples the files of the directory ten times a second. */
+#include "protocol/base/memory.h"
 #include "storage/random.h"
 #include "storage/store.h"
 
@@ -205,8 +206,8 @@ static void make_sizes(struct bench *bench, uint64_t data_bytes) {
     struct random random = {.state = 7};
     uint32_t capacity = (uint32_t)(data_bytes / 500 + 1000);
 
-    bench->sizes = calloc(capacity, sizeof *bench->sizes);
-    bench->latencies = calloc(LATENCIES_MAX, sizeof *bench->latencies);
+    bench->sizes = memory_alloc_array(capacity, sizeof *bench->sizes);
+    bench->latencies = memory_alloc_array(LATENCIES_MAX, sizeof *bench->latencies);
     for (uint64_t sum = 0; sum < data_bytes && bench->keys < capacity; bench->keys++) {
         uint64_t kind = random_below(&random, 10);
         uint64_t size = kind < 5   ? 100 + random_below(&random, 900)
@@ -264,10 +265,14 @@ static uint64_t io_written(void) {
     return value;
 }
 
+static uint64_t number_of(int argc, char **argv, int index, uint64_t otherwise) {
+    return argc > index ? strtoull(argv[index], NULL, 10) : otherwise;
+}
+
 int main(int argc, char **argv) {
     struct bench bench = {.dir = argc > 1 ? argv[1] : "/tmp/kvd-space-bench"};
-    uint64_t data_bytes = (uint64_t)(argc > 2 ? atoll(argv[2]) : 256) << 20;
-    uint64_t times = (uint64_t)(argc > 3 ? atoll(argv[3]) : 10);
+    uint64_t data_bytes = number_of(argc, argv, 2, 256) << 20;
+    uint64_t times = number_of(argc, argv, 3, 10);
     struct store_options options;
     struct error error = {0};
     pthread_t sampler;
@@ -275,7 +280,7 @@ int main(int argc, char **argv) {
     uint64_t wrote;
     enum status status;
 
-    bench.skew_percent = argc > 4 ? (uint32_t)atoi(argv[4]) : 50;
+    bench.skew_percent = (uint32_t)number_of(argc, argv, 4, 50);
     bench.volume = data_bytes * times / CLIENTS;
     make_sizes(&bench, data_bytes);
     store_options_init(&options, bench.dir);
@@ -295,7 +300,7 @@ int main(int argc, char **argv) {
     pthread_join(sampler, NULL);
     report(&bench, (double)(now_us() - began) / 1e6, wrote);
     status = store_close(bench.store, &error);
-    free(bench.sizes);
-    free(bench.latencies);
+    memory_free(bench.sizes);
+    memory_free(bench.latencies);
     return status == STATUS_OK ? 0 : 1;
 }

@@ -173,13 +173,37 @@ class KvcliTest(KvcliCase):
         self.assertEqual((again["stored"], again["existing"]), (2, 4))
         self.done("verify", tree)
 
-    def test_values_above_the_limit_fail_and_the_rest_is_imported(self):
+    def test_values_longer_than_a_frame_go_in_and_out_in_pieces(self):
         tree = self.make_tree()
-        with open(os.path.join(tree, "huge"), "wb") as file:
-            file.truncate(1 << 30)
-        self.assertIn("value_max", self.refused(4, "import", tree))
-        self.assertEqual(self.done("count"), b"5\n")
-        self.refused(4, "put", "huge", "--file", os.path.join(tree, "huge"))
+        huge = os.urandom(1 << 20) * 30
+        with open(os.path.join(tree, "b-huge"), "wb") as file:
+            file.write(huge)
+        self.done("import", tree)
+        self.assertEqual(self.done("get", "b-huge"), huge)
+        self.assertIn(b"6 were there", self.done("import", tree, "--skip-existing"))
+        self.assertIn(b"same 6 (", self.done("verify", tree, "--gets"))
+        out = os.path.join(self.scratch, "out")
+        self.done("export", out)
+        self.assertEqual(self.contents(out), self.contents(tree))
+        with open(os.path.join(tree, "b-huge"), "r+b") as file:
+            file.seek(29 << 20)
+            file.write(b"other")
+        self.refused(1, "verify", tree)
+        self.done("put", "b-huge", "--file", os.path.join(tree, "b-huge"))
+        self.done("verify", tree)
+
+    def test_values_too_long_for_a_line_are_named_and_left_out(self):
+        self.done("put", "huge", "-", given=b"v" * (30 << 20))
+        for name in ("a", "z"):
+            self.done("put", name, "small")
+        path = os.path.join(self.scratch, "all.tsv")
+        for words in (("scan",), ("export", "-", "--format", "tsv")):
+            run = self.run_kvcli(*words)
+            self.assertEqual(run.returncode, 4)
+            self.assertEqual(run.stdout, b"a\tsmall\nz\tsmall\n")
+            self.assertIn(b"huge: the value of 31457280 bytes is too long", run.stderr)
+        self.refused(4, "export", path)
+        self.assertEqual(self.done("scan", "--keys"), b"a\nhuge\nz\n")
 
     def test_export_stays_inside_its_directory(self):
         for key in ("../out", "/etc/x", "a/../../x", "ok/file"):

@@ -442,6 +442,7 @@ struct kvd_entry {
     struct kvd_bytes key;   /* borrowed until the next call on the scan */
     struct kvd_bytes value; /* borrowed likewise; empty when keys_only */
     struct kvd_meta meta;   /* value_len is the stored length, also when keys_only */
+    bool value_left_out;    /* it is longer than value_max: read it with kvd_get_stream */
 };
 
 struct kvd_scan; /* opaque; uses its connection only in kvd_scan_next */

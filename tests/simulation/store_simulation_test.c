@@ -8,6 +8,8 @@
 
 #include <stdio.h>
 
+#define SEEDS 2100u
+#define SEEDS_PER_PART 150u /* a part has a time limit of its own */
 #define LIVES_PER_SEED 4u
 #define ACTS_PER_LIFE 250u
 #define RECOVERY_DEPTH 3u
@@ -114,19 +116,34 @@ static void run_seed(uint64_t seed) {
     sim_deinit(&sim);
 }
 
+/* Of its part of the seeds: _i. */
 START_TEST(any_life_of_a_store_keeps_its_promises) {
     uint64_t first = sim_number("SIM_FIRST", 1);
-    uint64_t count = sim_number("SIM_SEEDS", 2100);
+    uint64_t end = first + sim_number("SIM_SEEDS", SEEDS);
     uint64_t only = sim_number("SIM_SEED", 0);
+    uint64_t seed = only > 0 ? only : first + (uint64_t)_i * SEEDS_PER_PART;
+    uint64_t behind = only > 0 ? only + 1 : seed + SEEDS_PER_PART;
 
-    if (only > 0) {
-        first = only;
-        count = 1;
-    }
-    for (uint64_t seed = first; seed < first + count; seed++) {
+    for (; seed < behind && (only > 0 || seed < end); seed++) {
         run_seed(seed);
     }
 }
 END_TEST
 
-UNIT_MAIN("store simulation", any_life_of_a_store_keeps_its_promises)
+int main(void) {
+    Suite *suite = suite_create("store simulation");
+    TCase *tcase = tcase_create("store simulation");
+    uint64_t seeds = sim_number("SIM_SEED", 0) > 0 ? 1 : sim_number("SIM_SEEDS", SEEDS);
+    SRunner *runner;
+    int failed;
+
+    tcase_set_timeout(tcase, UNIT_TIMEOUT_S);
+    tcase_add_loop_test(tcase, any_life_of_a_store_keeps_its_promises, 0,
+                        (int)((seeds + SEEDS_PER_PART - 1) / SEEDS_PER_PART));
+    suite_add_tcase(suite, tcase);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

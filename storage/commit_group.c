@@ -475,8 +475,8 @@ enum status commit_group_run(struct commit_pipeline *pipeline) {
     }
     build.view = view_holder_take(pipeline->options.views, pipeline->options.marks, &visible);
     while (pipeline->first && status == STATUS_OK && build.count < GROUP_COMMITS_MAX &&
-           build.log_bytes < COMMIT_GROUP_BYTES) {
-        status = take_head(pipeline, &build);
+           build.log_bytes < COMMIT_GROUP_BYTES && !commit_log_failed(pipeline->options.log)) {
+        status = take_head(pipeline, &build); /* after a failure nobody is told what it found */
     }
     if (build.count > 0) {
         write_group(pipeline, &build);

@@ -129,7 +129,8 @@ static enum status walk_diff(struct read_context *context, const struct wire_req
     if (status != STATUS_OK) {
         return status == STATUS_NOT_FOUND ? STATUS_OK : status; /* empty in all states */
     }
-    status = page_range_make(&request->range, namespace_id, context->scratch, &range, error);
+    status = page_range_make(&request->range, namespace_id, context->service->limits.wire.key_max,
+                             context->scratch, &range, error);
     if (status != STATUS_OK) {
         return status;
     }

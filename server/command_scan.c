@@ -49,7 +49,9 @@ static enum status walk_begin(struct walk *walk, struct read_context *context,
         status = STATUS_OK;
     }
     if (status == STATUS_OK) {
-        status = page_range_make(&request->range, walk->namespace_id, walk->scratch, &range, error);
+        status =
+            page_range_make(&request->range, walk->namespace_id,
+                            context->service->limits.wire.key_max, walk->scratch, &range, error);
     }
     if (status == STATUS_OK) {
         status = store_cursor_open(context->read, &range, context->wait, &walk->cursor);

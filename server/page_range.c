@@ -25,7 +25,18 @@ static enum status last_key_of(const struct wire_range *range, struct slice *las
     return STATUS_OK;
 }
 
-enum status page_range_make(const struct wire_range *range, uint32_t namespace_id,
+/* The smallest key behind another; none behind the greatest of all. `next` has room for one byte
+ * more than it. */
+static struct slice key_behind(struct slice key, uint32_t key_max, uint8_t *next) {
+    if (key.len >= key_max) { /* no longer one begins with it */
+        return store_range_prefix(0, key, next).to;
+    }
+    memcpy(next, key.ptr, key.len);
+    next[key.len] = 0;
+    return slice_make(next, key.len + 1);
+}
+
+enum status page_range_make(const struct wire_range *range, uint32_t namespace_id, uint32_t key_max,
                             struct buffer *scratch, struct store_range *range_out,
                             struct error *error) {
     struct slice last_key;
@@ -43,10 +54,12 @@ enum status page_range_make(const struct wire_range *range, uint32_t namespace_i
     next += range->from.len;
     if (last_key.len > 0 && range_out->reverse) {
         range_out->to = last_key;
-    } else if (last_key.len > 0) { /* the smallest key behind it */
-        memcpy(next, last_key.ptr, last_key.len);
-        next[last_key.len] = 0;
-        range_out->from = slice_make(next, last_key.len + 1);
+    } else if (last_key.len > 0) {
+        range_out->from = key_behind(last_key, key_max, next);
+        if (range_out->from.len == 0) { /* the end */
+            range_out->from = last_key;
+            range_out->to = last_key;
+        }
     }
     return STATUS_OK;
 }

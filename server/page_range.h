@@ -20,9 +20,9 @@ struct store_range page_range_whole(const struct wire_range *range, uint32_t nam
                                     uint8_t *prefix_out);
 
 /* The range to walk for a page: a cursor replaces the bound at which the page before ended. What is
- * made anew lies in `scratch`, which is cleared before. Errors: INVALID for a cursor that is none
- * of ours; those of buffer_reserve. */
-enum status page_range_make(const struct wire_range *range, uint32_t namespace_id,
+ * made anew lies in `scratch`, which is cleared before; key_max is the length of the longest keys.
+ * Errors: INVALID for a cursor that is none of ours; those of buffer_reserve. */
+enum status page_range_make(const struct wire_range *range, uint32_t namespace_id, uint32_t key_max,
                             struct buffer *scratch, struct store_range *range_out,
                             struct error *error) MUST_CHECK;
 

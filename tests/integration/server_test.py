@@ -180,6 +180,16 @@ class ScanTest(SharedServerTest):
             entries, _ = self.walk(start=b"scan/0100", end=b"scan/0900", flags=1, limit=limit)
             self.assertEqual([key for key, _ in entries], self.keys[100:900][::-1])
 
+    def test_the_longest_keys_end_pages_too(self):
+        longest = [bytes([byte]) * 65535 for byte in b"tu\xff"]
+        for key in longest:
+            self.assertEqual(self.client.ask(put(key, b"value")).status, OK)
+        for flags in (0, 1):
+            entries, pages = self.walk(start=b"t", flags=flags, limit=1)
+            self.assertEqual(sorted(key for key, _ in entries), longest)
+        for key in longest:
+            self.assertEqual(self.client.ask(frame(DELETE, key)).status, OK)
+
     def test_keys_only_has_no_values(self):
         entries, _ = self.walk(start=b"scan/", flags=4 | 2, limit=100)
         self.assertEqual(entries, [(key, None) for key in self.keys])

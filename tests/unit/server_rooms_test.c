@@ -57,13 +57,15 @@ static struct slice text(const char *chars) {
     return slice_from_text(chars);
 }
 
+#define KEY_MAX 6u
+
 static struct store_range page(uint8_t flags, const char *from, const char *to, const char *cursor,
                                struct buffer *scratch) {
     struct wire_range range = {
         .flags = flags, .from = text(from), .to = text(to), .cursor = text(cursor)};
     struct store_range made = {0};
 
-    ck_assert_int_eq(page_range_make(&range, 7, scratch, &made, NULL), STATUS_OK);
+    ck_assert_int_eq(page_range_make(&range, 7, KEY_MAX, scratch, &made, NULL), STATUS_OK);
     ck_assert_uint_eq(made.namespace_id, 7);
     return made;
 }
@@ -89,6 +91,23 @@ START_TEST(a_cursor_replaces_the_bound_at_which_the_page_ended) {
 }
 END_TEST
 
+START_TEST(behind_a_key_of_the_greatest_length_comes_the_next_that_is_not_longer) {
+    struct buffer scratch;
+    struct store_range range;
+
+    buffer_init(&scratch, 1000);
+    range = page(0, "a", "z", "\1fifth", &scratch);
+    ck_assert(slice_equal(range.from, slice_make("fifth", KEY_MAX)));
+    range = page(0, "a", "z", "\1kkkkkk", &scratch);
+    ck_assert(slice_equal(range.from, text("kkkkkl")));
+    range = page(0, "a", "", "\1kkk\xFF\xFF\xFF", &scratch);
+    ck_assert(slice_equal(range.from, text("kkl")));
+    range = page(0, "a", "", "\1\xFF\xFF\xFF\xFF\xFF\xFF", &scratch); /* nothing is behind it */
+    ck_assert(range.to.len > 0 && slice_equal(range.from, range.to));
+    buffer_deinit(&scratch);
+}
+END_TEST
+
 START_TEST(a_cursor_of_another_make_is_invalid) {
     static const char *const cursors[] = {"\1", "\2key", "x"};
     struct buffer scratch;
@@ -97,7 +116,8 @@ START_TEST(a_cursor_of_another_make_is_invalid) {
     buffer_init(&scratch, 1000);
     for (size_t i = 0; i < 3; i++) {
         struct wire_range range = {.cursor = text(cursors[i])};
-        ck_assert_int_eq(page_range_make(&range, 7, &scratch, &made, NULL), STATUS_INVALID);
+        ck_assert_int_eq(page_range_make(&range, 7, KEY_MAX, &scratch, &made, NULL),
+                         STATUS_INVALID);
     }
     buffer_deinit(&scratch);
 }
@@ -152,5 +172,7 @@ END_TEST
 
 UNIT_MAIN("server_rooms", a_connection_has_sixteen_uploads_and_room_again_when_one_ends,
           an_upload_that_nobody_uses_ends_in_a_minute,
-          a_cursor_replaces_the_bound_at_which_the_page_ended, a_cursor_of_another_make_is_invalid,
-          a_folder_is_taken_if_it_is_new_empty_or_a_store, slots_are_few_and_come_back)
+          a_cursor_replaces_the_bound_at_which_the_page_ended,
+          behind_a_key_of_the_greatest_length_comes_the_next_that_is_not_longer,
+          a_cursor_of_another_make_is_invalid, a_folder_is_taken_if_it_is_new_empty_or_a_store,
+          slots_are_few_and_come_back)

@@ -127,10 +127,23 @@ static enum status append_done(const struct reply *reply, struct buffer *destina
     }
 }
 
+/* The namespace went after the request had found it. Sent again, a write finds another; NOT_FOUND
+ * would tell the client that it is done. */
+static enum status append_dropped(const struct reply *reply, struct buffer *destination) {
+    static const struct wire_refusal refusal = {
+        .text = "the namespace was dropped meanwhile; try again", .item = WIRE_NO_ITEM};
+
+    return wire_response_error(destination, reply->id, STATUS_BUSY, &refusal);
+}
+
 static enum status append_outcome(const struct reply *reply, struct buffer *destination) {
     switch (reply->outcome.status) {
     case STATUS_OK:
         return append_done(reply, destination);
+    case STATUS_NOT_FOUND:
+        return reply->opcode == WIRE_NAMESPACE_DROP
+                   ? reply_append_error(destination, reply->id, STATUS_NOT_FOUND, NULL)
+                   : append_dropped(reply, destination);
     case STATUS_EXISTS:
     case STATUS_ABSENT:
     case STATUS_VERSION_MISMATCH:

@@ -96,8 +96,8 @@ static struct wire_response decode(const struct buffer *buffer, uint16_t opcode)
     return response;
 }
 
-static struct wire_response answer_of(uint16_t opcode, struct store_outcome outcome,
-                                      struct buffer *buffer) {
+static struct wire_response answer_as(enum status status, uint16_t opcode,
+                                      struct store_outcome outcome, struct buffer *buffer) {
     struct reply reply = {
         .phase = REPLY_DONE, .is_write = true, .id = 5, .opcode = opcode, .outcome = outcome};
     struct wire_response response;
@@ -106,8 +106,13 @@ static struct wire_response answer_of(uint16_t opcode, struct store_outcome outc
     ck_assert_int_eq(reply_append(&reply, buffer), STATUS_OK);
     response = decode(buffer, opcode);
     ck_assert_uint_eq(response.id, 5);
-    ck_assert_int_eq(response.status, outcome.status);
+    ck_assert_int_eq(response.status, status);
     return response;
+}
+
+static struct wire_response answer_of(uint16_t opcode, struct store_outcome outcome,
+                                      struct buffer *buffer) {
+    return answer_as(outcome.status, opcode, outcome, buffer);
 }
 
 START_TEST(outcome_of_a_write_becomes_its_version) {
@@ -192,6 +197,19 @@ START_TEST(failed_results_tell_the_item_and_why) {
 }
 END_TEST
 
+START_TEST(write_into_a_namespace_that_has_just_been_dropped_is_not_done) {
+    struct store_outcome outcome = {.status = STATUS_NOT_FOUND};
+    struct buffer buffer;
+    struct wire_response response = answer_as(STATUS_BUSY, WIRE_PUT, outcome, &buffer);
+
+    ck_assert_int_eq(wire_status_outcome(response.status), WIRE_OUTCOME_FAILED);
+    ck_assert_uint_eq(response.error.item, WIRE_NO_ITEM);
+    buffer_deinit(&buffer);
+    answer_of(WIRE_NAMESPACE_DROP, outcome, &buffer);
+    buffer_deinit(&buffer);
+}
+END_TEST
+
 START_TEST(unknown_outcome_stays_unknown) {
     struct buffer buffer;
     struct store_outcome outcome = {.status = STATUS_UNKNOWN};
@@ -224,4 +242,5 @@ UNIT_MAIN("reply_queue", answer_that_is_ready_waits_for_the_one_before,
           outcome_of_a_write_becomes_its_version,
           unmet_condition_tells_the_version_and_in_a_batch_the_item,
           results_of_a_write_outlive_its_commit, failed_results_tell_the_item_and_why,
+          write_into_a_namespace_that_has_just_been_dropped_is_not_done,
           unknown_outcome_stays_unknown, error_answer_carries_the_detail_of_the_failure)

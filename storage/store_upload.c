@@ -41,9 +41,9 @@ enum status store_upload_begin(struct store *store, uint32_t namespace_id, struc
         context = context_of(store);
         status = upload_create(&context, namespace_id, key, upload_out);
     }
-    return status == STATUS_OK
-               ? status
-               : error_set(error, status, 0, NULL, ERROR_NO_OFFSET, "beginning an upload");
+    return status == STATUS_OK ? status
+                               : error_set(error, status, 0, NULL, ERROR_NO_OFFSET,
+                                           "beginning an upload: %s", status_text(status));
 }
 
 enum status store_upload_append(struct store_upload *upload, struct slice bytes,

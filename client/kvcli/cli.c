@@ -113,8 +113,12 @@ enum kvd_status cli_open(struct cli *cli) {
 
 int cli_connect(struct cli *cli) {
     enum kvd_status status = cli_open(cli);
+    int code = CLI_DONE;
 
-    return status == KVD_OK ? CLI_DONE : cli_fail_call(cli, kvd_bytes(NULL, 0), status);
+    if (status != KVD_OK) {
+        code = cli_fail_call(cli, kvd_bytes(NULL, 0), status);
+    }
+    return status == KVD_INVALID ? CLI_USAGE : code; /* an address that is none */
 }
 
 void cli_deinit(struct cli *cli) {

@@ -33,7 +33,7 @@ int command_stats(struct cli *cli) {
         return code;
     }
     status = kvd_stats(cli->db, section, print_stat, &printer);
-    if (status == KVD_OK && section && !printer.any) {
+    if (section && (status == KVD_NOT_FOUND || (status == KVD_OK && !printer.any))) {
         return cli_fail(CLI_NEGATIVE, "no section '%s'; see 'kvcli stats'", section);
     }
     if (status != KVD_OK) {

@@ -6,6 +6,8 @@
 #include "client/kvcli/write_options.h"
 #include "client/kvcli/write_stream.h"
 
+#include "protocol/base/buffer.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,6 +25,7 @@ struct batch_input {
     bool (*take)(struct batch_input *input, const struct write_item *item);
     struct write_stream stream; /* pipelined */
     struct kvd_batch *batch;    /* atomic: owned */
+    struct buffer lines;        /* atomic: owned; uint64_t each: the number of each item's line */
     int code;
 };
 
@@ -184,12 +187,29 @@ static enum kvd_status add_to_batch(struct batch_input *input, const struct writ
 }
 
 static bool take_atomic(struct batch_input *input, const struct write_item *item) {
+    uint64_t line = input->reader.number;
     enum kvd_status status = add_to_batch(input, item);
 
+    if (status == KVD_OK && buffer_append(&input->lines, &line, sizeof line) != STATUS_OK) {
+        status = KVD_NO_MEMORY;
+    }
     if (status != KVD_OK) {
         input->code = cli_fail_status(item->key, status, NULL);
     }
     return status == KVD_OK;
+}
+
+/* Names the line at fault, where the server has named the item. */
+static int fail_commit(const struct batch_input *input, enum kvd_status status) {
+    uint32_t item = kvd_error_item(input->cli->db);
+    char name[32] = "";
+    uint64_t line;
+
+    if (item < input->lines.len / sizeof line) {
+        memcpy(&line, input->lines.data + item * sizeof line, sizeof line);
+        snprintf(name, sizeof name, "line %" PRIu64, line);
+    }
+    return cli_fail_call(input->cli, kvd_text(name), status);
 }
 
 static int commit(struct batch_input *input) {
@@ -201,7 +221,7 @@ static int commit(struct batch_input *input) {
     }
     status = kvd_batch_commit(input->cli->db, input->batch, &input->write, &version);
     if (status != KVD_OK) {
-        return cli_fail_call(input->cli, kvd_bytes(NULL, 0), status);
+        return fail_commit(input, status);
     }
     if (input->cli->options->json) {
         printf("{\"done\":%" PRIu32 ",\"version\":%" PRIu64 "}\n", kvd_batch_count(input->batch),
@@ -214,11 +234,13 @@ static int run_atomic(struct batch_input *input) {
     if (kvd_batch_create(&input->batch) != KVD_OK) {
         return cli_fail(CLI_FAILED, "out of memory");
     }
+    buffer_init(&input->lines, SIZE_MAX);
     input->take = take_atomic;
     take_lines(input);
     if (input->code == CLI_DONE) {
         input->code = commit(input);
     }
+    buffer_deinit(&input->lines);
     kvd_batch_destroy(input->batch);
     return input->code;
 }

@@ -136,6 +136,10 @@ class KvcliTest(KvcliCase):
         self.assertIn("line 2", error)
         self.assertEqual(self.done("count"), b"0\n")
         self.assertIn("quote", self.refused(2, "batch", given=b"put a '1\n"))
+        lines = b"# numbers\nput a 1\n\nadd a 1\nadd a 2\nput b x\nadd b 1\n"
+        error = self.refused(4, "batch", "--atomic", given=lines)
+        self.assertIn("line 7: ", error)
+        self.assertEqual(self.done("count"), b"0\n")
 
     # --- import, export, verify
 
@@ -246,7 +250,7 @@ class KvcliTest(KvcliCase):
         self.assertGreaterEqual(self.json("ping")["ms"], 0)
         self.assertIn(b"\t", self.done("stats"))
         self.assertGreater(len(self.json("stats")), 5)
-        self.refused(1, "stats", "no-such-section")
+        self.assertIn("no section", self.refused(1, "stats", "no-such-section"))
 
     def test_every_address_of_the_server_answers(self):
         for address in self.server.addresses:
@@ -257,6 +261,7 @@ class KvcliTest(KvcliCase):
         for words in (("ping",), ("get", "a"), ("import", self.scratch), ("bench",)):
             self.refused(3, *words, server=absent)
         self.assertIn("--server", self.refused(3, "ping", server=absent))
+        self.assertIn("HOST:PORT", self.refused(2, "ping", server="nonsense"))
 
     def test_a_silent_server_times_out_with_3(self):
         with socket.socket(socket.AF_UNIX) as silent:

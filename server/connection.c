@@ -524,7 +524,7 @@ static void describe_peer(struct connection *connection, bool is_unix) {
     struct sockaddr_storage address = {0};
     int address_bytes = sizeof address;
     char host[48] = "unix";
-    char *peer = connection->session.peer;
+    char text[sizeof host + 32];
     unsigned port = 0;
 
     if (!is_unix && uv_tcp_getpeername(&connection->socket.tcp, (struct sockaddr *)&address,
@@ -535,10 +535,12 @@ static void describe_peer(struct connection *connection, bool is_unix) {
                    : ntohs(((const struct sockaddr_in *)&address)->sin_port);
     }
     if (port > 0) {
-        snprintf(peer, SESSION_PEER_BYTES_MAX + 1, "%s:%u #%" PRIu64, host, port, id);
+        snprintf(text, sizeof text, "%s:%u #%" PRIu64, host, port, id);
     } else {
-        snprintf(peer, SESSION_PEER_BYTES_MAX + 1, "%s #%" PRIu64, host, id);
+        snprintf(text, sizeof text, "%s #%" PRIu64, host, id);
     }
+    snprintf(connection->session.peer, sizeof connection->session.peer, "%.*s",
+             SESSION_PEER_BYTES_MAX, text);
 }
 
 static void free_unopened_cb(uv_handle_t *handle) {

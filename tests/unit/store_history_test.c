@@ -111,7 +111,7 @@ START_TEST(versions_that_are_kept_by_number_are_read_by_their_own_version_alone)
     struct fixture fixture;
     struct store_read read;
     uint64_t versions[5];
-    char value[8];
+    char value[16];
 
     fixture_init(&fixture, 1);
     fixture_open(&fixture);

@@ -377,7 +377,7 @@ START_TEST(retention_holds_over_a_reopen_from_the_first_known_time_on) {
     struct fixture fixture;
     uint64_t versions[4];
     uint64_t times[4];
-    char value[8];
+    char value[16];
 
     fixture_init(&fixture, 1);
     fixture_open(&fixture);

@@ -4,7 +4,6 @@
 #include "client/kvcli/cli.h"
 
 #include <stdio.h>
-#include <string.h>
 
 struct command_spec {
     const char *name;
@@ -21,19 +20,6 @@ static const struct command_spec specs[] = {
     COMMAND_LIST(COMMAND_SPEC)
 #undef COMMAND_SPEC
 };
-
-enum command command_find(const char *name) {
-    enum command command = COMMAND_GET;
-
-    while (command < COMMAND_NONE && strcmp(specs[command].name, name) != 0) {
-        command++;
-    }
-    return command;
-}
-
-const char *command_name(enum command command) {
-    return command < COMMAND_NONE ? specs[command].name : "";
-}
 
 static void print_overview(void) {
     puts("usage: kvcli [OPTION]... COMMAND [ARGUMENT]...\n\ncommands:");

@@ -1,16 +1,10 @@
-/* command.h: what is known of commands, and their handlers. */
+/* command.h: runs commands; their handlers. */
 #ifndef KVCLI_COMMAND_H
 #define KVCLI_COMMAND_H
 
 #include "client/kvcli/command_list.h"
 
 struct cli;
-
-/* The command of that name; COMMAND_NONE if there is none. */
-enum command command_find(const char *name);
-
-/* "" for COMMAND_NONE. */
-const char *command_name(enum command command);
 
 /* Runs the command that the options name; returns the exit code. */
 int command_run(struct cli *cli);

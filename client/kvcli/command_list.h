@@ -48,4 +48,10 @@ enum command {
         COMMAND_NONE
 };
 
+/* The command of that name; COMMAND_NONE if there is none. */
+enum command command_find(const char *name);
+
+/* "" for COMMAND_NONE. */
+const char *command_name(enum command command);
+
 #endif

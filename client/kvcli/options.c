@@ -1,7 +1,6 @@
 /* options.c: the command line, parsed. See options.h. */
 #include "client/kvcli/options.h"
 
-#include "client/kvcli/command.h"
 #include "client/kvcli/text.h"
 #include "protocol/base/assert.h"
 

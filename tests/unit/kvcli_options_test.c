@@ -1,5 +1,5 @@
 /* kvcli_options_test.c: the command line of kvcli: options, arguments, escapes, refusals. */
-#include "client/kvcli/command.h"
+#include "client/kvcli/command_list.h"
 #include "client/kvcli/options.h"
 #include "tests/unit/unit.h"
 

@@ -77,6 +77,21 @@ static inline struct store_options wreck_options(struct wreck *wreck, const char
     return options;
 }
 
+/* Whether it is there. */
+static inline bool is_folder(const struct wreck *wreck, const char *dir) {
+    struct env_file *file;
+    char path[ENV_PATH_MAX];
+    enum status status;
+
+    ck_assert_int_eq(file_path_join(dir, "probe", path), STATUS_OK);
+    status = env_create(wreck->env, path, &file, NULL);
+    if (status == STATUS_OK) {
+        ck_assert_int_eq(env_file_close(file, NULL), STATUS_OK);
+        ck_assert_int_eq(env_remove(wreck->env, path, NULL), STATUS_OK);
+    }
+    return status == STATUS_OK;
+}
+
 /* What was there is not touched, whatever comes of it. */
 static inline enum status wreck_try_salvage(struct wreck *wreck) {
     struct store_options options = wreck_options(wreck, OLD_DIR);
@@ -86,8 +101,13 @@ static inline enum status wreck_try_salvage(struct wreck *wreck) {
     wreck->error = (struct error){0};
     wreck->result = (struct store_salvage_result){0};
     wreck->report_lines = 0;
+    options.env = wreck->faulty ? wreck->faulty : wreck->env;
+    if (wreck->fail_after != UINT64_MAX) {
+        memory_fail_after(wreck->fail_after, wreck->fail_for_ever);
+    }
     status =
         store_salvage(&options, NEW_DIR, wreck_report_cb, wreck, &wreck->result, &wreck->error);
+    memory_fail_never();
     ck_assert_uint_eq(folder_sum(wreck), before);
     return status;
 }

@@ -45,7 +45,10 @@ struct wreck {
     struct env *sound;
     struct env *env;
     struct scheduler *scheduler;
-    bool threads; /* salvage without a scheduler of the caller's */
+    bool threads;        /* salvage without a scheduler of the caller's */
+    struct env *faulty;  /* salvage through it, when not NULL */
+    uint64_t fail_after; /* and with the allocation after so many failing; UINT64_MAX: none */
+    bool fail_for_ever;
     /* of the last salvage */
     struct store_salvage_result result;
     struct error error;
@@ -362,7 +365,8 @@ static inline void wreck_leave(struct wreck *wreck) {
 
 /* An open store without anything in it. */
 static inline void wreck_init(struct wreck *wreck) {
-    *wreck = (struct wreck){.ids = {STORE_NAMESPACE_DEFAULT}, .bytes = {.cap = 64u << 20}};
+    *wreck = (struct wreck){
+        .ids = {STORE_NAMESPACE_DEFAULT}, .bytes = {.cap = 64u << 20}, .fail_after = UINT64_MAX};
     fixture_init(&wreck->fixture, 1);
     wreck->fixture.options.value_threshold = THRESHOLD;
     wreck->fixture.options.block_bytes = 4096;

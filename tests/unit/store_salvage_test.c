@@ -409,6 +409,33 @@ START_TEST(headers_and_operations_that_are_flushed_are_not_missed) {
 }
 END_TEST
 
+/* Behind the groups of survivors stands where they came from: without the manifest it is not asked,
+ * and with it, records are found by key and version instead. */
+START_TEST(relocations_are_not_missed) {
+    uint32_t tried = 0;
+
+    begin();
+    for (uint32_t i = 0; i < files.count; i++) {
+        const struct place *last = NULL;
+        for (uint32_t j = 0; j < places.count; j++) {
+            last = places.list[j].path == files.list[i].path ? &places.list[j] : last;
+        }
+        if (!last || last->segment_kind != SEGMENT_SURVIVOR) {
+            continue;
+        }
+        for (uint64_t offset = last->offset + last->bytes; offset < files.list[i].size_bytes;
+             offset += 31) {
+            wreck_anew(&wreck);
+            flip(&wreck, files.list[i].path, offset);
+            expect_equal("a relocation");
+            tried++;
+        }
+    }
+    ck_assert_uint_gt(tried, 10);
+    wreck_deinit(&wreck);
+}
+END_TEST
+
 /* The unflushed log: what cannot be read of it may be missing, or be what it was before; all else
  * is as it was told. */
 START_TEST(a_damaged_commit_of_the_log_loses_itself_only) {
@@ -604,7 +631,7 @@ UNIT_MAIN("store salvage", a_sound_store_is_rebuilt_as_it_was, namespaces_keep_t
           a_lost_table_loses_its_entries_and_brings_nothing_back,
           a_damaged_block_loses_the_entries_that_are_in_it,
           what_a_damaged_block_referred_to_is_found_and_labelled,
-          headers_and_operations_that_are_flushed_are_not_missed,
+          headers_and_operations_that_are_flushed_are_not_missed, relocations_are_not_missed,
           a_damaged_commit_of_the_log_loses_itself_only, a_damaged_value_loses_itself_only,
           a_lost_segment_loses_the_values_that_lay_there, tables_alone_give_all_small_values,
           from_segments_alone_every_record_is_stored_or_listed_and_labelled,

@@ -316,6 +316,7 @@ static inline struct tally wreck_look(struct wreck *wreck) {
     wreck->error = (struct error){0};
     status = store_open(&options, &look.store, &wreck->error);
     ck_assert_msg(status == STATUS_OK, "open: %s: %s", status_name(status), wreck->error.text);
+    scheduler_drain(wreck->scheduler);
     ck_assert_int_eq(
         store_verify(look.store, NULL, verify_report_cb, NULL, &verified, &wreck->error),
         STATUS_OK);

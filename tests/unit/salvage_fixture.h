@@ -213,6 +213,7 @@ struct look {
     struct store *store;
     struct tally tally;
     bool seen[FACTS_MAX];
+    uint64_t versions[FACTS_MAX]; /* of what is right, in the new store; 0: it is not */
 };
 
 static inline void look_at_wrong(struct look *look, const struct fact *newest, const char *what) {
@@ -235,6 +236,7 @@ static inline void look_at(struct look *look, uint32_t space, struct slice key,
     look->seen[newest - facts->list] = true;
     if (fact_equals(newest, info)) {
         look->tally.right++;
+        look->versions[newest - facts->list] = info->version;
         look->tally.right_labelled += labelled;
         return;
     }
@@ -298,6 +300,18 @@ static inline void look_for_missing(struct look *look) {
     }
 }
 
+/* What was written later has the greater version again. */
+static inline void look_at_order(struct look *look) {
+    uint64_t last = 0;
+
+    for (size_t i = 0; i < look->wreck->facts.count; i++) {
+        if (look->versions[i] != 0) {
+            look->tally.disordered += look->versions[i] < last;
+            last = look->versions[i];
+        }
+    }
+}
+
 static inline void verify_report_cb(void *arg, const char *name, const char *text) {
     (void)arg;
     ck_abort_msg("the salvaged store: %s: %s", name, text);
@@ -324,6 +338,7 @@ static inline struct tally wreck_look(struct wreck *wreck) {
                      STATUS_OK);
     ck_assert_int_eq(store_close(look.store, &wreck->error), STATUS_OK);
     look_for_missing(&look);
+    look_at_order(&look);
     ck_assert_uint_eq(wreck->result.entries_kept,
                       look.tally.right + look.tally.old + look.tally.old_labelled);
     return look.tally;

@@ -42,6 +42,7 @@ struct tally {
     uint32_t old_labelled;   /* the same, with a line in SALVAGE.tsv */
     uint32_t astray;         /* keys that are not right and whose newest state is not spoilt */
     uint32_t right_labelled; /* of the right ones */
+    uint32_t disordered;     /* right ones before which a later one was stored */
     char first[128];         /* the first key that is not right, for messages */
 };
 

@@ -21,6 +21,7 @@ static void expect_equal(const char *what) {
     ck_assert_msg(tally.right == tally.live && tally.astray == 0 && tally.old == 0 &&
                       tally.old_labelled == 0,
                   "%s: %u of %u, %s", what, tally.right, tally.live, tally.first);
+    ck_assert_uint_eq(tally.disordered, 0);
     ck_assert_msg(wreck.result.entries_lost == 0, "%s: %llu lost", what,
                   (unsigned long long)wreck.result.entries_lost);
     ck_assert(wreck.result.has_order);

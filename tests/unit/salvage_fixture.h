@@ -118,9 +118,7 @@ static inline uint32_t space_of_name(const struct wreck *wreck, const char *name
     uint32_t space = 0;
     char made[32];
 
-    ck_assert_uint_lt(len, sizeof text);
-    memcpy(text, name, len);
-    text[len] = '\0';
+    snprintf(text, sizeof text, "%.*s", (int)len, len > 0 ? name : "");
     for (; space < SPACES; space++) {
         snprintf(made, sizeof made, "salvaged-%u", wreck->ids[space]);
         if (strcmp(text, space_names[space]) == 0 || strcmp(text, made) == 0) {

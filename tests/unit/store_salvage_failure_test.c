@@ -278,7 +278,8 @@ END_TEST
 struct hits {
     bool manifest;
     bool tables;
-    bool log; /* a segment that holds what is not flushed */
+    bool log;      /* a segment that holds what is not flushed */
+    bool all_else; /* all that is no segment is gone */
 };
 
 static bool holds_log(const struct found_file *file) {
@@ -330,10 +331,26 @@ static void hit(struct random *random, bool gone[FILES_MAX], struct hits *hits) 
     }
 }
 
+static void leave_segments_alone(bool gone[FILES_MAX], struct hits *hits) {
+    for (uint32_t i = 0; i < files.count; i++) {
+        if (files.list[i].kind != FILE_SEGMENT) {
+            destroy(&wreck, &files.list[i]);
+            gone[i] = true;
+        }
+    }
+    *hits = (struct hits){true, true, false, true};
+}
+
 static void salvage_what_seed_left(uint64_t seed, const struct hits *hits) {
     struct tally tally = wreck_salvage(&wreck);
     unsigned long long number = seed;
 
+    if (hits->all_else) {
+        ck_assert_msg(tally.old == 0 && tally.right == tally.right_labelled, "seed %llu", number);
+    }
+    if (hits->all_else || !hits->tables) {
+        ck_assert_msg(wreck.result.has_order != hits->all_else, "seed %llu: order", number);
+    }
     if (!hits->log && !hits->tables) { /* only values may be lost */
         ck_assert_msg(tally.old + tally.old_labelled == 0, "seed %llu: %s", number, tally.first);
     }
@@ -357,6 +374,9 @@ START_TEST(whatever_is_damaged_nothing_wrong_is_stored) {
         uint64_t count = 1 + random_below(&random, seed % 4 == 0 ? 40 : 6);
         wreck_anew(&wreck);
         facts_spoil_all(&wreck.facts);
+        if (seed % 5 == 4) {
+            leave_segments_alone(gone, &hits);
+        }
         for (uint64_t i = 0; i < count; i++) {
             hit(&random, gone, &hits);
         }

@@ -437,6 +437,12 @@ START_TEST(relocations_are_not_missed) {
 }
 END_TEST
 
+/* Nothing vouches for it: without its header it looks like the end of a write that never was. */
+static bool is_last_group(const struct place *place) {
+    const struct fact *last = &wreck.facts.list[wreck.facts.count - 1];
+    return place->kind == PLACE_GROUP_HEADER && place->first_version >= last->info.version;
+}
+
 /* The unflushed log: what cannot be read of it may be missing, or be what it was before; all else
  * is as it was told. */
 START_TEST(a_damaged_commit_of_the_log_loses_itself_only) {
@@ -456,7 +462,7 @@ START_TEST(a_damaged_commit_of_the_log_loses_itself_only) {
                           (unsigned long long)place->offset, tally.first);
             ck_assert(wreck.result.has_order);
             if (tally.right < tally.live || tally.old + tally.old_labelled > 0) {
-                ck_assert_uint_gt(wreck.result.entries_lost, 0);
+                ck_assert(wreck.result.entries_lost > 0 || is_last_group(place));
                 hurt++;
             }
             tried++;

@@ -110,13 +110,30 @@ static uint64_t deleted_above(const struct table_info *info) {
     return info->ranges_applied > info->version_min ? info->ranges_applied : info->version_min;
 }
 
-/* The share of a table's weight that may go, of DEBT_SHARE_ONE; not 0 if anything may. */
+/* What a rewrite of the table would free of entries that newer ones in it hide, at least. */
+static uint64_t hidden_debt(const struct pick_context *context, const struct table_info *info,
+                            const struct keep_span *span) {
+    uint64_t weight = 0;
+
+    for (uint32_t i = 0; i < info->hidden_count; i++) {
+        const struct hidden_bucket *bucket = &info->hidden[i];
+        if (keep_rules_hidden_goes(context->rules, &span->keep, bucket->version_min,
+                                   bucket->hider_max, bucket->newer_min)) {
+            weight += bucket->weight;
+        }
+    }
+    return weight;
+}
+
+/* The share of a table's weight that may go, of DEBT_SHARE_ONE; not 0 if anything may. But hidden
+ * entries count only from DEBT_HIDDEN_MIN on: under a retention by time some may go each second. */
 static uint32_t debt_share(const struct pick_context *context, const struct table_info *info) {
     struct keep_span span = span_of(context->rules, info);
     uint64_t weight = info->file_bytes + info->log_bytes + 1;
     uint32_t eighths = expired_eighths(info, span.expiry_ms);
-    uint64_t share = 0;
+    uint64_t share = hidden_debt(context, info, &span) * DEBT_SHARE_ONE / weight;
 
+    share = share >= DEBT_HIDDEN_MIN ? share : 0;
     if (eighths > 0) {
         share += 1 + info->expiring_weight / EXPIRY_STEPS * eighths * DEBT_SHARE_ONE / weight;
     }
@@ -186,6 +203,13 @@ bool debt_pick_tidy(const struct pick_context *context, uint32_t least_share,
     return true;
 }
 
+/* However little it is. */
+static bool hides_any(const struct pick_context *context, const struct table_info *info) {
+    struct keep_span span = span_of(context->rules, info);
+
+    return hidden_debt(context, info, &span) > 0;
+}
+
 bool debt_pick_sweep(const struct pick_context *context, struct slice after,
                      struct compaction_pick *pick_out) {
     const struct level *level = &context->version->levels[PICK_BOTTOM];
@@ -193,7 +217,7 @@ bool debt_pick_sweep(const struct pick_context *context, struct slice after,
     for (uint32_t i = 0; i < level->count; i++) {
         const struct table_info *info = level->infos[i];
         if ((after.len == 0 || slice_compare(ikey_row(info->smallest), after) > 0) &&
-            debt_share(context, info) >= DEBT_SHARE_IDLE) {
+            (debt_share(context, info) >= DEBT_SHARE_IDLE || hides_any(context, info))) {
             pick_in_bottom(context, i, DEBT_SHARE_IDLE, pick_out);
             return true;
         }

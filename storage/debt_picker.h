@@ -1,8 +1,9 @@
 /* debt_picker.h: which tables hold what may go, when no level is over its weight: a pure function
  * of a version and of what must stay readable.
  *
- * Deletes, expiry and drops free bytes that only a rewrite gives back, and a tombstone itself takes
- * room until it has met all that it hides. So that this comes back without further writes:
+ * Deletes, expiry, drops and the end of snapshots and of retention free bytes that only a rewrite
+ * gives back, and a tombstone itself takes room until it has met all that it hides. So that this
+ * comes back without further writes:
  *
  *   drop    a table of which no reader can see anything any more goes as it is, unread: all of it
  *           has expired, or is tombstones, and nothing older of its rows lies below; or one range
@@ -11,7 +12,8 @@
  *           tombstones meet what they hide; in the bottom it is rewritten in place.
  *
  * Neither picks a table that its job could not make smaller: a tombstone counts only when every
- * reader sees past it, and in the bottom nothing stops it then. So both come to an end. */
+ * reader sees past it, and in the bottom nothing stops it then; hidden entries count as far as the
+ * table's book (hidden_book.h) proves that its rewrite drops them. So both come to an end. */
 #ifndef KVD_STORAGE_DEBT_PICKER_H
 #define KVD_STORAGE_DEBT_PICKER_H
 
@@ -22,6 +24,7 @@
 #define DEBT_SHARE_ONE 256u /* a share of all of a table's weight */
 #define DEBT_SHARE_BUSY 64u /* worth a rewrite while there is other work: a quarter */
 #define DEBT_SHARE_IDLE 1u  /* when there is none */
+#define DEBT_HIDDEN_MIN 4u  /* the least share of hidden entries that is worth it: a 64th */
 
 struct debt_table {
     uint32_t level;

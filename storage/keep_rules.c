@@ -136,11 +136,20 @@ uint64_t keep_rules_settled_version(const struct keep_rules *rules,
                                          : 0; /* newer than the rules: nothing is known */
 }
 
+static void keep_strictest(struct keep_namespace *all, const struct keep_namespace *keep) {
+    all->keep_since_version = least(all->keep_since_version, keep->keep_since_version);
+    all->keep_since_ms = least(all->keep_since_ms, keep->keep_since_ms);
+    if (keep->keep_versions > all->keep_versions) {
+        all->keep_versions = keep->keep_versions;
+    }
+}
+
 struct keep_span keep_rules_span(const struct keep_rules *rules, uint32_t first_namespace,
                                  uint32_t last_namespace, uint64_t least_version) {
     struct keep_span span = {
         .settled_version = keep_rules_settled_version(rules, &keeps_nothing, least_version),
-        .expiry_ms = keep_rules_expiry_ms(rules, &keeps_nothing, least_version)};
+        .expiry_ms = keep_rules_expiry_ms(rules, &keeps_nothing, least_version),
+        .keep = keeps_nothing};
 
     for (size_t i = 0; i < rules->namespace_count; i++) {
         const struct keep_namespace *keep = &rules->namespaces[i];
@@ -149,6 +158,7 @@ struct keep_span keep_rules_span(const struct keep_rules *rules, uint32_t first_
             span.settled_version = least(span.settled_version, keep->keep_since_version);
             span.expiry_ms = least(span.expiry_ms, keep->keep_since_ms);
             span.keeps_older = span.keeps_older || keep->keep_versions > 1;
+            keep_strictest(&span.keep, keep);
         }
     }
     return span;
@@ -161,14 +171,23 @@ static bool snapshot_between(const struct keep_rules *rules, uint64_t version, u
     return first < rules->snapshot_count && rules->snapshots[first] < hider;
 }
 
-static bool count_is_reached(const struct keep_namespace *keep, uint32_t newer) {
+static bool count_is_reached(const struct keep_namespace *keep, uint64_t newer) {
     return newer >= (keep->keep_versions > 1 ? keep->keep_versions : 1);
 }
 
 bool keep_rules_hidden_goes(const struct keep_rules *rules, const struct keep_namespace *keep,
-                            uint64_t version, uint64_t hider, uint32_t newer) {
+                            uint64_t version, uint64_t hider, uint64_t newer) {
     return !snapshot_between(rules, version, hider) && hider <= keep->keep_since_version &&
            count_is_reached(keep, newer);
+}
+
+uint64_t keep_rules_group(const struct keep_rules *rules, const struct keep_namespace *keep,
+                          uint64_t version, uint64_t hider, uint64_t newer) {
+    uint64_t first = first_to_see(rules, version);
+    uint64_t end = first_to_see(rules, hider);
+    uint64_t by_count = count_is_reached(keep, newer) ? UINT16_MAX : newer % UINT16_MAX;
+
+    return first << 40 | end << 16 | by_count;
 }
 
 bool keep_rules_rest_goes(const struct keep_rules *rules, const struct keep_namespace *keep,

@@ -92,9 +92,10 @@ uint64_t keep_rules_settled_version(const struct keep_rules *rules,
 /* What holds for all entries from `least_version` on, of all rows from one namespace to another,
  * both included. */
 struct keep_span {
-    uint64_t settled_version; /* the least of all */
-    uint64_t expiry_ms;       /* the earliest of all */
-    bool keeps_older;         /* some keep more than the newest version */
+    uint64_t settled_version;   /* the least of all */
+    uint64_t expiry_ms;         /* the earliest of all */
+    bool keeps_older;           /* some keep more than the newest version */
+    struct keep_namespace keep; /* the strictest of all */
 };
 
 /* Rows of the system namespace may be about any other: a span that begins there is all of them. */
@@ -104,7 +105,12 @@ struct keep_span keep_rules_span(const struct keep_rules *rules, uint32_t first_
 /* Whether an entry of `version`, hidden by one of version `hider`, may go. `newer`: how many newer
  * versions of the row stay, the hider counted. */
 bool keep_rules_hidden_goes(const struct keep_rules *rules, const struct keep_namespace *keep,
-                            uint64_t version, uint64_t hider, uint32_t newer);
+                            uint64_t version, uint64_t hider, uint64_t newer);
+
+/* A number that entries have in common which are hidden and kept by the same snapshots, and, where
+ * the number of versions keeps them, have as many newer ones (hidden_book.h). */
+uint64_t keep_rules_group(const struct keep_rules *rules, const struct keep_namespace *keep,
+                          uint64_t version, uint64_t hider, uint64_t newer);
 
 /* Whether everything that an entry of `version` hides may go. `newer`: how many newer versions of
  * the row stay. The second knows that nothing of it is of a version below `least_version`. */

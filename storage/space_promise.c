@@ -56,6 +56,9 @@ static void add_levels(const struct version *version, struct space_terms *terms)
         const struct level *level = &version->levels[i];
         terms->table_bytes += level->file_bytes;
         terms->weight_tables += level->weight;
+        for (uint32_t j = 0; j < level->count; j++) {
+            terms->weight_hidden += table_info_hidden_weight(level->infos[j]);
+        }
         if (i > 0 && level->count > 0) {          /* in level 0 a row may stand more than once */
             terms->weight_bottom = level->weight; /* the lowest stays */
         }

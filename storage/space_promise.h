@@ -37,6 +37,7 @@ struct space_terms {
     uint64_t pinned_bytes;       /* segments of uploads; not in the above */
     uint64_t unreferenced_limit; /* g A + S */
     uint64_t above_limit;        /* h bottom + U */
+    uint64_t weight_hidden;      /* of entries that newer ones in the same table hide */
     uint64_t live_estimate;      /* what the bottom holds: L + P + D at most */
 };
 

@@ -135,6 +135,7 @@ void store_space_report(struct store *store, store_stats_cb stats_cb, void *arg)
     stats_cb(arg, "space_live_estimate", terms.live_estimate);
     stats_cb(arg, "space_weight_tables", terms.weight_tables);
     stats_cb(arg, "space_weight_bottom", terms.weight_bottom);
+    stats_cb(arg, "space_weight_hidden", terms.weight_hidden);
     stats_cb(arg, "space_weight_above", terms.weight_above);
     stats_cb(arg, "space_weight_memtables", terms.weight_memtables);
     stats_cb(arg, "space_above_limit", terms.above_limit);

@@ -19,6 +19,10 @@ void table_collector_init(struct table_collector *collector, uint64_t number) {
     buffer_init(&collector->last_key, IKEY_BYTES_MAX);
 }
 
+void table_collector_set_rules(struct table_collector *collector, const struct keep_rules *rules) {
+    collector->rules = rules;
+}
+
 void table_collector_deinit(struct table_collector *collector) {
     buffer_deinit(&collector->first_key);
     buffer_deinit(&collector->last_key);
@@ -143,6 +147,9 @@ static enum status usage_of(struct table_collector *collector, uint32_t namespac
         }
         collector->usages[collector->usage_count++] =
             (struct namespace_usage){.namespace_id = namespace_id};
+        if (collector->rules) {
+            collector->keep = keep_rules_namespace(collector->rules, namespace_id);
+        }
     }
     *usage_out = &collector->usages[collector->usage_count - 1];
     return STATUS_OK;
@@ -161,7 +168,19 @@ static void add_figures(struct table_info *figures, uint64_t version, const stru
     }
 }
 
-/* What the entry weighs, for its namespace and for the time when it expires. */
+/* What is hidden by the entry before it. */
+static void add_hidden(struct table_collector *collector, uint64_t version, uint64_t weight) {
+    struct hidden_entry hidden = {
+        .version = version, .hider = collector->hider, .newer = collector->newer, .weight = weight};
+
+    if (collector->rules) {
+        hidden.group = keep_rules_group(collector->rules, &collector->keep, version,
+                                        collector->hider, collector->newer);
+    }
+    hidden_book_add(&collector->hidden, &hidden);
+}
+
+/* What the entry weighs, for its namespace, for the time when it expires, and for what hides it. */
 static enum status add_weight(struct table_collector *collector, struct slice ikey,
                               uint64_t entry_len, const struct entry *entry) {
     uint64_t table_bytes = ikey.len + entry_len;
@@ -179,6 +198,9 @@ static enum status add_weight(struct table_collector *collector, struct slice ik
     if (entry->expiry_ms != 0) {
         expiry_steps_add(&collector->expiry, entry->expiry_ms, table_bytes + log_bytes);
     }
+    if (collector->newer > 0) {
+        add_hidden(collector, ikey_version(ikey), table_bytes + log_bytes);
+    }
     return STATUS_OK;
 }
 
@@ -192,6 +214,10 @@ static enum status add_key(struct table_collector *collector, struct slice ikey)
     ASSERT(first || ikey_compare(last, ikey) < 0);
     if (first || !slice_equal(ikey_row(last), ikey_row(ikey))) {
         status = add_row(collector, ikey_row(ikey));
+        collector->newer = 0;
+    } else {
+        collector->hider = ikey_version(last);
+        collector->newer++;
     }
     if (status == STATUS_OK && first) {
         status = buffer_append(&collector->first_key, ikey.ptr, ikey.len);
@@ -223,7 +249,7 @@ enum status table_collector_add(struct table_collector *collector, struct slice 
     return status;
 }
 
-struct table_info table_collector_view(const struct table_collector *collector) {
+struct table_info table_collector_view(struct table_collector *collector) {
     struct table_info view = collector->figures;
 
     view.smallest = buffer_slice(&collector->first_key);
@@ -234,6 +260,8 @@ struct table_info table_collector_view(const struct table_collector *collector) 
     view.usage_count = collector->usage_count;
     view.expiring_weight = collector->expiry.weight;
     expiry_steps_make(&collector->expiry, view.expiry_steps);
+    view.hidden = collector->hidden_buckets;
+    view.hidden_count = hidden_book_make(&collector->hidden, collector->hidden_buckets);
     if (view.expiring < view.entries) {
         view.expiry_max_ms = UINT64_MAX;
     }

@@ -6,6 +6,7 @@
 #include "protocol/base/buffer.h"
 #include "storage/entry.h"
 #include "storage/expiry_steps.h"
+#include "storage/keep_rules.h"
 #include "storage/table_info.h"
 
 struct table_collector {
@@ -20,13 +21,23 @@ struct table_collector {
     uint32_t usage_count;
     uint32_t usage_capacity;
     struct expiry_steps expiry;
-    uint64_t *row_hashes; /* owned; one for each different row */
+    struct hidden_book hidden;
+    struct hidden_bucket hidden_buckets[HIDDEN_BUCKETS_MAX]; /* of the last view */
+    const struct keep_rules *rules;                          /* borrowed; may be NULL */
+    struct keep_namespace keep; /* of the namespace of the last key, by these rules */
+    uint64_t newer;             /* how many of the last key's row came before it */
+    uint64_t hider;             /* the version of the last of those */
+    uint64_t *row_hashes;       /* owned; one for each different row */
     size_t row_count;
     size_t row_capacity;
 };
 
 /* Allocates nothing. */
 void table_collector_init(struct table_collector *collector, uint64_t number);
+/* Who holds the hidden entries, before the first add: of those that stay for the same reason, the
+ * books know best how many go with it. */
+void table_collector_set_rules(struct table_collector *collector, const struct keep_rules *rules);
+
 void table_collector_deinit(struct table_collector *collector);
 
 /* Notes one entry; keys come strictly ascending (asserted). After an error the books are of no use.
@@ -41,6 +52,6 @@ static inline struct slice table_collector_last_key(const struct table_collector
 }
 
 /* The books so far as a table_info, whose keys and lists borrow from the collector. */
-struct table_info table_collector_view(const struct table_collector *collector);
+struct table_info table_collector_view(struct table_collector *collector);
 
 #endif

@@ -12,7 +12,9 @@
  *      varint   usage count, then for each: namespace (difference to the one before; the first as
  * it is), entries, tombstones, table bytes, log bytes
  *      varints  expiring weight, and if it is not 0 the expiry steps (differences)
- *      varint   ranges applied */
+ *      varint   ranges applied
+ *      varint   count of buckets of hidden entries, then for each: version min, hider max
+ * (difference to it), newer min, entries, weight */
 #include "storage/table_info.h"
 
 #include "protocol/base/checked.h"
@@ -23,10 +25,12 @@
 
 #define ALIAS_BYTES_MIN 3 /* likewise */
 #define USAGE_BYTES_MIN 5
+#define HIDDEN_BYTES_MIN 5
 
 void table_info_deinit(struct table_info *info) {
     memory_free(info->shares);
     memory_free(info->usages);
+    memory_free(info->hidden);
     memory_free(info->memory);
     *info = (struct table_info){0};
 }
@@ -55,10 +59,20 @@ static enum status own_usages(struct table_info *info, uint32_t count) {
     return status;
 }
 
+static enum status own_hidden(struct table_info *info, uint32_t count) {
+    void *array;
+    enum status status = array_make(count, sizeof *info->hidden, &array);
+
+    info->hidden = array;
+    info->hidden_count = count;
+    return status;
+}
+
 /* Gives `info` its own copies of two keys, and no arrays yet. */
 static enum status own_keys(struct table_info *info, struct slice smallest, struct slice largest) {
     info->shares = NULL;
     info->usages = NULL;
+    info->hidden = NULL;
     info->memory = memory_alloc(smallest.len + largest.len);
     if (!info->memory) {
         return STATUS_NO_MEMORY;
@@ -68,6 +82,15 @@ static enum status own_keys(struct table_info *info, struct slice smallest, stru
     info->smallest = slice_make(info->memory, smallest.len);
     info->largest = slice_make(info->memory + smallest.len, largest.len);
     return STATUS_OK;
+}
+
+uint64_t table_info_hidden_weight(const struct table_info *info) {
+    uint64_t weight = 0;
+
+    for (uint32_t i = 0; i < info->hidden_count; i++) {
+        weight += info->hidden[i].weight;
+    }
+    return weight;
 }
 
 enum status table_info_copy(const struct table_info *info, struct table_info *copy_out) {
@@ -80,6 +103,9 @@ enum status table_info_copy(const struct table_info *info, struct table_info *co
     if (status == STATUS_OK) {
         status = own_usages(&copy, info->usage_count);
     }
+    if (status == STATUS_OK) {
+        status = own_hidden(&copy, info->hidden_count);
+    }
     if (status != STATUS_OK) {
         table_info_deinit(&copy);
         return status;
@@ -89,6 +115,9 @@ enum status table_info_copy(const struct table_info *info, struct table_info *co
     }
     if (copy.usage_count > 0) {
         memcpy(copy.usages, info->usages, copy.usage_count * sizeof *copy.usages);
+    }
+    if (copy.hidden_count > 0) {
+        memcpy(copy.hidden, info->hidden, copy.hidden_count * sizeof *copy.hidden);
     }
     *copy_out = copy;
     return STATUS_OK;
@@ -160,6 +189,18 @@ static enum status append_expiry(struct buffer *buffer, const struct table_info 
     return status;
 }
 
+static enum status append_hidden(struct buffer *buffer, const struct table_info *info) {
+    enum status status = buffer_append_varint(buffer, info->hidden_count);
+
+    for (uint32_t i = 0; i < info->hidden_count && status == STATUS_OK; i++) {
+        const struct hidden_bucket *bucket = &info->hidden[i];
+        const uint64_t values[] = {bucket->version_min, bucket->hider_max - bucket->version_min,
+                                   bucket->newer_min, bucket->entries, bucket->weight};
+        status = append_varints(buffer, values, 5);
+    }
+    return status;
+}
+
 /* What format 1 does not have. */
 static enum status append_newer(struct buffer *buffer, const struct table_info *info) {
     enum status status = append_aliases(buffer, info);
@@ -170,7 +211,10 @@ static enum status append_newer(struct buffer *buffer, const struct table_info *
     if (status == STATUS_OK) {
         status = append_expiry(buffer, info);
     }
-    return status == STATUS_OK ? buffer_append_varint(buffer, info->ranges_applied) : status;
+    if (status == STATUS_OK) {
+        status = buffer_append_varint(buffer, info->ranges_applied);
+    }
+    return status == STATUS_OK ? append_hidden(buffer, info) : status;
 }
 
 static enum status append_parts(struct buffer *buffer, const struct table_info *info) {
@@ -337,6 +381,34 @@ static bool take_expiry(struct reader *reader, struct table_info *info) {
     return true;
 }
 
+static bool take_bucket(struct reader *reader, struct hidden_bucket *bucket) {
+    uint64_t step;
+
+    return reader_take_varint(reader, &bucket->version_min) && reader_take_varint(reader, &step) &&
+           step > 0 && checked_add_u64(bucket->version_min, step, &bucket->hider_max) &&
+           reader_take_varint(reader, &bucket->newer_min) && bucket->newer_min > 0 &&
+           reader_take_varint(reader, &bucket->entries) && bucket->entries > 0 &&
+           reader_take_varint(reader, &bucket->weight);
+}
+
+static enum status take_hidden(struct reader *reader, struct table_info *info) {
+    uint64_t entries = 0;
+    uint32_t count;
+    enum status status;
+
+    if (!take_count(reader, HIDDEN_BYTES_MIN, &count)) {
+        return STATUS_CORRUPT;
+    }
+    status = own_hidden(info, count);
+    for (uint32_t i = 0; i < count && status == STATUS_OK; i++) {
+        if (!take_bucket(reader, &info->hidden[i]) ||
+            !checked_add_u64(entries, info->hidden[i].entries, &entries)) {
+            return STATUS_CORRUPT;
+        }
+    }
+    return status == STATUS_OK && entries >= info->entries ? STATUS_CORRUPT : status;
+}
+
 static enum status take_newer(struct reader *reader, struct table_info *info) {
     enum status status = take_aliases(reader, info);
 
@@ -347,7 +419,7 @@ static enum status take_newer(struct reader *reader, struct table_info *info) {
         (!take_expiry(reader, info) || !reader_take_varint(reader, &info->ranges_applied))) {
         status = STATUS_CORRUPT;
     }
-    return status;
+    return status == STATUS_OK ? take_hidden(reader, info) : status;
 }
 
 /* Whether something is held of each segment that is named. */

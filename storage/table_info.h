@@ -7,6 +7,7 @@
 #include "protocol/base/bytes.h"
 #include "protocol/base/status.h"
 #include "storage/expiry_steps.h"
+#include "storage/hidden_book.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -60,8 +61,13 @@ struct table_info {
     uint32_t share_count;
     uint32_t usage_count;           /* 0: unknown; the table is of format 1 */
     struct namespace_usage *usages; /* ascending by namespace; owned; add up to `entries` */
+    struct hidden_bucket *hidden;   /* what newer entries in the table hide; owned */
+    uint32_t hidden_count;          /* 0: nothing is hidden, or unknown */
     uint8_t *memory;                /* owned: smallest and largest */
 };
+
+/* What the hidden entries weigh together. */
+uint64_t table_info_hidden_weight(const struct table_info *info);
 
 /* Deep copy into *copy_out. Errors: NO_MEMORY. */
 enum status table_info_copy(const struct table_info *info, struct table_info *copy_out) MUST_CHECK;
@@ -70,8 +76,8 @@ enum status table_info_copy(const struct table_info *info, struct table_info *co
 void table_info_deinit(struct table_info *info);
 
 /* Codec for properties blocks and the manifest. `reader` must hold nothing else (where it ends
- * tells format 1, which has no aliases, usages or expiry steps). Errors of take: CORRUPT,
- * NO_MEMORY. */
+ * tells format 1, which has no aliases, usages, expiry steps or hidden entries). Errors of take:
+ * CORRUPT, NO_MEMORY. */
 enum status table_info_append(struct buffer *buffer, const struct table_info *info) MUST_CHECK;
 enum status table_info_take(struct reader *reader, struct table_info *info_out) MUST_CHECK;
 

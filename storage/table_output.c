@@ -38,6 +38,7 @@ static enum status writer_open(struct table_output *output, struct slice row, st
                                            .number =
                                                version_set_new_number(output->options.versions),
                                            .compression = output->options.compression,
+                                           .rules = output->judge->rules,
                                            .block_bytes = output->options.block_bytes};
 
     output->key_bytes = 0;

@@ -76,6 +76,7 @@ enum status table_writer_open(const struct table_writer_options *options,
     writer->number = options->number;
     writer->block_bytes = options->block_bytes ? options->block_bytes : TABLE_BLOCK_BYTES_DEFAULT;
     table_collector_init(&writer->books, options->number);
+    table_collector_set_rules(&writer->books, options->rules);
     block_writer_init(&writer->block);
     buffer_init(&writer->index, BLOCK_RAW_BYTES_MAX);
     buffer_init(&writer->staging, STAGING_BYTES_MAX);

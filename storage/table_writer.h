@@ -12,6 +12,7 @@
 
 #include "storage/compression.h"
 #include "storage/env.h"
+#include "storage/keep_rules.h"
 #include "storage/table_info.h"
 
 #define TABLE_STAGING_BYTES (512u * 1024) /* one append; large enough for full disk speed */
@@ -26,7 +27,8 @@ struct table_writer_options {
     const char *dir;                 /* likewise */
     uint64_t number;                 /* file number, never used before */
     struct compression *compression; /* borrowed likewise; NULL: blocks are not compressed */
-    uint32_t block_bytes;            /* target of a data block before compression; 0: default */
+    const struct keep_rules *rules; /* borrowed likewise; who holds hidden entries; NULL: unknown */
+    uint32_t block_bytes;           /* target of a data block before compression; 0: default */
 };
 
 /* Creates the file. Errors: those of env_create, INVALID (path too long), NO_MEMORY. */

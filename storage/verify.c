@@ -170,6 +170,10 @@ static void compare_books(struct verify *verify, const char *name, const struct 
         (kept->usage_count != counted->usage_count || !same_usages(kept, counted))) {
         verify_fault(verify, name, "the account of namespaces differs from a recount");
     }
+    if (kept->usage_count > 0 && /* likewise */
+        table_info_hidden_weight(kept) != table_info_hidden_weight(counted)) {
+        verify_fault(verify, name, "the account of hidden entries differs from a recount");
+    }
 }
 
 static enum status walk_entries(struct verify *verify, const char *name, struct iterator *iter,

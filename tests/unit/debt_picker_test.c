@@ -18,6 +18,8 @@ struct tables {
     struct range_set *ranges;
     struct debt_drops drops;
     struct compaction_pick pick;
+    struct hidden_bucket buckets[TABLES_MAX];
+    uint32_t bucket_count;
 };
 
 static struct slice key_of(uint8_t *room, char letter) {
@@ -25,6 +27,15 @@ static struct slice key_of(uint8_t *room, char letter) {
     uint8_t key = (uint8_t)letter;
     size_t len = row_store(row, NAMESPACE_DEFAULT, slice_make(&key, 1));
     return slice_make(room, ikey_store(room, slice_make(row, len), 7));
+}
+
+/* Entries of the table, hidden by others of it. */
+static void hide(struct tables *tables, struct table_info *info, struct hidden_bucket bucket) {
+    ck_assert_uint_lt(tables->bucket_count, TABLES_MAX);
+    if (info->hidden_count++ == 0) {
+        info->hidden = &tables->buckets[tables->bucket_count];
+    }
+    tables->buckets[tables->bucket_count++] = bucket;
 }
 
 /* 100 live entries of versions 10 to 20; levels >= 1 are filled in key order. */
@@ -341,6 +352,105 @@ START_TEST(what_has_expired_is_worth_a_rewrite_from_a_quarter_on) {
 }
 END_TEST
 
+START_TEST(what_a_snapshot_hid_is_worth_a_rewrite_when_it_is_gone) {
+    const uint64_t snapshots[] = {0, 11, 12, 18, 19}; /* 0: none */
+
+    for (size_t i = 0; i < sizeof snapshots / sizeof snapshots[0]; i++) {
+        struct tables tables = {0};
+        bool held = snapshots[i] == 12 || snapshots[i] == 18;
+
+        start(&tables, snapshots[i]);
+        hide(&tables, add(&tables, 6, "bc"), (struct hidden_bucket){12, 19, 1, 10, 20 * KIB});
+        ck_assert(tidies(&tables, DEBT_SHARE_BUSY) == !held);
+        ck_assert(tidies(&tables, DEBT_SHARE_IDLE) == !held);
+        ck_assert(sweeps(&tables, 0) == !held);
+        end(&tables);
+    }
+}
+END_TEST
+
+START_TEST(what_retention_hid_is_worth_a_rewrite_when_its_time_has_passed) {
+    for (uint64_t since = 17; since <= 18; since++) {
+        struct tables tables = {0};
+        struct keep_namespace keep = {
+            .namespace_id = NAMESPACE_DEFAULT, .keep_since_version = since, .keep_since_ms = NOW};
+
+        start(&tables, 0);
+        keep_rules_add_namespace(&tables.rules, &keep);
+        hide(&tables, add(&tables, 6, "bc"), (struct hidden_bucket){12, 18, 1, 10, 20 * KIB});
+        hide(&tables, &tables.infos[6][0], (struct hidden_bucket){12, 19, 1, 10, 20 * KIB});
+        ck_assert(tidies(&tables, DEBT_SHARE_BUSY) == (since == 18));
+        end(&tables);
+    }
+}
+END_TEST
+
+START_TEST(what_retention_hid_is_worth_a_rewrite_when_fewer_versions_are_kept) {
+    for (uint32_t versions = 0; versions <= 4; versions++) {
+        struct tables tables = {0};
+        struct keep_namespace keep = {.namespace_id = NAMESPACE_DEFAULT,
+                                      .keep_versions = versions,
+                                      .keep_since_version = UINT64_MAX,
+                                      .keep_since_ms = UINT64_MAX};
+
+        start(&tables, 0);
+        keep_rules_add_namespace(&tables.rules, &keep);
+        hide(&tables, add(&tables, 6, "bc"), (struct hidden_bucket){12, 18, 3, 10, 20 * KIB});
+        ck_assert(tidies(&tables, DEBT_SHARE_IDLE) == (versions <= 3));
+        end(&tables);
+    }
+}
+END_TEST
+
+START_TEST(a_namespace_that_keeps_nothing_does_not_speak_for_its_neighbour_in_a_table) {
+    struct tables tables = {0};
+    struct keep_namespace keep = {
+        .namespace_id = 7, .keep_since_version = 10, .keep_since_ms = NOW};
+    struct table_info *info;
+    uint8_t row[IKEY_NAMESPACE_BYTES + 1];
+
+    start(&tables, 0);
+    keep_rules_add_namespace(&tables.rules, &keep);
+    info = add(&tables, 6, "bc");
+    hide(&tables, info, (struct hidden_bucket){12, 18, 3, 10, 20 * KIB});
+    ck_assert(tidies(&tables, DEBT_SHARE_IDLE));
+    info->largest =
+        slice_make(tables.keys[6][0][1],
+                   ikey_store(tables.keys[6][0][1],
+                              slice_make(row, row_store(row, 7, slice_from_text("z"))), 7));
+    ck_assert(!tidies(&tables, DEBT_SHARE_IDLE));
+    end(&tables);
+}
+END_TEST
+
+START_TEST(little_that_was_hidden_waits_for_more_but_for_a_sweep) {
+    struct tables tables = {0};
+
+    start(&tables, 0);
+    hide(&tables, add(&tables, 6, "bc"), (struct hidden_bucket){12, 18, 1, 10, 900});
+    ck_assert(!tidies(&tables, DEBT_SHARE_IDLE));
+    ck_assert(sweeps(&tables, 0));
+    hide(&tables, &tables.infos[6][0], (struct hidden_bucket){13, 19, 1, 10, 200});
+    ck_assert(tidies(&tables, DEBT_SHARE_IDLE)); /* a 64th */
+    ck_assert(!tidies(&tables, DEBT_SHARE_BUSY));
+    end(&tables);
+}
+END_TEST
+
+START_TEST(what_was_hidden_above_the_bottom_is_pushed_down) {
+    struct tables tables = {0};
+
+    start(&tables, 0);
+    hide(&tables, add(&tables, 4, "bc"), (struct hidden_bucket){12, 18, 1, 10, 60 * KIB});
+    add(&tables, 5, "ab");
+    ck_assert(tidies(&tables, DEBT_SHARE_BUSY));
+    ck_assert_uint_eq(tables.pick.level, 4);
+    ck_assert_uint_eq(tables.pick.output_level, 5);
+    ck_assert_uint_eq(tables.pick.output_count, 1);
+    end(&tables);
+}
+END_TEST
+
 START_TEST(neighbours_come_along_as_far_as_a_job_may_go) {
     struct tables tables = {0};
 
@@ -408,6 +518,12 @@ UNIT_MAIN("debt picker", live_tables_stay_as_they_are,
           level_0_is_left_alone_while_there_are_writes,
           a_tombstone_that_some_reader_does_not_see_is_not_worth_a_rewrite,
           what_has_expired_is_worth_a_rewrite_from_a_quarter_on,
+          what_a_snapshot_hid_is_worth_a_rewrite_when_it_is_gone,
+          what_retention_hid_is_worth_a_rewrite_when_its_time_has_passed,
+          what_retention_hid_is_worth_a_rewrite_when_fewer_versions_are_kept,
+          a_namespace_that_keeps_nothing_does_not_speak_for_its_neighbour_in_a_table,
+          little_that_was_hidden_waits_for_more_but_for_a_sweep,
+          what_was_hidden_above_the_bottom_is_pushed_down,
           neighbours_come_along_as_far_as_a_job_may_go,
           a_neighbour_that_a_snapshot_sees_stays_where_it_is,
           a_sweep_of_the_bottom_goes_on_behind_what_it_has_done)

@@ -183,7 +183,65 @@ START_TEST(each_failing_allocation_is_no_memory) {
 }
 END_TEST
 
+START_TEST(what_is_hidden_stands_in_the_books_of_its_row) {
+    struct entry own = reference(9, 100);
+    struct table_info info;
+
+    start();
+    must_add(1, "a", 7, &own);
+    must_add(1, "b", 9, &own);
+    must_add(1, "b", 5, &own);
+    must_add(1, "b", 2, &own);
+    must_add(1, "c", 3, &own);
+    info = table_collector_view(&books);
+    ck_assert_uint_eq(info.hidden_count, 2); /* by what hides them: 5, then 9 */
+    ck_assert_uint_eq(info.hidden[0].version_min, 2);
+    ck_assert_uint_eq(info.hidden[0].hider_max, 5);
+    ck_assert_uint_eq(info.hidden[0].newer_min, 2);
+    ck_assert_uint_eq(info.hidden[1].version_min, 5);
+    ck_assert_uint_eq(info.hidden[1].hider_max, 9);
+    ck_assert_uint_eq(info.hidden[1].newer_min, 1);
+    ck_assert_uint_eq(info.hidden[1].entries, 1);
+    ck_assert_uint_eq(info.hidden[1].weight,
+                      (info.usages[0].table_bytes + info.usages[0].log_bytes) / 5);
+    finish();
+}
+END_TEST
+
+/* 40 entries that one snapshot sees and the next does not, 40 that only the other sees, mixed. */
+START_TEST(what_is_hidden_is_told_apart_by_the_snapshots_that_hold_it) {
+    struct entry own = reference(9, 100);
+    struct keep_rules rules;
+    struct table_info info;
+    uint64_t first_goes = 0;
+
+    start();
+    ck_assert_int_eq(keep_rules_init(&rules, 3, 0), STATUS_OK);
+    keep_rules_add_snapshot(&rules, 100);
+    keep_rules_add_snapshot(&rules, 200);
+    keep_rules_add_snapshot(&rules, 1000);
+    table_collector_set_rules(&books, &rules);
+    for (uint64_t i = 0; i < 40; i++) {
+        char word[8] = {(char)('a' + i / 10), (char)('0' + i % 10)};
+        must_add(1, word, 300 + i, &own);
+        must_add(1, word, 150 + i, &own);
+        must_add(1, word, 50 + i, &own);
+    }
+    info = table_collector_view(&books);
+    for (uint32_t i = 0; i < info.hidden_count; i++) {
+        bool by_first = info.hidden[i].version_min <= 100;
+        ck_assert_uint_lt(info.hidden[i].hider_max, by_first ? 200 : 1000);
+        first_goes += by_first ? info.hidden[i].entries : 0;
+    }
+    ck_assert_uint_eq(first_goes, 40);
+    keep_rules_deinit(&rules);
+    finish();
+}
+END_TEST
+
 UNIT_MAIN("table_collector", aliases_are_a_separate_account,
           an_alias_of_a_version_that_is_not_older_is_corrupt,
           a_large_value_holds_a_record_for_each_extent, each_namespace_knows_what_it_takes,
-          expiring_entries_weigh_with_key_and_value, each_failing_allocation_is_no_memory)
+          expiring_entries_weigh_with_key_and_value, each_failing_allocation_is_no_memory,
+          what_is_hidden_stands_in_the_books_of_its_row,
+          what_is_hidden_is_told_apart_by_the_snapshots_that_hold_it)

@@ -3,6 +3,7 @@
 
 static struct segment_share shares[] = {{3, 10, 1000, 0, 0}, {9, 1, 77, 2, 50}, {11, 0, 0, 1, 8}};
 static struct namespace_usage usages[] = {{0, 1, 0, 30, 0}, {7, 19, 3, 900, 1135}};
+static struct hidden_bucket hidden[] = {{2, 5, 1, 3, 400}, {7, 9, 4, 1, 20}};
 static struct key smallest;
 static struct key largest;
 
@@ -29,6 +30,8 @@ static struct table_info sample(void) {
         .share_count = 3,
         .usages = usages,
         .usage_count = 2,
+        .hidden = hidden,
+        .hidden_count = 2,
     };
 }
 
@@ -59,6 +62,8 @@ static void expect_sample(const struct table_info *info) {
     ck_assert_uint_eq(info->expiry_steps[0], 10);
     ck_assert_uint_eq(info->expiry_steps[7], UINT64_MAX);
     ck_assert_uint_eq(info->ranges_applied, 77);
+    ck_assert_uint_eq(info->hidden_count, 2);
+    ck_assert_mem_eq(info->hidden, hidden, sizeof hidden);
 }
 
 static struct buffer encoded(const struct table_info *info) {
@@ -91,16 +96,18 @@ START_TEST(a_copy_is_deep) {
     expect_sample(&copy);
     ck_assert_ptr_ne(copy.smallest.ptr, info.smallest.ptr);
     ck_assert_ptr_ne(copy.shares, info.shares);
+    ck_assert_ptr_ne(copy.hidden, info.hidden);
     table_info_deinit(&copy);
     table_info_deinit(&copy); /* zeroed: allowed */
 }
 END_TEST
 
-/* Length of what format 1 wrote of a sample without aliases: all but four zeros. */
+/* Length of what format 1 wrote of a sample without aliases: all but five zeros. */
 static size_t old_bytes(const struct table_info *info) {
     struct buffer buffer = encoded(info);
-    size_t len = buffer.len - 4;
+    size_t len = buffer.len - 5;
     ck_assert_uint_eq(load_u32(buffer.data + len), 0);
+    ck_assert_uint_eq(buffer.data[len + 4], 0);
     buffer_deinit(&buffer);
     return len;
 }
@@ -113,6 +120,7 @@ START_TEST(every_truncation_is_corrupt_but_that_to_format_1) {
     info.usage_count = 0;
     info.expiring_weight = 0;
     info.ranges_applied = 0;
+    info.hidden_count = 0;
     buffer = encoded(&info);
     for (size_t len = 0; len < buffer.len; len++) {
         struct table_info taken;
@@ -193,6 +201,23 @@ START_TEST(a_share_of_nothing_is_corrupt) {
 }
 END_TEST
 
+START_TEST(hidden_entries_that_cannot_be_are_corrupt) {
+    const struct hidden_bucket wrong[] = {
+        {2, 5, 1, 20, 400}, /* all of the table */
+        {2, 2, 1, 1, 400},  /* hidden by itself */
+        {2, 5, 0, 1, 400},  /* by nothing */
+        {2, 5, 1, 0, 400},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        struct hidden_bucket bucket = wrong[i];
+        struct table_info info = sample();
+        info.hidden = &bucket;
+        info.hidden_count = 1;
+        expect_refused(&info);
+    }
+}
+END_TEST
+
 START_TEST(usages_that_do_not_add_up_are_corrupt) {
     struct namespace_usage wrong[] = {{1, 1, 0, 30, 0}, {7, 20, 3, 900, 1135}};
     struct table_info info = sample();
@@ -249,7 +274,7 @@ END_TEST
 UNIT_MAIN("table_info", what_is_appended_is_taken_again, a_copy_is_deep,
           every_truncation_is_corrupt_but_that_to_format_1,
           every_truncation_of_the_newer_part_is_corrupt, a_share_of_nothing_is_corrupt,
-          usages_that_do_not_add_up_are_corrupt, no_flipped_byte_makes_trouble,
-          keys_in_the_wrong_order_are_corrupt, shares_out_of_order_are_corrupt,
-          impossible_counts_are_corrupt, each_failing_allocation_is_no_memory,
-          an_append_that_fails_leaves_the_buffer_as_it_was)
+          hidden_entries_that_cannot_be_are_corrupt, usages_that_do_not_add_up_are_corrupt,
+          no_flipped_byte_makes_trouble, keys_in_the_wrong_order_are_corrupt,
+          shares_out_of_order_are_corrupt, impossible_counts_are_corrupt,
+          each_failing_allocation_is_no_memory, an_append_that_fails_leaves_the_buffer_as_it_was)

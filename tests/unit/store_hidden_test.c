@@ -1,0 +1,196 @@
+/* store_hidden_test.c: what only snapshots or retention kept comes back when they end: by itself,
+ * without a write and without being asked for, and without endless work. */
+#include "storage/random.h"
+#include "tests/unit/past_fixture.h"
+
+#define KEYS 200u
+#define VALUE_BYTES 2048u
+#define OWN_ROWS 6u /* of kvd itself, at most */
+
+static struct fixture fixture;
+
+static void start(void) {
+    fixture_init(&fixture, 1);
+    fixture_open(&fixture);
+}
+
+static void end(void) {
+    fixture_deinit(&fixture);
+}
+
+static uint64_t stat(const char *name) {
+    return fixture_stat(&fixture, name);
+}
+
+/* A value of each key, each of another letter; not to be compressed. */
+static void put_all(char letter) {
+    char value[VALUE_BYTES];
+
+    for (uint32_t i = 0; i < KEYS; i++) {
+        struct random random = {i * 256 + (uint8_t)letter};
+        char key[16];
+        for (uint32_t j = 0; j < sizeof value - 1; j++) {
+            value[j] = (char)('!' + random_below(&random, 90));
+        }
+        value[0] = letter;
+        value[sizeof value - 1] = 0;
+        snprintf(key, sizeof key, "key%03u", i);
+        fixture_put(&fixture, key, value);
+    }
+}
+
+static void expect_all(char letter) {
+    for (uint32_t i = 0; i < KEYS; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "key%03u", i);
+        ck_assert_int_eq(fixture_get(&fixture, key), STATUS_OK);
+        ck_assert_int_eq(fixture.value.data[0], letter);
+    }
+}
+
+static void expect_entries(uint64_t entries) {
+    ck_assert_uint_ge(stat("table_entries"), entries);
+    ck_assert_uint_le(stat("table_entries"), entries + OWN_ROWS);
+}
+
+/* Asks again every second, and finds each time that nothing is to be done. */
+static void expect_rest(void) {
+    uint64_t compactions;
+
+    pass_ticks(&fixture, 10);
+    compactions = stat("compactions");
+    pass_ticks(&fixture, 20);
+    ck_assert_uint_eq(stat("compactions"), compactions);
+}
+
+static uint64_t log_bytes(void) {
+    return stat("space_referenced") + stat("space_unreferenced");
+}
+
+static void space_cb(void *arg, const char *kind, const char *holder, uint64_t bytes) {
+    (void)holder;
+    if (strstr(kind, "dead") || strstr(kind, "snapshot") || strstr(kind, "retention")) {
+        *(uint64_t *)arg += bytes;
+    }
+}
+
+/* What `why space` tells of that is not live. */
+static uint64_t told_dead(void) {
+    uint64_t bytes = 0;
+    enum status status = store_why_space(fixture.store, space_cb, &bytes, &fixture.error);
+
+    ck_assert_int_eq(status, STATUS_OK);
+    return bytes;
+}
+
+/* All else is gone; the log too is back to about the size of what lives. */
+static void expect_live_only(char letter) {
+    uint64_t live = KEYS * (VALUE_BYTES + 100);
+
+    pass_ticks(&fixture, 20);
+    expect_entries(KEYS);
+    ck_assert_uint_le(stat("space_weight_tables"), live + live / 4);
+    ck_assert_uint_le(log_bytes(), live + live / 2);
+    ck_assert_uint_le(told_dead(), live / 2);
+    ck_assert_uint_le(stat("space_weight_hidden"), live / 64);
+    expect_all(letter);
+    expect_rest();
+}
+
+START_TEST(what_a_snapshot_held_comes_back_when_it_is_closed) {
+    struct store_snapshot_info first;
+    struct store_snapshot_info second;
+
+    start();
+    put_all('a');
+    first = open_snapshot(&fixture);
+    put_all('b');
+    second = open_snapshot(&fixture);
+    put_all('c');
+    compact(&fixture);
+    expect_rest();
+    expect_entries(3 * KEYS);
+    ck_assert_uint_ge(told_dead(), 3 * KEYS * VALUE_BYTES / 2); /* as compressed */
+    ck_assert_int_eq(store_snapshot_close(fixture.store, second.id), STATUS_OK);
+    pass_ticks(&fixture, 10);
+    expect_entries(2 * KEYS); /* the first one still holds */
+    expect_rest();
+    ck_assert_int_eq(store_snapshot_close(fixture.store, first.id), STATUS_OK);
+    expect_live_only('c');
+    end();
+}
+END_TEST
+
+START_TEST(what_only_an_older_snapshot_held_comes_back_while_a_newer_one_is_open) {
+    struct store_snapshot_info first;
+    struct store_snapshot_info second;
+
+    start();
+    put_all('a');
+    first = open_snapshot(&fixture);
+    put_all('b');
+    second = open_snapshot(&fixture);
+    put_all('c');
+    compact(&fixture);
+    ck_assert_int_eq(store_snapshot_close(fixture.store, first.id), STATUS_OK);
+    pass_ticks(&fixture, 10);
+    expect_entries(2 * KEYS);
+    expect_rest();
+    ck_assert_int_eq(store_snapshot_close(fixture.store, second.id), STATUS_OK);
+    expect_live_only('c');
+    end();
+}
+END_TEST
+
+START_TEST(what_a_snapshot_held_comes_back_after_a_restart) {
+    start();
+    put_all('a');
+    open_snapshot(&fixture);
+    put_all('b');
+    compact(&fixture);
+    expect_rest();
+    expect_entries(2 * KEYS);
+    fixture_reopen(&fixture);
+    expect_live_only('b');
+    end();
+}
+END_TEST
+
+START_TEST(what_retention_kept_comes_back_when_its_time_has_passed) {
+    start();
+    keep(&fixture, 120 * 1000, 0);
+    put_all('a');
+    pass_ticks(&fixture, 3);
+    put_all('b');
+    compact(&fixture);
+    expect_rest();
+    ck_assert_uint_ge(stat("table_entries"), 2 * KEYS);
+    pass_ticks(&fixture, 100);
+    expect_live_only('b');
+    end();
+}
+END_TEST
+
+START_TEST(what_retention_kept_comes_back_when_fewer_versions_are_wanted) {
+    start();
+    keep(&fixture, 0, 3);
+    for (char letter = 'a'; letter < 'f'; letter++) {
+        put_all(letter);
+    }
+    compact(&fixture);
+    expect_rest();
+    expect_entries(3 * KEYS);
+    keep(&fixture, 0, 2);
+    pass_ticks(&fixture, 10);
+    expect_entries(2 * KEYS);
+    keep(&fixture, 0, 0);
+    expect_live_only('e');
+    end();
+}
+END_TEST
+
+UNIT_MAIN("store hidden", what_a_snapshot_held_comes_back_when_it_is_closed,
+          what_only_an_older_snapshot_held_comes_back_while_a_newer_one_is_open,
+          what_a_snapshot_held_comes_back_after_a_restart,
+          what_retention_kept_comes_back_when_its_time_has_passed,
+          what_retention_kept_comes_back_when_fewer_versions_are_wanted)

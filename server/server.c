@@ -76,6 +76,7 @@ static void stop(struct server *server) {
     for (uint32_t i = 0; i < server->started; i++) {
         worker_stop(server->slots[i].worker);
     }
+    store_cancel_jobs(server->service.store);
     ASSERT(uv_timer_start(&server->stop_timer, stop_timer_cb, timeout_ms, 0) == 0);
     end_if_done(server);
 }

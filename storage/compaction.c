@@ -7,6 +7,8 @@
 #include "storage/level_iterator.h"
 #include "storage/merge_iterator.h"
 
+#include <stdatomic.h>
+
 #define JOB_BYTES_DEFAULT (UINT64_C(128) << 20)
 #define JOB_TABLES 6u /* a table drags in about nine of its size */
 #define TABLE_BYTES_MIN (UINT64_C(64) << 10)
@@ -54,6 +56,10 @@ static enum status inputs_open(const struct job *job, struct iterator **iter_out
     return status;
 }
 
+static bool is_stopping(const struct job_context *context) {
+    return context->stopping && atomic_load_explicit(context->stopping, memory_order_relaxed);
+}
+
 static enum status merge(const struct job *job, struct table_output *output, struct error *error) {
     struct iterator *iter;
     enum status status = inputs_open(job, &iter);
@@ -67,9 +73,10 @@ static enum status merge(const struct job *job, struct table_output *output, str
         if (status != STATUS_OK) {
             break;
         }
-        status = iterator_next(iter);
+        status = is_stopping(job->context) ? STATUS_CANCELLED : iterator_next(iter);
     }
-    if (status != STATUS_OK && status != STATUS_END && error && error->status == STATUS_OK) {
+    if (status != STATUS_OK && status != STATUS_END && status != STATUS_CANCELLED && error &&
+        error->status == STATUS_OK) {
         *error = iter->error; /* a move failed, not the output */
         error->status = status;
     }
@@ -273,7 +280,7 @@ static enum status run(struct job *job, enum compaction_kind kind, struct compac
     if (kind == COMPACT_DROP) {
         return drop(job, stats, error);
     }
-    status = pick(job, kind, sweep);
+    status = is_stopping(job->context) ? STATUS_CANCELLED : pick(job, kind, sweep);
     if (status != STATUS_OK) {
         return status;
     }

@@ -38,7 +38,8 @@ void compaction_sweep_init(struct compaction_sweep *sweep);
 void compaction_sweep_begin(struct compaction_sweep *sweep);
 void compaction_sweep_deinit(struct compaction_sweep *sweep);
 
-/* Does the most urgent piece of that kind. Errors: END (nothing to do), and as flush_oldest. */
+/* Does the most urgent piece of that kind. Errors: END (nothing to do), CANCELLED (nothing was
+ * changed), and as flush_oldest. */
 enum status compaction_run(const struct job_context *context, enum compaction_kind kind,
                            struct compaction_sweep *sweep, struct compaction_stats *stats_out,
                            struct error *error) MUST_CHECK;

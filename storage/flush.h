@@ -25,10 +25,12 @@ struct job_context {
     struct commit_log *log;
     uint32_t block_bytes;
     uint64_t table_bytes;
-    uint64_t base_bytes;     /* least weight of a level, see compaction_picker.h */
-    uint64_t job_bytes;      /* a compaction that reads more than this takes less; 0: no bound */
-    uint32_t fan_out;        /* of levels; 0: the usual one */
-    struct keep_source keep; /* take_cb NULL: there are neither snapshots nor retention */
+    uint64_t base_bytes; /* least weight of a level, see compaction_picker.h */
+    uint64_t job_bytes;  /* a compaction that reads more than this takes less; 0: no bound */
+    uint32_t fan_out;    /* of levels; 0: the usual one */
+    const _Atomic bool *stopping;  /* relaxed; compactions end soon with CANCELLED; may be NULL */
+    const _Atomic bool *cancelled; /* likewise those asked for by hand */
+    struct keep_source keep;       /* take_cb NULL: there are neither snapshots nor retention */
 };
 
 /* The rules of a job that is about to read its inputs, none of whose versions may be above

@@ -153,6 +153,10 @@ static enum status run_compaction(struct maintenance *maintenance, enum compacti
     struct compaction_stats stats;
     enum status status;
 
+    if (kind == COMPACT_SWEEP) {
+        context.stopping = context.cancelled;
+    }
+
     if (maintenance->collector.size_cb) {
         maintenance->collector.size_cb(maintenance->collector.arg, &context);
     }
@@ -164,7 +168,7 @@ static enum status run_compaction(struct maintenance *maintenance, enum compacti
         count(&maintenance->stats.dropped_tables, stats.dropped_tables);
         count(&maintenance->stats.tidied_tables, stats.tidied_tables);
     }
-    return status;
+    return status == STATUS_CANCELLED ? STATUS_END : status;
 }
 
 static enum status run_drop(struct maintenance *maintenance, struct error *error) {
@@ -202,6 +206,16 @@ static enum status run_idle_gc(struct maintenance *maintenance, struct error *er
     return is_idle(maintenance) ? run_collector(maintenance, COLLECT_IDLE, error) : STATUS_END;
 }
 
+static bool is_cancelled(const struct maintenance *maintenance) {
+    const _Atomic bool *cancelled = maintenance->context.cancelled;
+
+    return cancelled && atomic_load_explicit(cancelled, memory_order_relaxed);
+}
+
+static enum status stopped(struct error *error) {
+    return error_set(error, STATUS_CANCELLED, 0, NULL, ERROR_NO_OFFSET, "the store is closing");
+}
+
 /* Whether a request is under way, or begins now (*begins_out). */
 static bool request_takes(struct maintenance *maintenance, struct maintenance_request *request,
                           bool *begins_out) {
@@ -218,7 +232,10 @@ static bool request_takes(struct maintenance *maintenance, struct maintenance_re
 }
 
 static void request_ends(struct maintenance *maintenance, struct maintenance_request *request,
-                         enum status status, const struct error *error) {
+                         enum status status, struct error *error) {
+    if (status == STATUS_END && is_cancelled(maintenance)) {
+        status = stopped(error);
+    }
     mutex_lock(&maintenance->mu);
     request->error = *error;
     request->error.status = status == STATUS_END ? STATUS_OK : status;
@@ -263,7 +280,7 @@ static enum status run_collect_all(struct maintenance *maintenance, struct error
     if (begins) {
         maintenance->collect_rounds_left = collect_rounds(maintenance);
     }
-    if (maintenance->collect_rounds_left > 0) {
+    if (maintenance->collect_rounds_left > 0 && !is_cancelled(maintenance)) {
         maintenance->collect_rounds_left--;
         status = run_collector(maintenance, COLLECT_ALL, error);
     }
@@ -461,6 +478,13 @@ static void cancel_locked(struct maintenance_job *job) REQUIRES(job->maintenance
     }
 }
 
+void maintenance_cancel(struct maintenance *maintenance) {
+    ASSERT(is_cancelled(maintenance));
+    mutex_lock(&maintenance->mu);
+    condvar_broadcast(&maintenance->ended);
+    mutex_unlock(&maintenance->mu);
+}
+
 void maintenance_stop(struct maintenance *maintenance) {
     mutex_lock(&maintenance->mu);
     maintenance->stopping = true;
@@ -494,10 +518,6 @@ enum status maintenance_error(struct maintenance *maintenance, struct error *err
 
 /* ---- By hand ----------------------------------------------------------------------------------
  */
-
-static enum status stopped(struct error *error) {
-    return error_set(error, STATUS_CANCELLED, 0, NULL, ERROR_NO_OFFSET, "the store is closing");
-}
 
 /* Whether everything frozen up to `version` is in tables. */
 static bool is_flushed(struct maintenance *maintenance, uint64_t version) {
@@ -564,7 +584,7 @@ static enum status request(struct maintenance *maintenance, struct maintenance_r
         scheduler_drain(maintenance->scheduler);
     }
     mutex_lock(&maintenance->mu);
-    while (request->done < ticket && !maintenance->stopping) {
+    while (request->done < ticket && !maintenance->stopping && !is_cancelled(maintenance)) {
         condvar_wait(&maintenance->ended, &maintenance->mu);
     }
     if (request->done < ticket) {

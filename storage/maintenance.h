@@ -125,6 +125,10 @@ enum status maintenance_compact(struct maintenance *maintenance, bool drain,
 enum status maintenance_collect(struct maintenance *maintenance, bool drain,
                                 struct error *error) MUST_CHECK;
 
+/* What was asked for by hand ends with CANCELLED, and what is asked for from now on: once
+ * *context.cancelled is set. Other jobs go on. */
+void maintenance_cancel(struct maintenance *maintenance);
+
 /* No job but a flush begins any more, and none is tried again. */
 void maintenance_stop(struct maintenance *maintenance);
 

@@ -381,6 +381,8 @@ static enum status open_jobs(struct store *store, struct error *error) {
                                   .block_bytes = store->options.block_bytes,
                                   .table_bytes = store->sizes.table_bytes,
                                   .base_bytes = store->sizes.base_bytes,
+                                  .stopping = &store->closing,
+                                  .cancelled = &store->cancelled,
                                   .keep = {snapshots_take_rules, &store->snapshots}};
     struct commit_options options = {.log = &store->log,
                                      .marks = &store->marks,
@@ -434,6 +436,7 @@ static void settle_jobs(struct store *store) {
     scrub_stop(&store->scrub);
     commit_pipeline_stop(&store->pipeline);
     atomic_store_explicit(&store->closing, true, memory_order_relaxed);
+    atomic_store_explicit(&store->cancelled, true, memory_order_relaxed);
     scheduler_drain(store->scheduler);
     maintenance_stop(&store->maintenance);
     scheduler_drain(store->scheduler);

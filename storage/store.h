@@ -519,6 +519,10 @@ enum status store_compact(struct store *store, struct error *error) MUST_CHECK;
 /* Collects segments until less than half of the allowed share is dead; returns when done. */
 enum status store_collect(struct store *store, struct error *error) MUST_CHECK;
 
+/* What was asked for by store_compact, _collect, _verify and _checkpoint ends soon with CANCELLED,
+ * now and from now on: before store_close, so that nobody waits for it. Any thread. */
+void store_cancel_jobs(struct store *store);
+
 /* One finding, or one line of a report, for people: `name` is a short word or path. */
 typedef void (*store_report_cb)(void *arg, const char *name, const char *text);
 

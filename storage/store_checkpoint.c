@@ -69,6 +69,14 @@ static enum status capture(struct checkpoint *checkpoint) {
 /* ---- Files ------------------------------------------------------------------------------------
  */
 
+/* Errors: CANCELLED. */
+static enum status go_on(const struct checkpoint *checkpoint) {
+    return atomic_load_explicit(&checkpoint->store->cancelled, memory_order_relaxed)
+               ? error_set(checkpoint->error, STATUS_CANCELLED, 0, checkpoint->dir, ERROR_NO_OFFSET,
+                           "the store is closing")
+               : STATUS_OK;
+}
+
 static enum status copy_bytes(struct checkpoint *checkpoint, struct env_file *from,
                               struct env_file *to, uint8_t *room) {
     uint64_t offset = 0;
@@ -76,7 +84,10 @@ static enum status copy_bytes(struct checkpoint *checkpoint, struct env_file *fr
     enum status status = STATUS_OK;
 
     while (status == STATUS_OK && got == COPY_BYTES) {
-        status = env_read(from, offset, room, COPY_BYTES, &got, checkpoint->error);
+        status = go_on(checkpoint);
+        if (status == STATUS_OK) {
+            status = env_read(from, offset, room, COPY_BYTES, &got, checkpoint->error);
+        }
         if (status == STATUS_OK && got > 0) {
             struct slice bytes = slice_make(room, got);
             status = env_append(to, &bytes, 1, checkpoint->error);
@@ -119,8 +130,12 @@ static enum status take_file(struct checkpoint *checkpoint, enum file_kind kind,
     struct store *store = checkpoint->store;
     char path[ENV_PATH_MAX];
     char new_path[ENV_PATH_MAX];
-    enum status status = file_path_make(store->dir, kind, number, path);
+    enum status status = go_on(checkpoint);
 
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = file_path_make(store->dir, kind, number, path);
     if (status == STATUS_OK) {
         status = file_path_make(checkpoint->dir, kind, number, new_path);
     }

@@ -119,3 +119,10 @@ enum status store_collect(struct store *store, struct error *error) {
     }
     return give_error(status, &found, error);
 }
+
+void store_cancel_jobs(struct store *store) {
+    atomic_store_explicit(&store->cancelled, true, memory_order_relaxed);
+    if (!store->options.read_only) {
+        maintenance_cancel(&store->maintenance);
+    }
+}

@@ -80,6 +80,7 @@ static void add(_Atomic uint64_t *counter, uint64_t value) {
 
 static enum status collect_cb(void *arg, enum collect_mode mode, struct error *error) {
     struct store *store = arg;
+    struct gc_context gc = store->gc;
     struct gc_stats stats;
     uint32_t percent;
     enum status status;
@@ -90,7 +91,10 @@ static enum status collect_cb(void *arg, enum collect_mode mode, struct error *e
     if (!dead_percent(store, mode, &percent)) {
         return STATUS_END;
     }
-    status = gc_run(&store->gc, percent, &stats, error);
+    if (mode == COLLECT_ALL) {
+        gc.stopping = &store->cancelled;
+    }
+    status = gc_run(&gc, percent, &stats, error);
     add(&store->gc_victims, stats.victims);
     add(&store->gc_victim_bytes, stats.victim_bytes);
     add(&store->gc_copied_bytes, stats.copied_bytes);

@@ -100,7 +100,8 @@ struct store {
     _Atomic uint64_t gc_survivor_bytes;
     _Atomic uint64_t gc_careful;
     _Atomic uint64_t gc_damaged;
-    _Atomic bool closing; /* jobs end soon */
+    _Atomic bool closing;   /* jobs end soon */
+    _Atomic bool cancelled; /* what was asked for by hand ends soon */
 };
 
 /* As store_open. For less than STORE_TO_WRITE nothing on disk is changed. */

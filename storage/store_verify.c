@@ -68,6 +68,11 @@ static enum status look(struct store *store, struct orphans *orphans, struct err
     return status;
 }
 
+static bool is_cancelled(const struct verify *verify) {
+    return (verify->cancel && atomic_load_explicit(verify->cancel, memory_order_relaxed)) ||
+           atomic_load_explicit(verify->stopping, memory_order_relaxed);
+}
+
 static void pause_for_jobs(void) {
     struct timespec pause = {.tv_nsec = (long)ORPHAN_LOOK_NS};
     nanosleep(&pause, NULL);
@@ -82,7 +87,7 @@ static enum status verify_orphans(struct store *store, struct verify *verify, st
 
     for (uint32_t i = 0; i < ORPHAN_LOOKS && runs && orphans.count > 0 && status == STATUS_OK;
          i++) {
-        if (verify->cancel && atomic_load_explicit(verify->cancel, memory_order_relaxed)) {
+        if (is_cancelled(verify)) {
             return STATUS_CANCELLED;
         }
         pause_for_jobs();
@@ -103,6 +108,7 @@ enum status store_verify(struct store *store, const _Atomic bool *cancel, store_
                             .dir = store->dir,
                             .compression = store->compression,
                             .cancel = cancel,
+                            .stopping = &store->cancelled,
                             .report_cb = report_cb,
                             .arg = arg};
     struct manifest_state state;
@@ -123,6 +129,8 @@ enum status store_verify(struct store *store, const _Atomic bool *cancel, store_
     }
     if (status == STATUS_OK) {
         *result_out = verify.result;
+    } else if (status == STATUS_CANCELLED) {
+        status = error_set(error, status, 0, NULL, ERROR_NO_OFFSET, "the verification was ended");
     }
     verify_deinit(&verify);
     manifest_state_deinit(&state);

@@ -44,8 +44,12 @@ static enum status judge(struct verify *verify, const char *name, enum status st
     return STATUS_OK;
 }
 
+static bool is_set(const _Atomic bool *flag) {
+    return flag && atomic_load_explicit(flag, memory_order_relaxed);
+}
+
 static bool is_cancelled(const struct verify *verify) {
-    return verify->cancel && atomic_load_explicit(verify->cancel, memory_order_relaxed);
+    return is_set(verify->cancel) || is_set(verify->stopping);
 }
 
 static void file_fault(struct verify *verify, enum file_kind kind, uint64_t number,

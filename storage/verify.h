@@ -25,7 +25,8 @@ struct verify {
     struct compression *compression;
     const uint8_t *store_id; /* STORE_ID_BYTES */
     const struct version *version;
-    const _Atomic bool *cancel; /* may be NULL */
+    const _Atomic bool *cancel;   /* may be NULL */
+    const _Atomic bool *stopping; /* likewise */
     store_report_cb report_cb;
     void *arg;
     /* its own */

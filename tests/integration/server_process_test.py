@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # server_process_test.py: kvd as a process: how it starts, refuses to start, reloads and stops.
 import os
+import random
 import signal
 import socket
 import stat
@@ -216,6 +217,30 @@ class StopTest(ProcessTest):
         time.sleep(0.2)
         self.assertEqual(len(client.reply().value), 16 << 20)
         self.assertEqual(server.wait(), 0)
+        client.close()
+
+    def test_stop_does_not_wait_for_what_was_asked_for_by_hand(self):
+        draw = random.Random(1)
+        server = start(self)
+        client = server.client()
+        for _ in range(120):  # about 100 MiB, in tables that overlap
+            client.send(b"".join(put(draw.randbytes(8), draw.randbytes(900), durability=MEMORY)
+                                 for _ in range(1000)))
+            self.assertTrue(all(reply.status == OK for reply in client.replies(1000)))
+        for action in (COMPACT, VERIFY, COLLECT):
+            with self.subTest(action=action):
+                client.send(frame(MAINTAIN, bytes([action])))
+                time.sleep(0.05)
+                began = time.monotonic()
+                server.signal(signal.SIGTERM)
+                status = client.reply().status
+                self.assertIn(status, (CANCELLED,) if action == COMPACT else (OK, CANCELLED))
+                self.assertEqual(server.wait(), 0, server.output())
+                self.assertLess(time.monotonic() - began, 2)
+                client.close()
+                server = start(self, folder=server.folder)
+                client = server.client()
+        self.assertIn(b"faults" + b"\1" + b"0", client.ask(frame(MAINTAIN, bytes([VERIFY]))).body)
         client.close()
 
 

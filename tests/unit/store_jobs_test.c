@@ -135,6 +135,82 @@ START_TEST(several_callers_are_all_served) {
 }
 END_TEST
 
+struct canceller {
+    struct fixture *fixture;
+    _Atomic enum status status;
+    pthread_t thread;
+};
+
+static void *compact_without_end(void *arg) {
+    struct canceller *canceller = arg;
+    struct error error;
+    enum status status = STATUS_OK;
+
+    while (status == STATUS_OK) {
+        status = store_compact(canceller->fixture->store, &error);
+    }
+    atomic_store(&canceller->status, status);
+    return NULL;
+}
+
+START_TEST(what_was_asked_for_by_hand_can_be_cancelled_and_the_rest_goes_on) {
+    struct fixture fixture;
+    struct writer writer;
+    struct canceller canceller = {.fixture = &fixture};
+    struct store_verify_result result;
+    struct store *store;
+
+    start(&fixture, &writer);
+    store = fixture.store;
+    ck_assert_int_eq(pthread_create(&canceller.thread, NULL, compact_without_end, &canceller), 0);
+    wait_for_flushes(&fixture, 2);
+    store_cancel_jobs(store);
+    ck_assert_int_eq(pthread_join(canceller.thread, NULL), 0);
+    ck_assert_int_eq(atomic_load(&canceller.status), STATUS_CANCELLED);
+    ck_assert_int_eq(store_compact(store, &fixture.error), STATUS_CANCELLED);
+    ck_assert_int_eq(store_collect(store, &fixture.error), STATUS_CANCELLED);
+    ck_assert_int_eq(store_verify(store, NULL, NULL, NULL, &result, &fixture.error),
+                     STATUS_CANCELLED);
+    wait_for_flushes(&fixture, 20); /* writers wait for compactions and GC: these go on */
+    ck_assert_int_eq(store_health(store, &fixture.error), STATUS_OK);
+    end(&fixture, &writer);
+}
+END_TEST
+
+static void ignore_cb(void *arg, const char *name, const char *text) {
+    (void)arg;
+    (void)name;
+    (void)text;
+}
+
+START_TEST(a_store_is_closed_in_the_middle_of_its_jobs_and_is_sound) {
+    struct store_verify_result result;
+    struct fixture fixture;
+    struct writer writer;
+
+    start(&fixture, &writer);
+    for (uint32_t i = 0; i < ROUNDS; i++) {
+        atomic_store_explicit(&writer.stop, true, memory_order_relaxed);
+        for (uint32_t j = 0; j < WRITERS; j++) {
+            ck_assert_int_eq(pthread_join(writer.threads[j], NULL), 0);
+        }
+        fixture_reopen(&fixture); /* with compactions under way */
+        ck_assert_int_eq(
+            store_verify(fixture.store, NULL, ignore_cb, NULL, &result, &fixture.error), STATUS_OK);
+        ck_assert_uint_eq(result.faults, 0);
+        writer.stop = false;
+        for (uint32_t j = 0; j < WRITERS; j++) {
+            ck_assert_int_eq(pthread_create(&writer.threads[j], NULL, write_until_stopped, &writer),
+                             0);
+        }
+        wait_for_flushes(&fixture, 5);
+    }
+    end(&fixture, &writer);
+}
+END_TEST
+
 UNIT_MAIN("store jobs", a_flush_returns_under_steady_writes,
           a_compaction_returns_under_steady_writes, a_collection_returns_under_steady_writes,
-          several_callers_are_all_served)
+          several_callers_are_all_served,
+          what_was_asked_for_by_hand_can_be_cancelled_and_the_rest_goes_on,
+          a_store_is_closed_in_the_middle_of_its_jobs_and_is_sound)

@@ -125,6 +125,20 @@ static uint64_t hidden_debt(const struct pick_context *context, const struct tab
     return weight;
 }
 
+/* Whether the table was written before the retention of its namespaces was as it is now, so that
+ * the strictest holds for all, and that keeps what might go. Its rewrite puts them in tables of
+ * their own. */
+static bool wants_cut(const struct pick_context *context, const struct table_info *info) {
+    uint32_t first = row_namespace(ikey_row(info->smallest));
+    uint32_t last = row_namespace(ikey_row(info->largest));
+
+    return keep_rules_is_border(context->rules, first, last) &&
+           (info->hidden_count > 0 || info->tombstones > 0 ||
+            range_set_touches_rows(context->ranges, ikey_row(info->smallest),
+                                   ikey_row(info->largest), deleted_above(info),
+                                   context->ranges_version));
+}
+
 /* The share of a table's weight that may go, of DEBT_SHARE_ONE; not 0 if anything may. But hidden
  * entries count only from DEBT_HIDDEN_MIN on: under a retention by time some may go each second. */
 static uint32_t debt_share(const struct pick_context *context, const struct table_info *info) {
@@ -144,11 +158,13 @@ static uint32_t debt_share(const struct pick_context *context, const struct tabl
                                deleted_above(info), ranges_limit(context, &span))) {
         share += DEBT_SHARE_BUSY; /* how much it is, nobody knows */
     }
+    share += wants_cut(context, info);
     return share < DEBT_SHARE_ONE ? (uint32_t)share : DEBT_SHARE_ONE;
 }
 
 /* Takes the neighbours to the right, if they too have something that may go, or are small; but none
- * whose older entries some snapshot still sees: beside them, what may go of this one might not. */
+ * whose older entries some snapshot still sees: beside them, what may go of this one might not.
+ * Where the retention changes, tables end anyway. */
 static void pick_in_bottom(const struct pick_context *context, uint32_t index, uint32_t least_share,
                            struct compaction_pick *pick) {
     const struct level *level = &context->version->levels[PICK_BOTTOM];
@@ -163,7 +179,8 @@ static void pick_in_bottom(const struct pick_context *context, uint32_t index, u
             debt_share(context, info) >= least_share || info->file_bytes < context->table_bytes / 4;
         bytes += info->file_bytes;
         if (!wanted || (context->job_bytes > 0 && bytes > context->job_bytes) ||
-            span_of(context->rules, info).settled_version < span.settled_version) {
+            span_of(context->rules, info).settled_version < span.settled_version ||
+            span_of(context->rules, info).keeps_older != span.keeps_older) {
             break;
         }
         pick->input_count++;

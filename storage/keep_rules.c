@@ -164,6 +164,33 @@ struct keep_span keep_rules_span(const struct keep_rules *rules, uint32_t first_
     return span;
 }
 
+static bool keeps_alike(const struct keep_namespace *left, const struct keep_namespace *right) {
+    return left->keep_versions == right->keep_versions &&
+           left->keep_since_version == right->keep_since_version &&
+           left->keep_since_ms == right->keep_since_ms;
+}
+
+bool keep_rules_is_border(const struct keep_rules *rules, uint32_t namespace_id,
+                          uint32_t next_namespace) {
+    struct keep_namespace first = keep_rules_namespace(rules, namespace_id);
+    struct keep_namespace last = keep_rules_namespace(rules, next_namespace);
+
+    if (namespace_id == next_namespace || rules->namespace_count == 0) {
+        return false;
+    }
+    if (namespace_id == NAMESPACE_SYSTEM || !keeps_alike(&first, &last)) {
+        return true;
+    }
+    for (size_t i = 0; i < rules->namespace_count; i++) {
+        const struct keep_namespace *keep = &rules->namespaces[i];
+        if (keep->namespace_id > namespace_id && keep->namespace_id < next_namespace &&
+            !keeps_alike(&first, keep)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Whether some snapshot sees `version` but not `hider`: version <= s < hider. */
 static bool snapshot_between(const struct keep_rules *rules, uint64_t version, uint64_t hider) {
     size_t first = first_to_see(rules, version);

@@ -102,6 +102,11 @@ struct keep_span {
 struct keep_span keep_rules_span(const struct keep_rules *rules, uint32_t first_namespace,
                                  uint32_t last_namespace, uint64_t least_version);
 
+/* Whether what holds for all rows from one namespace to a later one is more than holds for each of
+ * them: then a table should end between the two. */
+bool keep_rules_is_border(const struct keep_rules *rules, uint32_t namespace_id,
+                          uint32_t next_namespace);
+
 /* Whether an entry of `version`, hidden by one of version `hider`, may go. `newer`: how many newer
  * versions of the row stay, the hider counted. */
 bool keep_rules_hidden_goes(const struct keep_rules *rules, const struct keep_namespace *keep,

@@ -413,12 +413,65 @@ START_TEST(a_namespace_that_keeps_nothing_does_not_speak_for_its_neighbour_in_a_
     keep_rules_add_namespace(&tables.rules, &keep);
     info = add(&tables, 6, "bc");
     hide(&tables, info, (struct hidden_bucket){12, 18, 3, 10, 20 * KIB});
-    ck_assert(tidies(&tables, DEBT_SHARE_IDLE));
+    ck_assert(tidies(&tables, DEBT_SHARE_BUSY));
     info->largest =
         slice_make(tables.keys[6][0][1],
                    ikey_store(tables.keys[6][0][1],
                               slice_make(row, row_store(row, 7, slice_from_text("z"))), 7));
+    ck_assert(!tidies(&tables, DEBT_SHARE_BUSY));
+    ck_assert(tidies(&tables, DEBT_SHARE_IDLE)); /* to be cut there */
+    end(&tables);
+}
+END_TEST
+
+static struct slice other_namespace_key(uint8_t *room, uint32_t namespace_id, char letter) {
+    uint8_t row[IKEY_NAMESPACE_BYTES + 1];
+    uint8_t key = (uint8_t)letter;
+    size_t len = row_store(row, namespace_id, slice_make(&key, 1));
+    return slice_make(room, ikey_store(room, slice_make(row, len), 7));
+}
+
+START_TEST(a_table_across_a_border_of_retention_is_cut_once_if_that_may_free_anything) {
+    struct tables tables = {0};
+    struct keep_namespace keep = {.namespace_id = 7,
+                                  .keep_versions = 3,
+                                  .keep_since_version = UINT64_MAX,
+                                  .keep_since_ms = UINT64_MAX};
+    struct table_info *info;
+
+    start(&tables, 0);
+    info = add(&tables, 6, "bc");
+    info->largest = other_namespace_key(tables.keys[6][0][1], 7, 'z');
+    delete_range(&tables, "a", "m", 30);
+    info->ranges_applied = 30;
+    keep_rules_add_namespace(&tables.rules, &keep);
     ck_assert(!tidies(&tables, DEBT_SHARE_IDLE));
+    info->ranges_applied = 0;
+    ck_assert(tidies(&tables, DEBT_SHARE_IDLE));
+    ck_assert(!tidies(&tables, DEBT_SHARE_BUSY));
+    info->largest = other_namespace_key(tables.keys[6][0][1], 6, 'z');
+    info->ranges_applied = 30; /* cut: its part without retention */
+    ck_assert(!tidies(&tables, DEBT_SHARE_IDLE));
+    end(&tables);
+}
+END_TEST
+
+START_TEST(a_run_of_the_bottom_ends_where_more_than_one_version_is_kept) {
+    struct tables tables = {0};
+    struct keep_namespace keep = {.namespace_id = 7,
+                                  .keep_versions = 3,
+                                  .keep_since_version = UINT64_MAX,
+                                  .keep_since_ms = UINT64_MAX};
+
+    start(&tables, 0);
+    keep_rules_add_namespace(&tables.rules, &keep);
+    add(&tables, 6, "aa")->tombstones = 90;
+    add(&tables, 6, "bb")->file_bytes = KIB;
+    add(&tables, 6, "cc")->file_bytes = KIB;
+    tables.infos[6][2].smallest = other_namespace_key(tables.keys[6][2][0], 7, 'a');
+    tables.infos[6][2].largest = other_namespace_key(tables.keys[6][2][1], 7, 'b');
+    ck_assert(tidies(&tables, DEBT_SHARE_BUSY));
+    ck_assert_uint_eq(tables.pick.input_count, 2);
     end(&tables);
 }
 END_TEST
@@ -522,6 +575,8 @@ UNIT_MAIN("debt picker", live_tables_stay_as_they_are,
           what_retention_hid_is_worth_a_rewrite_when_its_time_has_passed,
           what_retention_hid_is_worth_a_rewrite_when_fewer_versions_are_kept,
           a_namespace_that_keeps_nothing_does_not_speak_for_its_neighbour_in_a_table,
+          a_table_across_a_border_of_retention_is_cut_once_if_that_may_free_anything,
+          a_run_of_the_bottom_ends_where_more_than_one_version_is_kept,
           little_that_was_hidden_waits_for_more_but_for_a_sweep,
           what_was_hidden_above_the_bottom_is_pushed_down,
           neighbours_come_along_as_far_as_a_job_may_go,

@@ -145,10 +145,28 @@ START_TEST(want_of_memory_leaves_nothing_behind) {
 }
 END_TEST
 
+START_TEST(a_table_should_end_where_the_retention_changes) {
+    struct keep_rules plain;
+
+    start(); /* namespace 3 */
+    ck_assert(!keep_rules_is_border(&rules, 1, 1));
+    ck_assert(!keep_rules_is_border(&rules, 1, 2));
+    ck_assert(keep_rules_is_border(&rules, 2, 3));
+    ck_assert(keep_rules_is_border(&rules, 2, 9));
+    ck_assert(keep_rules_is_border(&rules, 3, 4));
+    ck_assert(!keep_rules_is_border(&rules, 4, 9));
+    ck_assert(keep_rules_is_border(&rules, 0, 1)); /* rows about all namespaces */
+    keep_rules_deinit(&rules);
+    ck_assert_int_eq(keep_rules_init_plain(&plain, 50, NOW), STATUS_OK);
+    ck_assert(!keep_rules_is_border(&plain, 0, 1));
+    keep_rules_deinit(&plain);
+}
+END_TEST
+
 UNIT_MAIN("keep rules", a_namespace_that_is_not_listed_keeps_nothing,
           expiry_is_judged_by_the_first_who_sees_the_entry,
           a_later_snapshot_with_an_earlier_time_counts_for_those_before,
           what_is_settled_depends_on_the_oldest_entry, a_span_is_as_strict_as_the_strictest_in_it,
           a_hidden_entry_goes_when_nobody_can_see_it,
           what_lies_under_an_entry_goes_when_nobody_sees_past_it,
-          want_of_memory_leaves_nothing_behind)
+          want_of_memory_leaves_nothing_behind, a_table_should_end_where_the_retention_changes)

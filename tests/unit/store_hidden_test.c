@@ -189,8 +189,60 @@ START_TEST(what_retention_kept_comes_back_when_fewer_versions_are_wanted) {
 }
 END_TEST
 
+/* A neighbour whose keys lie right behind those of the default namespace. */
+static void put_neighbour(uint32_t keep_versions) {
+    struct store_namespace_settings settings = {.keep_versions = keep_versions};
+    struct store_commit *commit = fixture_commit_begin(&fixture);
+    enum status status =
+        store_commit_namespace_set(commit, slice_from_text("neighbour"), &settings);
+    struct store_put put = {.key = slice_from_text("key"), .value = slice_from_text("value")};
+
+    ck_assert_int_eq(status, STATUS_OK);
+    ck_assert_int_eq(fixture_commit_end(&fixture, commit, STORE_SYNCED).status, STATUS_OK);
+    status = store_namespace(fixture.store, slice_from_text("neighbour"), false, &put.namespace_id);
+    ck_assert_int_eq(status, STATUS_OK);
+    for (uint32_t i = 0; i < 2; i++) {
+        commit = fixture_commit_begin(&fixture);
+        ck_assert_int_eq(store_commit_put(commit, &put), STATUS_OK);
+        ck_assert_int_eq(fixture_commit_end(&fixture, commit, STORE_SYNCED).status, STATUS_OK);
+    }
+}
+
+/* What a range delete covers goes, and in the end the range delete itself. */
+START_TEST(a_neighbour_that_keeps_versions_does_not_keep_range_deletes) {
+    start();
+    put_all('a');
+    put_neighbour(3);
+    compact(&fixture);
+    delete_range(&fixture, "key010", "key020");
+    pass_ticks(&fixture, 30);
+    ck_assert_uint_eq(stat("range_points"), 0);
+    expect_entries(KEYS - 10);
+    expect_rest();
+    end();
+}
+END_TEST
+
+/* The table was written when nobody kept anything. */
+START_TEST(a_neighbour_that_keeps_versions_from_now_on_does_not_either) {
+    start();
+    put_all('a');
+    put_neighbour(0);
+    compact(&fixture);
+    put_neighbour(3);
+    delete_range(&fixture, "key010", "key020");
+    pass_ticks(&fixture, 30);
+    ck_assert_uint_eq(stat("range_points"), 0);
+    expect_entries(KEYS - 10);
+    expect_rest();
+    end();
+}
+END_TEST
+
 UNIT_MAIN("store hidden", what_a_snapshot_held_comes_back_when_it_is_closed,
           what_only_an_older_snapshot_held_comes_back_while_a_newer_one_is_open,
           what_a_snapshot_held_comes_back_after_a_restart,
           what_retention_kept_comes_back_when_its_time_has_passed,
-          what_retention_kept_comes_back_when_fewer_versions_are_wanted)
+          what_retention_kept_comes_back_when_fewer_versions_are_wanted,
+          a_neighbour_that_keeps_versions_does_not_keep_range_deletes,
+          a_neighbour_that_keeps_versions_from_now_on_does_not_either)

@@ -8,6 +8,7 @@
 
 #define ITEMS_FIRST 16u
 #define FLOORS_FIRST 8u
+#define ID_BITS 40 /* for the snapshots of one incarnation; half of them for where they begin */
 
 static uint64_t least(uint64_t a, uint64_t b) {
     return a < b ? a : b;
@@ -21,9 +22,10 @@ void snapshots_init(struct snapshots *snapshots, const struct snapshots_options 
     *snapshots = (struct snapshots){.options = *options};
     mutex_init(&snapshots->mu);
     snapshots->next_deadline_ms = UINT64_MAX;
-    snapshots->next_id = most(store_clock_now_ms(options->clock), 1);
     snapshots->common.version = watermarks_visible(options->marks);
-    snapshots->common.ms = snapshots->next_id;
+    snapshots->common.ms = most(store_clock_now_ms(options->clock), 1);
+    snapshots->next_id = (options->incarnation << ID_BITS) +
+                         (snapshots->common.ms & ((UINT64_C(1) << (ID_BITS - 1)) - 1)) + 1;
 }
 
 void snapshots_deinit(struct snapshots *snapshots) {

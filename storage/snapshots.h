@@ -53,6 +53,7 @@ struct snapshots_options {
     struct store_clock *clock;
     struct namespaces *namespaces;
     struct time_index *times;
+    uint64_t incarnation; /* how often the store was opened */
 };
 
 /* From where on all versions can be read. */
@@ -95,7 +96,8 @@ struct snapshots {
     size_t wish_capacity;
 };
 
-/* Ids begin at the present time, so that one from before a restart means nothing after it. */
+/* An id has the incarnation in its upper bits, and begins at the present time below, so that one
+ * from before a restart, also of a store in memory, means nothing after it. */
 void snapshots_init(struct snapshots *snapshots, const struct snapshots_options *options);
 void snapshots_deinit(struct snapshots *snapshots);
 

@@ -266,10 +266,13 @@ static void close_recovered(struct store *store) {
 }
 
 static enum status open_past(struct store *store, struct error *error) {
-    struct snapshots_options options = {.marks = &store->marks,
-                                        .clock = &store->clock,
-                                        .namespaces = &store->namespaces,
-                                        .times = &store->times};
+    struct snapshots_options options = {
+        .marks = &store->marks,
+        .clock = &store->clock,
+        .namespaces = &store->namespaces,
+        .times = &store->times,
+        .incarnation =
+            manifest_state_get(manifest_state(store->recovery.manifest), EDIT_INCARNATION)};
     enum status status = time_index_init(&store->times);
 
     if (status == STATUS_OK) {

@@ -36,6 +36,15 @@ static void make(struct registry *registry, uint64_t visible) {
     snapshots_init(&registry->snapshots, &options);
 }
 
+/* The registry of the same store, opened once more at the same moment. */
+static void remake(struct registry *registry) {
+    struct snapshots_options options = registry->snapshots.options;
+
+    options.incarnation++;
+    snapshots_deinit(&registry->snapshots);
+    snapshots_init(&registry->snapshots, &options);
+}
+
 static void unmake(struct registry *registry) {
     snapshots_deinit(&registry->snapshots);
     time_index_deinit(&registry->times);
@@ -368,6 +377,25 @@ START_TEST(jobs_commits_and_snapshots_beside_each_other) {
 }
 END_TEST
 
+/* More were opened than milliseconds have passed. */
+START_TEST(ids_of_before_a_restart_do_not_come_again) {
+    struct registry registry;
+    struct store_snapshot_info info;
+    uint64_t last = 0;
+
+    make(&registry, 10);
+    for (uint32_t i = 0; i < 5000; i++) {
+        last = open_one(&registry);
+    }
+    remake(&registry);
+    for (uint32_t i = 0; i < 6000; i++) {
+        ck_assert_uint_gt(open_one(&registry), last);
+    }
+    ck_assert_int_eq(snapshots_find(&registry.snapshots, last, &info), STATUS_NOT_FOUND);
+    unmake(&registry);
+}
+END_TEST
+
 UNIT_MAIN("snapshots", a_snapshot_opened_before_the_rules_is_in_them,
           a_snapshot_opened_after_the_rules_sees_nothing_that_they_let_go,
           rules_raise_the_floor_and_a_registered_version_stays_readable,
@@ -377,4 +405,5 @@ UNIT_MAIN("snapshots", a_snapshot_opened_before_the_rules_is_in_them,
           what_expires_later_is_kept_for_a_snapshot_and_for_the_retention,
           a_version_of_the_past_can_be_held_only_while_all_of_it_is_there,
           times_of_the_rules_ascend_with_their_versions, there_are_at_most_so_many_snapshots,
-          rules_without_memory_publish_nothing, jobs_commits_and_snapshots_beside_each_other)
+          rules_without_memory_publish_nothing, jobs_commits_and_snapshots_beside_each_other,
+          ids_of_before_a_restart_do_not_come_again)

@@ -134,6 +134,7 @@ static void job_back(struct connection *connection, struct reply *reply) {
     reply->is_write = true;
     connection->replies.writes++;
     store_commit_set_arg(reply->commit, reply);
+    store_commit_set_stream(reply->commit, (uintptr_t)connection);
     commit_batch_add(&loop->commits, reply->commit, reply->durability);
 }
 

@@ -350,6 +350,7 @@ static void submit(const struct pending *pending, struct store_commit *commit) {
     connection->replies.writes++;
     connection->replies.write_bytes += reply->write_bytes;
     store_commit_set_arg(commit, reply);
+    store_commit_set_stream(commit, (uintptr_t)connection);
     commit_batch_add(&loop->commits, commit, durability_of(loop->service, pending->request));
 }
 

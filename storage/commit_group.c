@@ -2,6 +2,7 @@
 #include "storage/commit_group.h"
 
 #include "protocol/base/assert.h"
+#include "storage/checksum.h"
 #include "storage/commit_catalogue.h"
 #include "storage/commit_ready.h"
 #include "storage/ikey.h"
@@ -11,8 +12,10 @@ static size_t op_overhead(void) {
     return memtable_node_bytes(IKEY_NAMESPACE_BYTES, ENTRY_REFERENCE_BYTES_MAX);
 }
 
-#define REFUSALS_MAX 100u /* a millisecond each */
-#define DELETES_BEYOND 2  /* while nothing can be flushed, a memtable grows to twice its size */
+#define STREAMS_BITS 4096u
+#define PASS_LOOK_MAX 4096u /* so far back deletes are looked for */
+#define REFUSALS_MAX 100u   /* a millisecond each */
+#define DELETES_BEYOND 2    /* while nothing can be flushed, a memtable grows to twice its size */
 
 /* A group in the making. */
 struct group_build {
@@ -354,6 +357,60 @@ static enum status take_head(struct commit_pipeline *pipeline, struct group_buil
     return STATUS_OK;
 }
 
+/* ---- Passing ----------------------------------------------------------------------------------
+ */
+
+/* Streams that were met, by a few bits of their hash: one that was not may be taken for met. */
+struct streams_met {
+    uint64_t bits[STREAMS_BITS / 64];
+};
+
+static uint64_t bit_of(uint64_t stream) {
+    return checksum_of(slice_make((const uint8_t *)&stream, sizeof stream)) % STREAMS_BITS;
+}
+
+static bool is_met(const struct streams_met *met, uint64_t stream) {
+    uint64_t bit = bit_of(stream);
+    return (met->bits[bit / 64] >> (bit % 64) & 1) != 0;
+}
+
+static void meet(struct streams_met *met, uint64_t stream) {
+    uint64_t bit = bit_of(stream);
+    met->bits[bit / 64] |= UINT64_C(1) << (bit % 64);
+}
+
+static bool only_deletes(const struct store_commit *commit) {
+    return !commit->puts && !commit->makes_aliases && !commit->batch.refers_elsewhere &&
+           commit->deferred.len == 0 && commit->catalogue.len == 0 && commit->basis.len == 0;
+}
+
+/* Puts at the head wait for space, which deletes may bring: those of streams that have nothing
+ * before them in the queue come to its head, in their order. True: there were some. */
+static bool let_deletes_pass(struct commit_pipeline *pipeline) {
+    struct streams_met met = {{0}};
+    struct store_commit *passed_last = NULL;
+    struct store_commit *before = pipeline->first; /* the put that waits */
+
+    meet(&met, before->stream);
+    for (uint32_t i = 0; i < PASS_LOOK_MAX && before->next; i++) {
+        struct store_commit *commit = before->next;
+        struct store_commit **place = passed_last ? &passed_last->next : &pipeline->first;
+        if (commit->stream == 0 || !only_deletes(commit) || is_met(&met, commit->stream)) {
+            meet(&met, commit->stream);
+            before = commit;
+            continue;
+        }
+        before->next = commit->next;
+        if (pipeline->last == commit) {
+            pipeline->last = before;
+        }
+        commit->next = *place;
+        *place = commit;
+        passed_last = commit;
+    }
+    return passed_last != NULL;
+}
+
 /* ---- The group --------------------------------------------------------------------------------
  */
 
@@ -459,6 +516,7 @@ static void flush_for_space(struct commit_pipeline *pipeline) {
 
 enum status commit_group_run(struct commit_pipeline *pipeline) {
     struct group_build build = {.log_bytes = GROUP_HEADER_BYTES};
+    bool passed = false;
     uint64_t visible;
     enum status status = commit_log_failed(pipeline->options.log) ? STATUS_LOG_FAILED : STATUS_OK;
 
@@ -477,6 +535,10 @@ enum status commit_group_run(struct commit_pipeline *pipeline) {
     while (pipeline->first && status == STATUS_OK && build.count < GROUP_COMMITS_MAX &&
            build.log_bytes < COMMIT_GROUP_BYTES && !commit_log_failed(pipeline->options.log)) {
         status = take_head(pipeline, &build); /* after a failure nobody is told what it found */
+        if (status == STATUS_BUSY && !passed) {
+            passed = true;
+            status = let_deletes_pass(pipeline) ? STATUS_OK : STATUS_BUSY;
+        }
     }
     if (build.count > 0) {
         write_group(pipeline, &build);

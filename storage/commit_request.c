@@ -386,6 +386,7 @@ void commit_request_reset(struct store_commit *commit) {
     buffer_cool(&commit->batch.values);
     commit->operations = 0;
     commit->puts = false;
+    commit->stream = 0;
     commit->makes_aliases = false;
     commit->names_namespace = false;
     commit->judged = false;

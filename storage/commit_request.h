@@ -45,6 +45,7 @@ struct store_commit {
     uint32_t operations;       /* asked for, duplicates included */
     bool puts;                 /* any operation stores a value */
     bool makes_aliases;        /* a deferred operation may */
+    uint64_t stream;           /* those of one keep their order; 0: of nobody */
     void *arg;                 /* the owner's */
     /* the store's, while submitted */
     struct commit_pipeline *pipeline; /* borrowed */

@@ -499,7 +499,13 @@ enum status store_commit_namespace_drop(struct store_commit *commit, struct slic
 void store_commit_set_arg(struct store_commit *commit, void *arg);
 void *store_commit_arg(const struct store_commit *commit);
 
-/* Submits `count` filled commits in this order; they get ascending versions in this order. Each
+/* Whose commit it is, until the reset: commits of one stream take effect in the order of their
+ * submission, whatever waits. 0, if not set: of nobody, in the order of all. While puts wait for
+ * space, deletes of a stream may pass those of other streams (nobody has seen them yet). */
+void store_commit_set_stream(struct store_commit *commit, uint64_t stream);
+
+/* Submits `count` filled commits in this order; they get ascending versions in this order, within
+ * each stream. Each
  * completes by done_cb, once, when it has reached `durability`, or has failed: never before this
  * function was entered, perhaps before it returns. Commits are the store's until then. An empty
  * commit completes with OK and the newest version. */

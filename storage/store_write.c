@@ -24,6 +24,10 @@ void store_commit_set_arg(struct store_commit *commit, void *arg) {
     commit->arg = arg;
 }
 
+void store_commit_set_stream(struct store_commit *commit, uint64_t stream) {
+    commit->stream = stream;
+}
+
 void *store_commit_arg(const struct store_commit *commit) {
     return commit->arg;
 }

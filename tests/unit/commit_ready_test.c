@@ -84,6 +84,50 @@ START_TEST(puts_wait_while_the_promise_says_so_and_deletes_do_not) {
 }
 END_TEST
 
+static void start_of(struct fixture *fixture, struct fixture_commit *started, uint64_t stream,
+                     struct store_commit *commit) {
+    store_commit_set_stream(commit, stream);
+    fixture_commit_start(fixture, started, commit, STORE_MEMORY);
+}
+
+START_TEST(deletes_pass_puts_that_wait_but_not_those_of_their_own_stream) {
+    struct fixture_commit started[10];
+    struct fixture fixture;
+
+    begin(&fixture);
+    fixture_put(&fixture, "d", "old");
+    refuse_puts(&fixture, true);
+    start_of(&fixture, &started[0], 7, fill_put(&fixture, "b"));
+    run(&fixture);
+    start_of(&fixture, &started[1], 7, fill_delete(&fixture, "b"));
+    start_of(&fixture, &started[2], 8, fill_delete(&fixture, "a"));
+    start_of(&fixture, &started[3], 8, fill_delete(&fixture, "d"));
+    start_of(&fixture, &started[4], 8, fill_put(&fixture, "c"));
+    start_of(&fixture, &started[5], 8, fill_delete(&fixture, "c"));
+    start_of(&fixture, &started[6], 0, fill_delete(&fixture, "nobody's"));
+    start_of(&fixture, &started[7], 9, fill_expire(&fixture, "x"));
+    start_of(&fixture, &started[8], 9, fill_delete(&fixture, "x"));
+    start_of(&fixture, &started[9], 10, fill_delete(&fixture, "last"));
+    run_for_a_while(&fixture);
+    for (uint32_t i = 0; i < 10; i++) {
+        ck_assert_int_eq(started[i].done, i == 2 || i == 3 || i == 9);
+    }
+    ck_assert_uint_lt(started[2].outcome.version, started[3].outcome.version);
+    ck_assert_uint_lt(started[3].outcome.version, started[9].outcome.version);
+    fixture_expect_absent(&fixture, "d");
+    refuse_puts(&fixture, false);
+    run_for_a_while(&fixture);
+    for (uint32_t i = 0; i < 10; i++) {
+        ck_assert(started[i].done);
+        fixture_commit_finish(&started[i]);
+    }
+    fixture_expect_absent(&fixture, "b");
+    fixture_expect_absent(&fixture, "c");
+    fixture_put(&fixture, "after", "1");
+    fixture_deinit(&fixture);
+}
+END_TEST
+
 START_TEST(a_put_does_not_wait_for_jobs_that_have_failed) {
     struct fixture_commit started;
     struct fixture fixture;
@@ -180,6 +224,7 @@ START_TEST(a_commit_that_fails_leaves_the_gate) {
 END_TEST
 
 UNIT_MAIN("commit_ready", puts_wait_while_the_promise_says_so_and_deletes_do_not,
+          deletes_pass_puts_that_wait_but_not_those_of_their_own_stream,
           a_put_does_not_wait_for_jobs_that_have_failed, closing_does_not_wait_for_the_promise,
           a_new_expiry_waits_for_an_install_that_drops,
           who_waits_for_space_does_not_stand_in_the_gate, a_commit_that_fails_leaves_the_gate)

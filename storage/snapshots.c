@@ -256,12 +256,18 @@ void snapshots_read_stats(struct snapshots *snapshots, struct snapshots_stats *s
 /* The first floor of a namespace with an id >= namespace_id. */
 static size_t floor_position_locked(const struct snapshots *snapshots, uint32_t namespace_id)
     REQUIRES(snapshots->mu) {
-    size_t at = 0;
+    size_t low = 0;
+    size_t high = snapshots->floor_count;
 
-    while (at < snapshots->floor_count && snapshots->floors[at].namespace_id < namespace_id) {
-        at++;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (snapshots->floors[middle].namespace_id < namespace_id) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
     }
-    return at;
+    return low;
 }
 
 static struct snapshots_floor floor_locked(const struct snapshots *snapshots, uint32_t namespace_id)

@@ -239,10 +239,97 @@ START_TEST(a_neighbour_that_keeps_versions_from_now_on_does_not_either) {
 }
 END_TEST
 
+#define SNAPSHOTS 6u
+
+/* Whatever stands open: the work ends. When nothing does, nothing is left of it. */
+static void run_life(uint64_t seed) {
+    struct store_snapshot_info snapshots[SNAPSHOTS];
+    struct random random = {seed};
+    bool open[SNAPSHOTS] = {false};
+
+    start();
+    put_all('a');
+    for (uint32_t step = 0; step < 400; step++) {
+        uint32_t which = (uint32_t)random_below(&random, SNAPSHOTS);
+        char from[16];
+        char to[16];
+        snprintf(from, sizeof from, "key%03u", (unsigned)random_below(&random, KEYS));
+        snprintf(to, sizeof to, "key%03u", (unsigned)random_below(&random, KEYS));
+        switch (random_below(&random, 40)) {
+        case 0:
+        case 1:
+            if (open[which]) {
+                ck_assert_int_eq(store_snapshot_close(fixture.store, snapshots[which].id),
+                                 STATUS_OK);
+            } else {
+                snapshots[which] = open_snapshot(&fixture);
+            }
+            open[which] = !open[which];
+            break;
+        case 2:
+            keep(&fixture, random_below(&random, 3) == 0 ? 24 * HOUR_MS : 0,
+                 (uint32_t)random_below(&random, 4));
+            break;
+        case 3:
+            flush(&fixture);
+            break;
+        case 4:
+            if (random_below(&random, 4) == 0) {
+                compact(&fixture);
+            }
+            break;
+        case 5:
+            if (strcmp(from, to) < 0) {
+                delete_range(&fixture, from, to);
+            }
+            break;
+        case 6:
+            pass_ticks(&fixture, random_below(&random, 4));
+            break;
+        case 7:
+            put_neighbour((uint32_t)random_below(&random, 4));
+            break;
+        case 8:
+        case 9:
+            fixture_delete(&fixture, from);
+            break;
+        default:
+            put_text(&fixture, from, to);
+            break;
+        }
+    }
+    pass_ticks(&fixture, 20);
+    expect_rest();
+    for (uint32_t i = 0; i < SNAPSHOTS; i++) {
+        if (open[i]) {
+            ck_assert_int_eq(store_snapshot_close(fixture.store, snapshots[i].id), STATUS_OK);
+            pass_ticks(&fixture, 20);
+            expect_rest();
+        }
+    }
+    keep(&fixture, 0, 0);
+    put_neighbour(0);
+    flush(&fixture);
+    pass_ticks(&fixture, 20);
+    expect_rest();
+    ck_assert_uint_le(stat("space_weight_hidden"), stat("space_weight_tables") / 32);
+    ck_assert_uint_eq(stat("range_points"), 0);
+    ck_assert_uint_eq(stat("table_tombstones"), 0);
+    end();
+}
+
+START_TEST(the_work_comes_to_an_end_whatever_stands_open) {
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        run_life(seed);
+    }
+}
+END_TEST
+
 UNIT_MAIN("store hidden", what_a_snapshot_held_comes_back_when_it_is_closed,
           what_only_an_older_snapshot_held_comes_back_while_a_newer_one_is_open,
           what_a_snapshot_held_comes_back_after_a_restart,
           what_retention_kept_comes_back_when_its_time_has_passed,
           what_retention_kept_comes_back_when_fewer_versions_are_wanted,
           a_neighbour_that_keeps_versions_does_not_keep_range_deletes,
-          a_neighbour_that_keeps_versions_from_now_on_does_not_either)
+          a_neighbour_that_keeps_versions_from_now_on_does_not_either,
+          the_work_comes_to_an_end_whatever_stands_open)

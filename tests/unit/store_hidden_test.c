@@ -241,68 +241,91 @@ END_TEST
 
 #define SNAPSHOTS 6u
 
+struct life {
+    struct random random;
+    struct store_snapshot_info snapshots[SNAPSHOTS];
+    bool open[SNAPSHOTS];
+};
+
+static uint32_t draw(struct life *life, uint32_t below) {
+    return (uint32_t)random_below(&life->random, below);
+}
+
+static void close_snapshot(struct life *life, uint32_t which) {
+    enum status status = store_snapshot_close(fixture.store, life->snapshots[which].id);
+
+    ck_assert_int_eq(status, STATUS_OK);
+    life->open[which] = false;
+}
+
+static void open_or_close(struct life *life) {
+    uint32_t which = draw(life, SNAPSHOTS);
+
+    if (life->open[which]) {
+        close_snapshot(life, which);
+    } else {
+        life->snapshots[which] = open_snapshot(&fixture);
+        life->open[which] = true;
+    }
+}
+
+static void act(struct life *life) {
+    char from[16];
+    char to[16];
+
+    snprintf(from, sizeof from, "key%03u", draw(life, KEYS));
+    snprintf(to, sizeof to, "key%03u", draw(life, KEYS));
+    switch (draw(life, 40)) {
+    case 0:
+    case 1:
+        open_or_close(life);
+        break;
+    case 2:
+        keep(&fixture, draw(life, 3) == 0 ? 24 * HOUR_MS : 0, draw(life, 4));
+        break;
+    case 3:
+        flush(&fixture);
+        break;
+    case 4:
+        if (draw(life, 4) == 0) {
+            compact(&fixture);
+        }
+        break;
+    case 5:
+        if (strcmp(from, to) < 0) {
+            delete_range(&fixture, from, to);
+        }
+        break;
+    case 6:
+        pass_ticks(&fixture, draw(life, 4));
+        break;
+    case 7:
+        put_neighbour(draw(life, 4));
+        break;
+    case 8:
+    case 9:
+        fixture_delete(&fixture, from);
+        break;
+    default:
+        put_text(&fixture, from, to);
+        break;
+    }
+}
+
 /* Whatever stands open: the work ends. When nothing does, nothing is left of it. */
 static void run_life(uint64_t seed) {
-    struct store_snapshot_info snapshots[SNAPSHOTS];
-    struct random random = {seed};
-    bool open[SNAPSHOTS] = {false};
+    struct life life = {.random = {seed}};
 
     start();
     put_all('a');
     for (uint32_t step = 0; step < 400; step++) {
-        uint32_t which = (uint32_t)random_below(&random, SNAPSHOTS);
-        char from[16];
-        char to[16];
-        snprintf(from, sizeof from, "key%03u", (unsigned)random_below(&random, KEYS));
-        snprintf(to, sizeof to, "key%03u", (unsigned)random_below(&random, KEYS));
-        switch (random_below(&random, 40)) {
-        case 0:
-        case 1:
-            if (open[which]) {
-                ck_assert_int_eq(store_snapshot_close(fixture.store, snapshots[which].id),
-                                 STATUS_OK);
-            } else {
-                snapshots[which] = open_snapshot(&fixture);
-            }
-            open[which] = !open[which];
-            break;
-        case 2:
-            keep(&fixture, random_below(&random, 3) == 0 ? 24 * HOUR_MS : 0,
-                 (uint32_t)random_below(&random, 4));
-            break;
-        case 3:
-            flush(&fixture);
-            break;
-        case 4:
-            if (random_below(&random, 4) == 0) {
-                compact(&fixture);
-            }
-            break;
-        case 5:
-            if (strcmp(from, to) < 0) {
-                delete_range(&fixture, from, to);
-            }
-            break;
-        case 6:
-            pass_ticks(&fixture, random_below(&random, 4));
-            break;
-        case 7:
-            put_neighbour((uint32_t)random_below(&random, 4));
-            break;
-        case 8:
-        case 9:
-            fixture_delete(&fixture, from);
-            break;
-        default:
-            put_text(&fixture, from, to);
-            break;
-        }
+        act(&life);
     }
     pass_ticks(&fixture, 20);
     expect_rest();
     for (uint32_t i = 0; i < SNAPSHOTS; i++) {
-        if (open[i]) {
-            ck_assert_int_eq(store_snapshot_close(fixture.store, snapshots[i].id), STATUS_OK);
+        if (life.open[i]) {
+            close_snapshot(&life, i);
             pass_ticks(&fixture, 20);
             expect_rest();
         }

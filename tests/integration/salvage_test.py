@@ -463,7 +463,7 @@ class RefusalsTest(SalvageCase):
             file.write(bytes(free.f_bavail * free.f_frsize - 2 * MIB))
         before = contents(self.dir)
         err = self.refused(self.dir, os.path.join(mounted, "data"))
-        self.assertIn("space", err.lower())
+        self.assertRegex(err.lower(), "space|full")
         self.assertTrue(contents(self.dir) == before)
 
 

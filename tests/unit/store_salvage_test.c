@@ -262,7 +262,7 @@ START_TEST(a_lost_table_loses_its_entries_and_brings_nothing_back) {
             }
             destroy(&wreck, &files.list[i]);
             tally = expect_spoilt_only("a lost table");
-            ck_assert_uint_gt(tally.live, tally.right);
+            ck_assert(tally.right < tally.live || tally.right_labelled > 0);
             ck_assert_uint_ge(wreck.result.entries_lost, tally.live - tally.right);
         }
     }
@@ -287,7 +287,7 @@ static void begin_with_one_table(uint32_t value_bytes) {
 }
 
 /* Among the keys in order those that are not there follow each other. */
-static uint32_t expect_one_gap(const struct tally *tally) {
+static void expect_one_gap(void) {
     struct store_options options = wreck_options(&wreck, NEW_DIR);
     uint32_t edges = 0;
     bool was_there = true;
@@ -306,7 +306,6 @@ static uint32_t expect_one_gap(const struct tally *tally) {
     store_read_end(&read);
     ck_assert_int_eq(store_close(store, &wreck.error), STATUS_OK);
     ck_assert_uint_le(edges, 2);
-    return tally->missing;
 }
 
 START_TEST(a_damaged_block_loses_the_entries_that_are_in_it) {
@@ -332,7 +331,10 @@ START_TEST(a_damaged_block_loses_the_entries_that_are_in_it) {
             tally = expect_spoilt_only("a block");
             ck_assert_uint_eq(tally.old_labelled, 0);
             ck_assert_uint_lt(tally.missing, 60);
-            expect_lost("a block", &tally, expect_one_gap(&tally));
+            expect_one_gap();
+            if (tally.missing > 0) { /* else the log has them all still */
+                expect_lost("a block", &tally, tally.missing);
+            }
             gaps += tally.missing > 0;
         }
     }
@@ -364,16 +366,15 @@ END_TEST
 /* ---- Segments ---------------------------------------------------------------------------------
  */
 
+/* Whether commits of the log stand or fall with it; some of them make namespaces, and no keys. */
 static bool is_unflushed(const struct place *place) {
-    for (size_t i = 0; i < wreck.facts.count; i++) {
-        const struct fact *fact = &wreck.facts.list[i];
-        if (fact->unflushed && place->segment_kind == SEGMENT_COMMIT &&
-            fact->info.version >= place->first_version &&
-            fact->info.version - place->first_version < place->version_count) {
-            return true;
-        }
+    size_t i = 0;
+
+    while (!wreck.facts.list[i].unflushed) {
+        i++;
     }
-    return false;
+    return place->segment_kind == SEGMENT_COMMIT &&
+           place->first_version + place->version_count > wreck.facts.list[i].info.version;
 }
 
 static void spoil_place(const struct place *place, uint64_t at) {

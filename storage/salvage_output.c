@@ -55,6 +55,13 @@ static void wait_for(struct salvage_output *output, struct waiting *waiting) {
     mutex_unlock(&waiting->mu);
 }
 
+static const char *reason_of(enum status status, const struct error *found) {
+    if (status == STATUS_NO_SPACE) {
+        return "there is not space enough for the new store";
+    }
+    return found->text[0] ? found->text : status_text(status);
+}
+
 /* What the store could not do, as its own first error says it. */
 static enum status fail(struct salvage_output *output, enum status status) {
     struct error found = {0};
@@ -68,8 +75,7 @@ static enum status fail(struct salvage_output *output, enum status status) {
         status = STATUS_IO;
     }
     return error_set(output->error, status, found.os_errno, output->options.dir, ERROR_NO_OFFSET,
-                     "%s; the new directory is not complete",
-                     found.text[0] ? found.text : status_text(status));
+                     "%s; the new directory is not complete", reason_of(status, &found));
 }
 
 static enum status submit(struct salvage_output *output) {

@@ -62,13 +62,11 @@ static enum status cut(struct salvage_window *window) {
     enum status status = STATUS_OK;
 
     salvage_window_end(window);
-    while (status == STATUS_OK && kept.len < window->budget_bytes / 2) {
-        struct salvage_item *item = &window->items[count];
-        size_t at = kept.len;
+    do { /* one at least */
+        struct salvage_item *item = &window->items[count++];
+        item->at = kept.len;
         status = buffer_append(&kept, item->row, (size_t)item->row_bytes + item->entry_bytes);
-        item->at = at;
-        count++;
-    }
+    } while (status == STATUS_OK && kept.len < window->budget_bytes / 2);
     if (status == STATUS_OK) {
         status =
             set_bound(&window->items[count - 1], &window->ceiling_version, &window->ceiling_row);

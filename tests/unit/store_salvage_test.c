@@ -142,6 +142,41 @@ START_TEST(a_salvaged_store_can_be_salvaged) {
 }
 END_TEST
 
+/* What a kill leaves of a table that was being written, which no edit names yet. */
+static void leave_a_begun_table(uint64_t bytes) {
+    struct slice text;
+    struct env_file *file;
+
+    ck_assert_int_eq(load_file(&wreck, files.list[0].path), STATUS_OK);
+    text = slice_make(wreck.bytes.data, (size_t)bytes);
+    ck_assert_int_eq(env_create(wreck.env, OLD_DIR "/0000000900.table", &file, NULL), STATUS_OK);
+    if (bytes > 0) {
+        ck_assert_int_eq(env_append(file, &text, 1, NULL), STATUS_OK);
+    }
+    ck_assert_int_eq(env_file_close(file, NULL), STATUS_OK);
+}
+
+START_TEST(what_a_kill_left_of_a_job_is_no_loss) {
+    static const uint64_t lengths[] = {0, 20, 48, 5000};
+
+    begin();
+    for (uint32_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        struct tally tally;
+        wreck_anew(&wreck);
+        leave_a_begun_table(lengths[i]);
+        expect_equal("a begun table");
+        ck_assert_uint_eq(wreck.label_count, 0);
+        wreck_anew(&wreck);
+        leave_a_begun_table(lengths[i]);
+        destroy_all(&wreck, &files, FILE_MANIFEST);
+        tally = wreck_salvage(&wreck); /* nobody can tell: labels, and a loss, are no mistake */
+        ck_assert_uint_eq(tally.right, tally.live);
+        ck_assert_uint_eq(tally.old, 0);
+    }
+    wreck_deinit(&wreck);
+}
+END_TEST
+
 /* ---- The manifest -----------------------------------------------------------------------------
  */
 
@@ -631,7 +666,7 @@ END_TEST
 
 UNIT_MAIN("store salvage", a_sound_store_is_rebuilt_as_it_was, namespaces_keep_their_settings,
           a_store_that_was_closed_and_one_that_is_empty, a_salvaged_store_can_be_salvaged,
-          without_its_manifest_the_store_is_rebuilt_as_it_was,
+          what_a_kill_left_of_a_job_is_no_loss, without_its_manifest_the_store_is_rebuilt_as_it_was,
           whatever_byte_of_the_manifest_is_wrong_nothing_is_lost,
           a_manifest_that_was_cut_short_loses_nothing,
           nothing_is_lost_with_what_surrounds_the_blocks_of_a_table,

@@ -286,6 +286,8 @@ END_TEST
 
 /* What other tables and the log hold of its keys is older, or must be said to be so. */
 START_TEST(a_lost_table_loses_its_entries_and_brings_nothing_back) {
+    uint32_t hurt = 0;
+
     begin();
     for (uint32_t i = 0; i < files.count; i++) {
         if (files.list[i].kind == FILE_TABLE) {
@@ -297,10 +299,11 @@ START_TEST(a_lost_table_loses_its_entries_and_brings_nothing_back) {
             }
             destroy(&wreck, &files.list[i]);
             tally = expect_spoilt_only("a lost table");
-            ck_assert(tally.right < tally.live || tally.right_labelled > 0);
+            hurt += tally.right < tally.live || tally.right_labelled > 0;
             ck_assert_uint_ge(wreck.result.entries_lost, tally.live - tally.right);
         }
     }
+    ck_assert_uint_gt(hurt, 0);
     wreck_deinit(&wreck);
 }
 END_TEST

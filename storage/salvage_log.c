@@ -266,13 +266,20 @@ static void say_segment(struct salvage_report *report, uint64_t number,
                      result->skipped_at);
 }
 
+/* Whether a segment of which nothing is known but what the manifest says (NULL: nothing) may hold
+ * commits that are not in tables. */
+static bool may_be_unflushed(const struct salvage_plan *plan,
+                             const struct manifest_segment *segment) {
+    return !segment || (segment->kind == SEGMENT_COMMIT &&
+                        segment->number >= manifest_state_get(&plan->state, EDIT_REPLAY_SEGMENT));
+}
+
 /* Whether the end of the log, as far as it was known to be durable, cannot be read. */
 static bool lost_its_end(const struct salvage_plan *plan, const struct manifest_segment *segment,
                          uint64_t good_end) {
     uint64_t durable = 0;
 
-    if (!segment || segment->kind != SEGMENT_COMMIT ||
-        segment->number < manifest_state_get(&plan->state, EDIT_REPLAY_SEGMENT)) {
+    if (!segment || !may_be_unflushed(plan, segment)) {
         return false;
     }
     durable =
@@ -312,6 +319,7 @@ static enum status read_segment(struct reading *reading, struct salvage_report *
         error_format(&error, text, (int)sizeof text);
         salvage_say_file(report, FILE_SEGMENT, file->number, "cannot be read: %s", text);
         reading->is_torn = true;
+        reading->log->lost += may_be_unflushed(options->plan, named);
         status = STATUS_OK;
     }
     return status;
@@ -341,7 +349,7 @@ static enum status read_all(struct reading *reading, struct salvage_report *repo
         if (file->kind != FILE_SEGMENT || file->bytes == 0) {
             continue;
         }
-        if (!options->plan->has_store_id) {
+        if (!options->plan->has_store_id) { /* by directory, then */
             salvage_say_file(report, FILE_SEGMENT, file->number,
                              "no header of any segment is left to tell what its checksums are");
             reading->log->lost++;

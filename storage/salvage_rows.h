@@ -42,7 +42,7 @@ struct salvage_rows {
 };
 
 /* Calls back for each row that lives, in row order: those of the system namespace first, range
- * deletes left out. Stops when the callback returns anything but OK. Errors: NO_MEMORY, the
+ * deletes left out. Stops when the callback returns anything but OK. Errors: NO_MEMORY, IO, the
  * callback's. */
 enum status salvage_rows_walk(const struct salvage_rows *rows, salvage_row_cb row_cb,
                               void *arg) MUST_CHECK;

@@ -417,8 +417,8 @@ static enum status next_block(struct table_walk *walk) {
             block_cursor_set(&walk->cursor, &block);
             status = block_cursor_first(&walk->cursor);
         }
-        if (status == STATUS_OK || status == STATUS_NO_MEMORY) {
-            return status;
+        if (status != STATUS_CORRUPT && status != STATUS_END) {
+            return status; /* IO: it could be read before */
         }
     }
     return STATUS_END;
@@ -426,7 +426,7 @@ static enum status next_block(struct table_walk *walk) {
 
 /* Goes on from where the cursor came to: over what is no key, and into the next block. */
 static enum status settle(struct table_walk *walk, enum status status) {
-    while (status != STATUS_NO_MEMORY) {
+    while (true) {
         if (status == STATUS_OK && ikey_is_valid(buffer_slice(&walk->cursor.key))) {
             walk->base.key = buffer_slice(&walk->cursor.key);
             walk->base.entry = walk->cursor.entry;
@@ -434,14 +434,15 @@ static enum status settle(struct table_walk *walk, enum status status) {
         }
         if (status == STATUS_OK) {
             status = block_cursor_next(&walk->cursor);
-            continue;
-        }
-        status = next_block(walk);
-        if (status == STATUS_END) {
+        } else if (status == STATUS_NO_MEMORY) {
             return status;
+        } else {
+            status = next_block(walk);
+            if (status != STATUS_OK) {
+                return status;
+            }
         }
     }
-    return status;
 }
 
 static enum status walk_first(struct iterator *iter) {

@@ -52,7 +52,8 @@ enum status salvage_table_open(const struct salvage_table_options *options, uint
 /* A zeroed struct is allowed. */
 void salvage_table_close(struct salvage_table *table);
 
-/* Walks the good entries; only seek_first and next. It borrows the table. Errors: NO_MEMORY. */
+/* Walks the good entries; only seek_first and next. It borrows the table. Errors: NO_MEMORY; of its
+ * moves also IO, when what could be read before cannot any more. */
 enum status salvage_table_iterator(const struct salvage_table *table,
                                    struct iterator **iter_out) MUST_CHECK;
 

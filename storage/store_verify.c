@@ -78,6 +78,21 @@ static void pause_for_jobs(void) {
     nanosleep(&pause, NULL);
 }
 
+/* In a store that is not open for writing they are what a crash left of a job: the next open that
+ * may write removes them. */
+static void report_orphans(const struct orphans *orphans, bool left_by_crash) {
+    struct verify *verify = orphans->verify;
+
+    for (uint32_t i = 0; i < orphans->count && i < ORPHANS_MAX; i++) {
+        if (left_by_crash) {
+            verify->report_cb(verify->arg, orphans->names[i],
+                              "left over by a crash; the next start removes it");
+        } else {
+            verify_fault(verify, orphans->names[i], "no part of the store: nothing refers to it");
+        }
+    }
+}
+
 /* While the store runs, jobs write files that no edit names yet, and old versions keep files that
  * none names any more: only what stays so is a fault. */
 static enum status verify_orphans(struct store *store, struct verify *verify, struct error *error) {
@@ -93,8 +108,8 @@ static enum status verify_orphans(struct store *store, struct verify *verify, st
         pause_for_jobs();
         status = look(store, &orphans, error);
     }
-    for (uint32_t i = 0; i < orphans.count && i < ORPHANS_MAX && status == STATUS_OK; i++) {
-        verify_fault(verify, orphans.names[i], "no part of the store: nothing refers to it");
+    if (status == STATUS_OK) {
+        report_orphans(&orphans, store->purpose < STORE_TO_WRITE);
     }
     return status;
 }

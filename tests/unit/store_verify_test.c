@@ -86,7 +86,7 @@ static struct store_verify_result check(struct findings *findings) {
     *findings = (struct findings){0};
     ck_assert_int_eq(store_check(&fixture.options, report_cb, findings, &result, &fixture.error),
                      STATUS_OK);
-    ck_assert_uint_eq(result.faults, findings->count);
+    ck_assert_uint_le(result.faults, findings->count); /* remarks are none */
     return result;
 }
 
@@ -232,18 +232,31 @@ START_TEST(a_manifest_that_cannot_be_read_is_a_fault_with_its_name) {
 }
 END_TEST
 
-START_TEST(a_file_that_nothing_refers_to_is_found) {
+static void leave_a_table(uint64_t number) {
     struct env_file *file;
-    struct findings findings;
     char path[ENV_PATH_MAX];
 
-    begin();
-    fixture_close(&fixture);
-    snprintf(path, sizeof path, "%s/0000009999.table", fixture.dir);
+    ck_assert_int_eq(file_path_make(fixture.dir, FILE_TABLE, number, path), STATUS_OK);
     ck_assert_int_eq(env_create(fixture.env, path, &file, &fixture.error), STATUS_OK);
     ck_assert_int_eq(env_file_close(file, &fixture.error), STATUS_OK);
-    ck_assert_uint_eq(check(&findings).faults, 1);
-    ck_assert_str_eq(findings.name, "0000009999.table");
+}
+
+/* While it is open: a fault. Closed, it is what a crash in the middle of a job leaves, and the next
+ * open removes: told, and no fault. */
+START_TEST(a_file_that_nothing_refers_to_is_told) {
+    struct findings findings;
+
+    begin();
+    leave_a_table(1); /* that number is behind */
+    ck_assert_uint_eq(verify(&findings).faults, 1);
+    ck_assert_str_eq(findings.name, "0000000001.table");
+    fixture_close(&fixture);
+    leave_a_table(9999);
+    ck_assert_uint_eq(check(&findings).faults, 0);
+    ck_assert_uint_eq(findings.count, 2);
+    ck_assert_ptr_nonnull(strstr(findings.text, "left over by a crash"));
+    fixture_open(&fixture);
+    ck_assert_uint_eq(verify(&findings).faults, 0);
     fixture_deinit(&fixture);
 }
 END_TEST
@@ -304,6 +317,6 @@ UNIT_MAIN("store verify", a_sound_store_has_no_faults_open_or_closed,
           a_spoilt_byte_of_a_live_value_is_found_and_its_segment_named,
           the_check_of_a_damaged_store_goes_on_behind_the_first_fault,
           a_manifest_that_cannot_be_read_is_a_fault_with_its_name,
-          a_file_that_nothing_refers_to_is_found,
+          a_file_that_nothing_refers_to_is_told,
           a_check_changes_nothing_and_needs_a_store_that_nobody_has_open,
           under_writes_nothing_is_taken_for_a_fault, it_can_be_cancelled)

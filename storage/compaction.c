@@ -84,22 +84,25 @@ static enum status merge(const struct job *job, struct table_output *output, str
     return status == STATUS_END ? table_output_finish(output, error) : status;
 }
 
+static enum status remove_input(const struct table_info *info, uint32_t level,
+                                struct version_edit *edit, struct compaction_stats *stats) {
+    stats->input_bytes += info->file_bytes;
+    stats->freed_weight += info->file_bytes + info->log_bytes;
+    return version_edit_remove_table(edit, level, info->number);
+}
+
 static enum status remove_inputs(const struct job *job, struct version_edit *edit,
-                                 uint64_t *bytes_out) {
+                                 struct compaction_stats *stats) {
     const struct compaction_pick *pick = &job->pick;
     const struct level *from = &job->version->levels[pick->level];
     const struct level *to = &job->version->levels[pick->output_level];
     enum status status = STATUS_OK;
 
     for (uint32_t i = 0; i < pick->input_count && status == STATUS_OK; i++) {
-        const struct table_info *info = from->infos[pick->input_first + i];
-        status = version_edit_remove_table(edit, pick->level, info->number);
-        *bytes_out += info->file_bytes;
+        status = remove_input(from->infos[pick->input_first + i], pick->level, edit, stats);
     }
     for (uint32_t i = 0; i < pick->output_count && status == STATUS_OK; i++) {
-        const struct table_info *info = to->infos[pick->output_first + i];
-        status = version_edit_remove_table(edit, pick->output_level, info->number);
-        *bytes_out += info->file_bytes;
+        status = remove_input(to->infos[pick->output_first + i], pick->output_level, edit, stats);
     }
     return status;
 }
@@ -170,7 +173,7 @@ static enum status rewrite(const struct job *job, struct compaction_stats *stats
     table_output_init(&output, &options, &judge, &edit);
     status = merge(job, &output, error);
     if (status == STATUS_OK) {
-        status = remove_inputs(job, &edit, &stats->input_bytes);
+        status = remove_inputs(job, &edit, stats);
     }
     if (status == STATUS_OK) {
         status = version_set_install(context->versions, &edit, NULL, error);
@@ -179,6 +182,8 @@ static enum status rewrite(const struct job *job, struct compaction_stats *stats
         table_output_abandon(&output); /* else the edit may be durable, and needs its files */
     }
     stats->output_bytes = output.bytes;
+    stats->freed_weight -=
+        output.weight < stats->freed_weight ? output.weight : stats->freed_weight;
     stats->dropped_entries = output.dropped_entries;
     table_output_deinit(&output);
     fate_judge_deinit(&judge);
@@ -198,8 +203,7 @@ static enum status drop(const struct job *job, struct compaction_stats *stats,
     for (uint32_t i = 0; i < drops.count && status == STATUS_OK; i++) {
         const struct debt_table *table = &drops.tables[i];
         const struct table_info *info = job->version->levels[table->level].infos[table->index];
-        status = version_edit_remove_table(&edit, table->level, info->number);
-        stats->input_bytes += info->file_bytes;
+        status = remove_input(info, table->level, &edit, stats);
         stats->dropped_entries += info->entries;
     }
     if (status == STATUS_OK) {

@@ -14,6 +14,7 @@
 struct compaction_stats {
     uint64_t input_bytes;
     uint64_t output_bytes;
+    uint64_t freed_weight; /* what its inputs weighed more than its outputs */
     uint64_t dropped_entries;
     uint64_t dropped_tables; /* whole, unread */
     uint64_t tidied_tables;  /* rewritten for what may go */

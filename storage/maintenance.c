@@ -147,6 +147,24 @@ static bool is_idle(struct maintenance *maintenance) {
     return idle;
 }
 
+static uint64_t ticks_of(struct maintenance *maintenance) {
+    uint64_t ticks;
+
+    mutex_lock(&maintenance->mu);
+    ticks = maintenance->ticks;
+    mutex_unlock(&maintenance->mu);
+    return ticks;
+}
+
+/* What the jobs for what may go have freed in this second counts against what they owe. */
+static void note_reclaimed(struct maintenance *maintenance, enum compaction_kind kind,
+                           uint64_t weight) {
+    if (kind == COMPACT_DROP || kind == COMPACT_TIDY || kind == COMPACT_TIDY_ALL) {
+        count(&maintenance->stats.reclaimed_weight, weight);
+        maintenance->reclaimed_now += weight;
+    }
+}
+
 static enum status run_compaction(struct maintenance *maintenance, enum compaction_kind kind,
                                   struct error *error) {
     struct job_context context = maintenance->context;
@@ -162,6 +180,7 @@ static enum status run_compaction(struct maintenance *maintenance, enum compacti
     }
     status = compaction_run(&context, kind, &maintenance->sweep, &stats, error);
     if (status == STATUS_OK) {
+        note_reclaimed(maintenance, kind, stats.freed_weight);
         count(&maintenance->stats.compactions, kind != COMPACT_DROP);
         count(&maintenance->stats.compaction_input_bytes, stats.input_bytes);
         count(&maintenance->stats.compaction_output_bytes, stats.output_bytes);
@@ -177,6 +196,23 @@ static enum status run_drop(struct maintenance *maintenance, struct error *error
 
 static enum status run_weight(struct maintenance *maintenance, struct error *error) {
     return run_compaction(maintenance, COMPACT_WEIGHT, error);
+}
+
+/* As long as less has been freed in this second than is promised, every second turn is for that,
+ * before a level over its weight: neither can keep the other waiting for ever. */
+static enum status run_owed_tidy(struct maintenance *maintenance, struct error *error) {
+    uint64_t rate = maintenance->collector.reclaim_bytes_per_s;
+    uint64_t ticks = ticks_of(maintenance);
+
+    if (ticks != maintenance->reclaim_ticks) {
+        maintenance->reclaim_ticks = ticks;
+        maintenance->reclaimed_now = 0;
+    }
+    maintenance->tidy_next = !maintenance->tidy_next;
+    if (!maintenance->tidy_next || (rate > 0 && maintenance->reclaimed_now >= rate)) {
+        return STATUS_END;
+    }
+    return run_compaction(maintenance, COMPACT_TIDY, error);
 }
 
 static enum status run_tidy(struct maintenance *maintenance, struct error *error) {
@@ -297,9 +333,10 @@ static const struct piece {
     enum status (*run)(struct maintenance *, struct error *);
 } pieces[] = {
     {KIND_DROP, false, run_drop},          {KIND_COLLECT, false, run_urgent_gc},
-    {KIND_COMPACT, false, run_weight},     {KIND_COMPACT, true, run_compact_all},
-    {KIND_COLLECT, true, run_collect_all}, {KIND_COLLECT, false, run_lazy_gc},
-    {KIND_TIDY, false, run_tidy},          {KIND_COLLECT, false, run_idle_gc},
+    {KIND_TIDY, false, run_owed_tidy},     {KIND_COMPACT, false, run_weight},
+    {KIND_COMPACT, true, run_compact_all}, {KIND_COLLECT, true, run_collect_all},
+    {KIND_COLLECT, false, run_lazy_gc},    {KIND_TIDY, false, run_tidy},
+    {KIND_COLLECT, false, run_idle_gc},
 };
 
 #define PIECES (sizeof pieces / sizeof pieces[0])
@@ -415,6 +452,7 @@ static void tick_step(struct step *step) {
     maintenance->tick.running = false;
     maintenance->idle = visible == maintenance->visible_at_tick;
     maintenance->visible_at_tick = visible;
+    maintenance->ticks++;
     for (uint32_t i = 0; i < KIND_COUNT; i++) {
         if (is_tried_again((enum maintenance_kind)i, maintenance->errors[i].status)) {
             maintenance->held[i] = false;

@@ -4,8 +4,11 @@
  *      tree     | one step, so that the jobs that change tables or segments never run together:
  *               |   1. tables that go whole          5. what was asked for by hand
  *               |   2. GC that puts wait for         6. GC from three quarters of its limit on
- *               |   3. a level over its weight       7. tables with much that may go
- *               |                                    8. GC below that, once nothing is written
+ *               |   3. tables with much that may go  7. tables with anything that may go
+ *               |   4. a level over its weight       8. GC below that, once nothing is written
+ *               |      3 has every second turn, until so much is freed in a second as is
+ *               |      promised (reclaim_bytes_per_s); 7 comes to the same tables when 4 to 6
+ *               |      have nothing to do, and to those with little once nothing is written
  *      tick     | every second: what waits for time alone (expiry, snapshots let go, idleness)
  *
  * A step does one piece of work, the first of the list that has any, and posts itself again while
@@ -37,6 +40,7 @@ struct collector {
     void (*installed_cb)(void *arg);
     /* Sets the sizes that follow from the weight of the store (sizes.h), for one compaction. */
     void (*size_cb)(void *arg, struct job_context *context);
+    uint64_t reclaim_bytes_per_s; /* see store.h */
     void *arg;
 };
 
@@ -48,8 +52,9 @@ struct maintenance_stats {
     _Atomic uint64_t compactions;
     _Atomic uint64_t compaction_input_bytes;
     _Atomic uint64_t compaction_output_bytes;
-    _Atomic uint64_t dropped_tables; /* whole, without reading them */
-    _Atomic uint64_t tidied_tables;  /* rewritten for what may go */
+    _Atomic uint64_t dropped_tables;   /* whole, without reading them */
+    _Atomic uint64_t tidied_tables;    /* rewritten for what may go */
+    _Atomic uint64_t reclaimed_weight; /* what such work, and whole tables, have set free */
     _Atomic uint64_t collections;
     _Atomic uint64_t failures;
 };
@@ -86,6 +91,9 @@ struct maintenance {
     /* owned by the tree step */
     struct compaction_sweep sweep;
     uint64_t collect_rounds_left; /* of what was asked for by hand */
+    uint64_t reclaimed_now;       /* weight freed by tidying since the last tick */
+    uint64_t reclaim_ticks;       /* which tick that was */
+    bool tidy_next;               /* its turn, before a level over its weight */
     bool by_hand_next;            /* its turn, before what is more urgent */
     struct mutex mu;
     struct condvar ended; /* a job has ended; only tools and I/O threads wait for it */
@@ -93,6 +101,7 @@ struct maintenance {
     bool stopping;
     bool idle; /* nothing was written between the last two ticks */
     uint64_t visible_at_tick;
+    uint64_t ticks; /* so far */
     uint64_t flushes_ended;
     struct maintenance_request compact_all;
     struct maintenance_request collect_all;

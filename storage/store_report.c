@@ -97,6 +97,7 @@ static void report_commits(const struct report *report, struct store *store) {
     put(report, "compaction_output_bytes", figure(&jobs->compaction_output_bytes));
     put(report, "dropped_tables", figure(&jobs->dropped_tables));
     put(report, "tidied_tables", figure(&jobs->tidied_tables));
+    put(report, "reclaimed_weight", figure(&jobs->reclaimed_weight));
     put(report, "collections", figure(&jobs->collections));
     put(report, "job_failures", figure(&jobs->failures));
     put(report, "gets", figure(&store->gets));

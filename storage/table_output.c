@@ -72,6 +72,7 @@ static enum status writer_finish(struct table_output *output, struct error *erro
     }
     output->writer = NULL;
     output->bytes += info.file_bytes;
+    output->weight += info.file_bytes + info.log_bytes;
     status = version_edit_add_table(output->edit, output->options.level, &info);
     table_info_deinit(&info);
     return status;

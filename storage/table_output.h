@@ -43,7 +43,8 @@ struct table_output {
     struct buffer entry; /* owned: a rewritten entry */
     uint64_t dropped_entries;
     uint64_t kept_entries;
-    uint64_t bytes; /* of finished tables */
+    uint64_t bytes;  /* of finished tables */
+    uint64_t weight; /* of the same: with the log bytes that they refer to */
 };
 
 void table_output_init(struct table_output *output, const struct table_output_options *options,

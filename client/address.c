@@ -32,11 +32,19 @@ static enum status fail(struct address_error *error, enum status status, const c
     return status;
 }
 
+enum status address_finish(int fd, struct address_error *error_out) {
+    int os_errno = 0;
+    socklen_t len = sizeof os_errno;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &os_errno, &len) != 0) {
+        os_errno = errno;
+    }
+    return os_errno == 0 ? STATUS_OK : fail(error_out, STATUS_CONNECT, "connecting", os_errno);
+}
+
 /* Waits for a connect that is under way. */
 static enum status wait_connected(int fd, int64_t deadline_ms, struct address_error *error) {
     struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
-    int os_errno = 0;
-    socklen_t len = sizeof os_errno;
     int ready;
 
     do {
@@ -45,38 +53,52 @@ static enum status wait_connected(int fd, int64_t deadline_ms, struct address_er
     if (ready == 0) {
         return fail(error, STATUS_TIMEOUT, "connecting took too long", 0);
     }
-    if (ready < 0 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &os_errno, &len) != 0) {
-        return fail(error, STATUS_CONNECT, "connecting", errno);
-    }
-    return os_errno == 0 ? STATUS_OK : fail(error, STATUS_CONNECT, "connecting", os_errno);
+    return ready > 0 ? address_finish(fd, error) : fail(error, STATUS_CONNECT, "connecting", errno);
 }
 
-static enum status connect_one(const struct sockaddr *target, socklen_t target_len,
-                               int64_t deadline_ms, int *fd_out, struct address_error *error) {
-    int fd = socket(target->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+enum status address_begin(const struct address_target *target, int *fd_out,
+                          struct address_error *error_out) {
+    int fd = socket(target->name.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int on = 1;
     enum status status = STATUS_OK;
 
     if (fd < 0) {
-        return fail(error, STATUS_CONNECT, "opening a socket", errno);
+        return fail(error_out, STATUS_CONNECT, "opening a socket", errno);
     }
-    if (connect(fd, target, target_len) != 0) {
-        status = errno == EINPROGRESS ? wait_connected(fd, deadline_ms, error)
-                                      : fail(error, STATUS_CONNECT, "connecting", errno);
-    }
-    if (status != STATUS_OK) {
-        close(fd);
-        return status;
-    }
-    if (target->sa_family != AF_UNIX) {
+    if (target->name.ss_family != AF_UNIX) {
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on,
                          sizeof on); /* slower without, not wrong */
     }
+    if (connect(fd, (const struct sockaddr *)&target->name, target->len) != 0) {
+        status = errno == EINPROGRESS ? STATUS_WOULD_BLOCK
+                                      : fail(error_out, STATUS_CONNECT, "connecting", errno);
+    }
+    if (status == STATUS_CONNECT) {
+        close(fd);
+        return status;
+    }
     *fd_out = fd;
-    return STATUS_OK;
+    return status;
 }
 
-static enum status connect_unix(const char *path, int64_t deadline_ms, int *fd_out,
+static enum status connect_one(const struct address_target *target, int64_t deadline_ms,
+                               int *fd_out, struct address_error *error) {
+    int fd = -1;
+    enum status status = address_begin(target, &fd, error);
+
+    if (status == STATUS_WOULD_BLOCK) {
+        status = wait_connected(fd, deadline_ms, error);
+        if (status != STATUS_OK) {
+            close(fd);
+        }
+    }
+    if (status == STATUS_OK) {
+        *fd_out = fd;
+    }
+    return status;
+}
+
+static enum status resolve_unix(const char *path, struct address_targets *targets,
                                 struct address_error *error) {
     struct sockaddr_un target = {.sun_family = AF_UNIX};
     size_t len = strlen(path);
@@ -85,7 +107,10 @@ static enum status connect_unix(const char *path, int64_t deadline_ms, int *fd_o
         return fail(error, STATUS_INVALID, "the path of a unix address has 1 to 107 bytes", 0);
     }
     memcpy(target.sun_path, path, len + 1);
-    return connect_one((const struct sockaddr *)&target, sizeof target, deadline_ms, fd_out, error);
+    memcpy(&targets->targets[0].name, &target, sizeof target);
+    targets->targets[0].len = sizeof target;
+    targets->count = 1;
+    return STATUS_OK;
 }
 
 /* Splits at the last colon; an IPv6 address is in brackets. */
@@ -116,12 +141,11 @@ static bool split(const char *address, struct host_port *out) {
     return true;
 }
 
-static enum status connect_tcp(const char *address, int64_t deadline_ms, int *fd_out,
+static enum status resolve_tcp(const char *address, struct address_targets *targets,
                                struct address_error *error) {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     struct host_port parts = {0};
     struct addrinfo *found = NULL;
-    enum status status = STATUS_CONNECT;
     int result;
 
     if (!split(address, &parts)) {
@@ -131,17 +155,33 @@ static enum status connect_tcp(const char *address, int64_t deadline_ms, int *fd
     if (result != 0) {
         return fail(error, STATUS_CONNECT, gai_strerror(result), 0);
     }
-    for (struct addrinfo *at = found; at && status == STATUS_CONNECT; at = at->ai_next) {
-        status = connect_one(at->ai_addr, at->ai_addrlen, deadline_ms, fd_out, error);
+    targets->count = 0;
+    for (struct addrinfo *at = found; at && targets->count < ADDRESS_TARGETS_MAX;
+         at = at->ai_next) {
+        struct address_target *target = &targets->targets[targets->count++];
+        memcpy(&target->name, at->ai_addr, at->ai_addrlen);
+        target->len = at->ai_addrlen;
     }
     freeaddrinfo(found);
-    return status;
+    return STATUS_OK;
+}
+
+enum status address_resolve(const char *address, struct address_targets *targets_out,
+                            struct address_error *error_out) {
+    if (strncmp(address, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0) {
+        return resolve_unix(address + strlen(UNIX_PREFIX), targets_out, error_out);
+    }
+    return resolve_tcp(address, targets_out, error_out);
 }
 
 enum status address_connect(const char *address, int64_t deadline_ms, int *fd_out,
                             struct address_error *error_out) {
-    if (strncmp(address, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0) {
-        return connect_unix(address + strlen(UNIX_PREFIX), deadline_ms, fd_out, error_out);
+    struct address_targets found = {.count = 0};
+    enum status status = address_resolve(address, &found, error_out);
+    enum status tried = STATUS_CONNECT;
+
+    for (size_t i = 0; status == STATUS_OK && i < found.count && tried == STATUS_CONNECT; i++) {
+        tried = connect_one(&found.targets[i], deadline_ms, fd_out, error_out);
     }
-    return connect_tcp(address, deadline_ms, fd_out, error_out);
+    return status == STATUS_OK ? tried : status;
 }

@@ -91,7 +91,7 @@ static void keep_hello(struct kvd *db, const struct wire_hello *hello) {
     }
 }
 
-static enum status judge_hello(struct kvd *db, const struct wire_response *response) {
+enum status connection_hello_judge(struct kvd *db, const struct wire_response *response) {
     char text[CONNECTION_ERROR_BYTES / 2];
 
     if (response->status != STATUS_OK) {
@@ -110,7 +110,7 @@ static enum status judge_hello(struct kvd *db, const struct wire_response *respo
     return STATUS_OK;
 }
 
-static enum status say_hello(struct kvd *db, int64_t deadline_ms) {
+enum status connection_hello_encode(struct kvd *db, uint32_t *id_out) {
     struct wire_request request = {
         .opcode = WIRE_HELLO,
         .id = db->next_id++,
@@ -119,20 +119,27 @@ static enum status say_hello(struct kvd *db, int64_t deadline_ms) {
         .features = WIRE_FLAGS_REQUEST,
         .payload = slice_from_text(db->client_name),
     };
-    struct wire_response response;
-    enum status status;
+    enum status status = wire_request_encode(&db->transport.out, &request);
 
     db->info.frame_max = WIRE_HELLO_BODY_MAX;
-    status = wire_request_encode(&db->transport.out, &request);
+    *id_out = request.id;
+    return status == STATUS_OK ? status : connection_fail(db, status, 0, "out of memory here");
+}
+
+static enum status say_hello(struct kvd *db, int64_t deadline_ms) {
+    struct wire_response response;
+    uint32_t id;
+    enum status status = connection_hello_encode(db, &id);
+
     if (status != STATUS_OK) {
-        return connection_fail(db, status, 0, "out of memory here");
+        return status;
     }
     status = transport_flush(&db->transport, deadline_ms);
     if (status != STATUS_OK) {
         return connection_fail(db, status, 0, "%s: %s", db->address, db->transport.error);
     }
-    status = connection_receive(db, request.id, WIRE_HELLO, false, deadline_ms, &response);
-    return status == STATUS_OK ? judge_hello(db, &response) : status;
+    status = connection_receive(db, id, WIRE_HELLO, false, deadline_ms, &response);
+    return status == STATUS_OK ? connection_hello_judge(db, &response) : status;
 }
 
 enum status connection_ready(struct kvd *db, int64_t deadline_ms, bool fresh) {
@@ -245,17 +252,30 @@ struct wire_request connection_write_request(const struct kvd *db, uint16_t opco
     return request;
 }
 
-enum status connection_encode(struct kvd *db, struct wire_request *request) {
-    struct buffer *out = &db->transport.out;
-    uint32_t strange = request->options.flags & ~db->agreed;
-    size_t mark = buffer_mark(out);
-    size_t body_len;
-    enum status status;
+enum status connection_admits(struct kvd *db, uint32_t flags, size_t body_len) {
+    uint32_t strange = flags & ~db->agreed;
 
     if (strange != 0) {
         return connection_fail(db, STATUS_UNSUPPORTED, strange,
                                "the server has not agreed to the options asked for (flags %#x)",
                                strange);
+    }
+    if (body_len > db->info.frame_max) {
+        return connection_fail(db, STATUS_TOO_LARGE, db->info.frame_max,
+                               "the request is longer than the server's frame_max of %llu bytes",
+                               (unsigned long long)db->info.frame_max);
+    }
+    return STATUS_OK;
+}
+
+enum status connection_encode(struct kvd *db, struct wire_request *request) {
+    struct buffer *out = &db->transport.out;
+    size_t mark = buffer_mark(out);
+    size_t body_len = SIZE_MAX; /* of what cannot even be encoded */
+    enum status status = connection_admits(db, request->options.flags, 0);
+
+    if (status != STATUS_OK) {
+        return status;
     }
     request->id = db->next_id++;
     status = wire_request_encode(out, request);
@@ -264,14 +284,12 @@ enum status connection_encode(struct kvd *db, struct wire_request *request) {
     }
     if (status == STATUS_OK) {
         body_len = out->len - mark - WIRE_FRAME_HEADER_BYTES;
-        if (body_len <= db->info.frame_max) {
-            return STATUS_OK;
-        }
+    }
+    status = connection_admits(db, 0, body_len);
+    if (status != STATUS_OK) {
         buffer_rollback(out, mark);
     }
-    return connection_fail(db, STATUS_TOO_LARGE, db->info.frame_max,
-                           "the request is longer than the server's frame_max of %llu bytes",
-                           (unsigned long long)db->info.frame_max);
+    return status;
 }
 
 /* --- responses --- */
@@ -286,10 +304,30 @@ void connection_describe(const struct wire_response *response, char *text_out, s
              (const char *)text.ptr);
 }
 
+enum status connection_decode(struct kvd *db, const struct wire_frame *frame,
+                              const struct pending *asked, bool keys_only,
+                              struct wire_response *response_out) {
+    const char *reason = "";
+    enum status status =
+        wire_response_decode(frame, asked->opcode, keys_only, response_out, &reason);
+
+    if (status != STATUS_OK) {
+        return connection_fail(db, status, 0, "%s: answer to %s: %s", db->address,
+                               wire_opcode_name(asked->opcode), reason);
+    }
+    if (frame->id != asked->id) { /* with id 0, a server says what was wrong with the stream */
+        char text[CONNECTION_ERROR_BYTES / 2] = "";
+        connection_describe(response_out, text, sizeof text);
+        return connection_fail(db, STATUS_PROTOCOL, 0, "%s answered request %u instead of %u: %s",
+                               db->address, frame->id, asked->id, text);
+    }
+    return STATUS_OK;
+}
+
 enum status connection_receive(struct kvd *db, uint32_t id, uint16_t opcode, bool keys_only,
                                int64_t deadline_ms, struct wire_response *response_out) {
+    const struct pending asked = {.id = id, .opcode = opcode};
     struct wire_frame frame;
-    const char *reason = "";
     enum status status =
         transport_next_frame(&db->transport, (uint32_t)db->info.frame_max, deadline_ms, &frame);
 
@@ -297,18 +335,7 @@ enum status connection_receive(struct kvd *db, uint32_t id, uint16_t opcode, boo
         status = status == STATUS_TOO_LARGE ? STATUS_PROTOCOL : status;
         return connection_fail(db, status, 0, "%s: %s", db->address, db->transport.error);
     }
-    status = wire_response_decode(&frame, opcode, keys_only, response_out, &reason);
-    if (status != STATUS_OK) {
-        return connection_fail(db, status, 0, "%s: answer to %s: %s", db->address,
-                               wire_opcode_name(opcode), reason);
-    }
-    if (frame.id != id) { /* with id 0, a server says what was wrong with the stream */
-        char text[CONNECTION_ERROR_BYTES / 2] = "";
-        connection_describe(response_out, text, sizeof text);
-        return connection_fail(db, STATUS_PROTOCOL, 0, "%s answered request %u instead of %u: %s",
-                               db->address, frame.id, id, text);
-    }
-    return STATUS_OK;
+    return connection_decode(db, &frame, &asked, keys_only, response_out);
 }
 
 /* Sends and waits. *whole_out tells whether the whole request may have reached the server. */

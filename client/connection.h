@@ -59,6 +59,12 @@ struct kvd {
     uint32_t error_item;
 };
 
+/* A handle that is not connected; NULL when out of memory. kvd_close frees it. */
+struct kvd *connection_create(const char *address, const struct kvd_connect_options *options);
+
+/* Whether the options of kvd_connect are valid. Errors: INVALID. */
+enum status connection_check(struct kvd *db) MUST_CHECK;
+
 static inline struct slice connection_slice(struct kvd_bytes bytes) {
     return slice_make(bytes.ptr, bytes.len);
 }
@@ -73,6 +79,11 @@ enum status connection_begin(struct kvd *db) MUST_CHECK;
 /* Connects if not connected; drops a connection that the peer has closed when `fresh` is asked.
  * Errors: as kvd_connect. */
 enum status connection_ready(struct kvd *db, int64_t deadline_ms, bool fresh) MUST_CHECK;
+
+/* The steps of HELLO, for callers that never wait: its frame into the send buffer, and what its
+ * answer means. Errors: NO_MEMORY; as kvd_connect. */
+enum status connection_hello_encode(struct kvd *db, uint32_t *id_out) MUST_CHECK;
+enum status connection_hello_judge(struct kvd *db, const struct wire_response *response) MUST_CHECK;
 
 /* Closes the socket; the next call opens it again. */
 void connection_drop(struct kvd *db);
@@ -89,6 +100,10 @@ struct wire_request connection_write_request(const struct kvd *db, uint16_t opco
 /* Sets the flags of the state that is to be read. */
 void connection_set_state(struct wire_options *wire, const struct kvd_state *state);
 
+/* Whether HELLO agreed to the options, and frames of so many bytes of body. Errors: UNSUPPORTED,
+ * TOO_LARGE. */
+enum status connection_admits(struct kvd *db, uint32_t flags, size_t body_len) MUST_CHECK;
+
 /* Gives it an id, checks it against what HELLO told, and appends its frame to the send buffer, or
  * nothing. Errors: UNSUPPORTED, TOO_LARGE, NO_MEMORY. */
 enum status connection_encode(struct kvd *db, struct wire_request *request) MUST_CHECK;
@@ -102,6 +117,11 @@ enum status connection_call(struct kvd *db, struct wire_request *request,
  * PROTOCOL, UNSUPPORTED: the connection is of no use then. */
 enum status connection_receive(struct kvd *db, uint32_t id, uint16_t opcode, bool keys_only,
                                int64_t deadline_ms, struct wire_response *response_out) MUST_CHECK;
+
+/* The same of a frame that is there. Errors: PROTOCOL, UNSUPPORTED. */
+enum status connection_decode(struct kvd *db, const struct wire_frame *frame,
+                              const struct pending *asked, bool keys_only,
+                              struct wire_response *response_out) MUST_CHECK;
 
 /* Writes the text of an error response: the server's, or the status's. */
 void connection_describe(const struct wire_response *response, char *text_out, size_t room);

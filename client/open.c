@@ -19,7 +19,7 @@ static const char *text_or(const char *text, const char *otherwise) {
     return text ? text : otherwise;
 }
 
-static struct kvd *create(const char *address, const struct kvd_connect_options *options) {
+struct kvd *connection_create(const char *address, const struct kvd_connect_options *options) {
     struct kvd *db = memory_alloc_zeroed(sizeof *db);
 
     if (!db) {
@@ -40,7 +40,7 @@ static struct kvd *create(const char *address, const struct kvd_connect_options 
     return db;
 }
 
-static enum status check_options(struct kvd *db) {
+enum status connection_check(struct kvd *db) {
     if (strlen(db->client_name) > WIRE_NAME_BYTES_MAX) {
         return connection_fail(db, STATUS_INVALID, WIRE_NAME_BYTES_MAX,
                                "the client name is longer than %u bytes", WIRE_NAME_BYTES_MAX);
@@ -55,14 +55,14 @@ static enum status check_options(struct kvd *db) {
 enum kvd_status kvd_connect(const char *address, const struct kvd_connect_options *options,
                             struct kvd **db_out) {
     const struct kvd_connect_options none = {0};
-    struct kvd *db = create(address, options ? options : &none);
+    struct kvd *db = connection_create(address, options ? options : &none);
     enum status status;
 
     *db_out = db;
     if (!db) {
         return KVD_NO_MEMORY;
     }
-    status = check_options(db);
+    status = connection_check(db);
     if (status == STATUS_OK) {
         status = connection_ready(db, connection_deadline(db), false);
     }

@@ -8,41 +8,13 @@
  * recv for a whole pipeline. When the connection is lost, responses that had arrived are still
  * handed out; what is left in the ring then gets a result made here. */
 #include "client/batch.h"
-#include "client/record.h"
+#include "client/pending.h"
 #include "client/write.h"
-
-#include "protocol/base/memory.h"
 
 #include <stdio.h>
 
 #define PENDING_MAX 1048576u                      /* 32 MiB of ring */
-#define PENDING_FIRST 64u                         /* a usual depth; then doubled */
 #define UNANSWERED_BYTES_MAX ((uint64_t)64 << 20) /* as kvd.h promises */
-
-static bool is_empty(const struct pipeline *pipeline) {
-    return pipeline->head == pipeline->tail;
-}
-
-static struct pending *at(const struct pipeline *pipeline, uint64_t index) {
-    return &pipeline->ring[index & (pipeline->capacity - 1)];
-}
-
-static enum status grow(struct kvd *db) {
-    struct pipeline *pipeline = &db->pipeline;
-    uint64_t capacity = pipeline->capacity ? pipeline->capacity * 2 : PENDING_FIRST;
-    struct pending *ring = memory_alloc_array((size_t)capacity, sizeof *ring);
-
-    if (!ring) {
-        return connection_fail(db, STATUS_NO_MEMORY, 0, "out of memory here");
-    }
-    for (uint64_t i = pipeline->head; i < pipeline->tail; i++) {
-        ring[i & (capacity - 1)] = *at(pipeline, i);
-    }
-    memory_free(pipeline->ring);
-    pipeline->ring = ring;
-    pipeline->capacity = capacity;
-    return STATUS_OK;
-}
 
 static enum status start(struct kvd *db) {
     struct pipeline *pipeline = &db->pipeline;
@@ -65,7 +37,7 @@ static enum status admit(struct kvd *db) {
     struct pipeline *pipeline = &db->pipeline;
     uint64_t bytes;
 
-    if (is_empty(pipeline)) {
+    if (pending_is_empty(pipeline)) {
         enum status status = start(db);
         if (status != STATUS_OK) {
             return status;
@@ -79,28 +51,22 @@ static enum status admit(struct kvd *db) {
         return connection_fail(db, STATUS_BUSY, PENDING_MAX,
                                "the pipeline is full: read results first");
     }
-    return pipeline->tail - pipeline->head < pipeline->capacity ? STATUS_OK : grow(db);
+    return STATUS_OK;
 }
 
 static enum kvd_status queue(struct kvd *db, struct wire_request *request) {
-    struct pipeline *pipeline = &db->pipeline;
     enum status status = admit(db);
 
     if (status == STATUS_OK) {
+        status = pending_room(db);
+    }
+    if (status == STATUS_OK) {
         status = connection_encode(db, request);
     }
-    if (status != STATUS_OK) {
-        return result_public(status);
+    if (status == STATUS_OK) {
+        pending_push(db, request);
     }
-    *at(pipeline, pipeline->tail) = (struct pending){
-        .end = transport_queued(&db->transport),
-        .id = request->id,
-        .opcode = request->opcode,
-        .is_write = connection_is_write(request->opcode),
-        .verify = (request->options.flags & WIRE_FLAG_WANT_CHECKSUM) != 0,
-    };
-    pipeline->tail++;
-    return KVD_OK;
+    return result_public(status);
 }
 
 static enum kvd_status queue_key(struct kvd *db, uint16_t opcode, struct kvd_bytes key,
@@ -212,7 +178,7 @@ static void lose(struct kvd *db, enum status status) {
 enum kvd_status kvd_pipeline_flush(struct kvd *db) {
     enum status status = db->pipeline.lost;
 
-    if (is_empty(&db->pipeline)) {
+    if (pending_is_empty(&db->pipeline)) {
         return KVD_OK;
     }
     if (status == STATUS_OK) {
@@ -227,76 +193,10 @@ enum kvd_status kvd_pipeline_flush(struct kvd *db) {
     return result_public(status);
 }
 
-static enum kvd_operation operation_of(uint16_t opcode) {
-    switch (opcode) {
-    case WIRE_GET:
-        return KVD_OPERATION_GET;
-    case WIRE_EXISTS:
-        return KVD_OPERATION_EXISTS;
-    case WIRE_META:
-        return KVD_OPERATION_META;
-    case WIRE_PUT:
-        return KVD_OPERATION_PUT;
-    case WIRE_DELETE:
-        return KVD_OPERATION_DELETE;
-    case WIRE_BATCH:
-        return KVD_OPERATION_BATCH;
-    case WIRE_ADD:
-        return KVD_OPERATION_ADD;
-    case WIRE_APPEND:
-        return KVD_OPERATION_APPEND;
-    case WIRE_TOUCH:
-        return KVD_OPERATION_TOUCH;
-    case WIRE_PERSIST:
-        return KVD_OPERATION_PERSIST;
-    case WIRE_DELETE_RANGE:
-        return KVD_OPERATION_DELETE_RANGE;
-    default:
-        return KVD_OPERATION_PING;
-    }
-}
-
 /* The result of a request whose response will never come. */
 static void give_up(struct kvd *db, const struct pending *pending, struct kvd_result *result) {
-    bool sent = transport_sent(&db->transport) >= pending->end;
-    enum status status = pending->is_write && sent ? STATUS_UNKNOWN : db->pipeline.lost;
-
-    result->status = result_public(status);
+    result->status = result_public(pending_lost(db, pending, db->pipeline.lost));
     result->error = db->pipeline.error;
-}
-
-static void fill_done(const struct pending *pending, const struct wire_response *response,
-                      struct kvd_result *result) {
-    bool record = pending->opcode == WIRE_GET || pending->opcode == WIRE_META;
-
-    if (record) {
-        result->meta = record_meta(&response->record);
-    }
-    if (pending->opcode == WIRE_GET) {
-        result->value = kvd_bytes(response->payload.ptr, response->payload.len);
-    }
-    result->number = pending->opcode == WIRE_ADD ? response->sum : (int64_t)response->number;
-    result->version = record ? response->record.version : response->version;
-}
-
-static void fill_result(struct kvd *db, const struct pending *pending,
-                        const struct wire_response *response, struct kvd_result *result) {
-    enum status status = response->status;
-
-    if (status == STATUS_OK) {
-        status = record_verify(db, pending->verify && pending->opcode == WIRE_GET,
-                               &response->record, response->payload);
-        result->error = db->error;
-    } else {
-        connection_describe(response, db->pipeline.error, sizeof db->pipeline.error);
-        result->error = db->pipeline.error;
-        result->detail = response->error.detail;
-    }
-    if (status == STATUS_OK) {
-        fill_done(pending, response, result);
-        result->error = "";
-    }
-    result->status = result_public(status);
 }
 
 /* The response to `pending`; remembers the loss if there is none to be had. */
@@ -331,14 +231,14 @@ enum kvd_status kvd_pipeline_next(struct kvd *db, struct kvd_result *result_out)
     struct wire_response response;
     struct pending pending;
 
-    if (is_empty(pipeline)) {
+    if (pending_is_empty(pipeline)) {
         return KVD_END;
     }
-    pending = *at(pipeline, pipeline->head);
+    pending = *pending_at(pipeline, pipeline->head);
     *result_out = (struct kvd_result){
-        .operation = operation_of(pending.opcode), .index = pipeline->head, .error = ""};
+        .operation = pending_operation(pending.opcode), .index = pipeline->head, .error = ""};
     if (take_response(db, &pending, &response) == STATUS_OK) {
-        fill_result(db, &pending, &response, result_out);
+        pending_result(db, &pending, &response, result_out);
     } else {
         give_up(db, &pending, result_out);
     }

@@ -40,16 +40,21 @@ static enum status fail(struct transport *transport, enum status status, const c
     return status;
 }
 
-enum status transport_open(struct transport *transport, const char *address, int64_t deadline_ms) {
-    struct address_error error = {0};
-    enum status status;
-
+void transport_adopt(struct transport *transport, int fd) {
     transport_close(transport);
     buffer_clear(&transport->out);
     buffer_clear(&transport->in);
     transport->out_sent = 0;
     transport->in_taken = 0;
     transport->queued = 0;
+    transport->fd = fd;
+}
+
+enum status transport_open(struct transport *transport, const char *address, int64_t deadline_ms) {
+    struct address_error error = {0};
+    enum status status;
+
+    transport_adopt(transport, -1);
     status = address_connect(address, deadline_ms, &transport->fd, &error);
     return status == STATUS_OK ? status : fail(transport, status, error.text, error.os_errno);
 }
@@ -106,8 +111,7 @@ static enum status make_room(struct transport *transport, size_t bytes) {
     return buffer_reserve(in, bytes);
 }
 
-/* Receives once, without waiting; OK also if there was nothing. */
-static enum status receive_some(struct transport *transport, size_t wanted) {
+enum status transport_pull(struct transport *transport, size_t wanted) {
     struct buffer *in = &transport->in;
     enum status status = make_room(transport, wanted > READ_BYTES_MIN ? wanted : READ_BYTES_MIN);
     ssize_t got;
@@ -138,7 +142,7 @@ static void receive_last_words(struct transport *transport) {
     memcpy(error, transport->error, sizeof error);
     do {
         before = transport->in.len - transport->in_taken;
-    } while (receive_some(transport, 0) == STATUS_OK &&
+    } while (transport_pull(transport, 0) == STATUS_OK &&
              transport->in.len - transport->in_taken > before);
     memcpy(transport->error, error, sizeof error);
 }
@@ -163,6 +167,25 @@ static enum status send_some(struct transport *transport) {
     return STATUS_CLOSED;
 }
 
+/* Forgets what was sent. */
+static void forget_sent(struct transport *transport) {
+    transport->queued += transport->out_sent;
+    buffer_consume(&transport->out, transport->out_sent);
+    transport->out_sent = 0;
+}
+
+enum status transport_push(struct transport *transport) {
+    enum status status = STATUS_OK;
+
+    while (transport->out_sent < transport->out.len && status == STATUS_OK) {
+        status = send_some(transport);
+    }
+    if (status == STATUS_OK || transport->out_sent > transport->out.len / 2) {
+        forget_sent(transport); /* moves no more bytes than were sent */
+    }
+    return status;
+}
+
 enum status transport_flush(struct transport *transport, int64_t deadline_ms) {
     enum status status = STATUS_OK;
 
@@ -171,48 +194,55 @@ enum status transport_flush(struct transport *transport, int64_t deadline_ms) {
         if (status == STATUS_WOULD_BLOCK) {
             status = wait_for(transport, POLLIN | POLLOUT, deadline_ms);
             if (status == STATUS_OK) {
-                status = receive_some(transport, 0);
+                status = transport_pull(transport, 0);
             }
         }
     }
     if (status == STATUS_OK) {
-        transport->queued += transport->out.len;
-        buffer_clear(&transport->out);
-        transport->out_sent = 0;
+        forget_sent(transport);
+    }
+    return status;
+}
+
+enum status transport_take(struct transport *transport, uint32_t body_max, size_t *wanted_out,
+                           struct wire_frame *frame_out) {
+    struct slice received = slice_make(transport->in.data + transport->in_taken,
+                                       transport->in.len - transport->in_taken);
+    const char *reason = "";
+    size_t wanted = 0;
+    enum status status =
+        wire_frame_decode(received, WIRE_KIND_RESPONSE, body_max, frame_out, &wanted, &reason);
+
+    if (status == STATUS_OK) {
+        transport->in_taken += WIRE_FRAME_HEADER_BYTES + frame_out->body_len;
+    } else if (status == STATUS_NEED_MORE) {
+        *wanted_out = wanted - received.len;
+    } else {
+        fail(transport, status, reason, 0);
     }
     return status;
 }
 
 enum status transport_next_frame(struct transport *transport, uint32_t body_max,
                                  int64_t deadline_ms, struct wire_frame *frame_out) {
-    const char *reason = "";
-    size_t wanted = 0;
     struct wire_frame frame;
+    size_t wanted = 0;
     enum status status;
 
-    for (;;) {
-        struct slice received = slice_make(transport->in.data + transport->in_taken,
-                                           transport->in.len - transport->in_taken);
-        status =
-            wire_frame_decode(received, WIRE_KIND_RESPONSE, body_max, &frame, &wanted, &reason);
-        if (status != STATUS_NEED_MORE) {
-            break;
-        }
+    while ((status = transport_take(transport, body_max, &wanted, &frame)) == STATUS_NEED_MORE) {
         if (transport->fd < 0) {
             return STATUS_CLOSED; /* the reason was told when it was closed */
         }
         status = wait_for(transport, POLLIN, deadline_ms);
         if (status == STATUS_OK) {
-            status = receive_some(transport, wanted - received.len);
+            status = transport_pull(transport, wanted);
         }
         if (status != STATUS_OK) {
             return status;
         }
     }
-    if (status != STATUS_OK) {
-        return fail(transport, status, reason, 0);
+    if (status == STATUS_OK) {
+        *frame_out = frame;
     }
-    transport->in_taken += WIRE_FRAME_HEADER_BYTES + frame.body_len;
-    *frame_out = frame;
-    return STATUS_OK;
+    return status;
 }

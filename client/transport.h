@@ -35,6 +35,9 @@ void transport_deinit(struct transport *transport);
 enum status transport_open(struct transport *transport, const char *address,
                            int64_t deadline_ms) MUST_CHECK;
 
+/* The same with a connected socket, which it takes. */
+void transport_adopt(struct transport *transport, int fd);
+
 /* Closes the socket; what was received stays readable until the next open. */
 void transport_close(struct transport *transport);
 
@@ -44,6 +47,15 @@ bool transport_is_stale(const struct transport *transport);
 /* Sends all of `out`, and receives meanwhile if the socket is full. Errors: TIMEOUT, CLOSED,
  * NO_MEMORY, TOO_LARGE (over 2 GiB of replies). */
 enum status transport_flush(struct transport *transport, int64_t deadline_ms) MUST_CHECK;
+
+/* For callers that never wait. transport_push sends what the kernel takes (WOULD_BLOCK: it took
+ * not all); transport_pull receives once, about one frame that is wanted or 64 KiB, OK also if
+ * there was nothing; transport_take hands out a frame that is there, or NEED_MORE. Errors: as the
+ * calls below that wait. */
+enum status transport_push(struct transport *transport) MUST_CHECK;
+enum status transport_pull(struct transport *transport, size_t wanted) MUST_CHECK;
+enum status transport_take(struct transport *transport, uint32_t body_max, size_t *wanted_out,
+                           struct wire_frame *frame_out) MUST_CHECK;
 
 /* Where the bytes appended so far end, and how many of them the kernel took: both count from the
  * opening on. A frame that ends behind transport_sent() cannot have reached the peer whole. */

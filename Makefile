@@ -78,6 +78,7 @@ UNIT_SRC     := $(sort $(wildcard tests/unit/*_test.c))
 SLOW_SRC     := $(sort $(wildcard tests/simulation/*_test.c tests/crash/*_test.c))
 FUZZ_SRC     := $(sort $(wildcard tests/fuzz/*_fuzz.c))
 BENCH_SRC    := $(sort $(wildcard tests/bench/*.c))
+PUBLIC_HEADERS := $(sort $(wildcard client/include/kvd/*.h))
 EXAMPLE_SRC  := $(sort $(wildcard docs/examples/*.c))
 
 MAINS        := server/main.c client/kvcli/main.c
@@ -218,12 +219,12 @@ $(BUILD)/kvd.pc: Makefile
 	    'Version: $(VERSION)' 'Libs: -L$${libdir} -lkvd' \
 	    'Libs.private: -pthread -lxxhash' 'Cflags: -I$${includedir}' > $@
 
-# A program that a user would write: the public header and the library, nothing else.
-$(BUILD)/examples/%: docs/examples/%.c $(BUILD)/libkvd.a
+# A program that a user would write: the public headers and the library; libuv for those that use it.
+$(BUILD)/examples/%: docs/examples/%.c $(BUILD)/libkvd.a $(PUBLIC_HEADERS)
 	@mkdir -p $(@D)
 	$(call say,LD $@)
 	$(Q)$(CC) -std=c11 -g -Wall -Wextra $(MODE_CFLAGS) $(MODE_LDFLAGS) -D_GNU_SOURCE -Iclient/include \
-	    $< $(BUILD)/libkvd.a -pthread -Wl,--as-needed $(CLIENT_LIBS) -o $@
+	    $< $(BUILD)/libkvd.a -pthread -Wl,--as-needed $(CLIENT_LIBS) $(UV_LIBS) -o $@
 
 # ----------------------------------------------------------------------------------------- tests
 # Two archives, since server/ and client/ both have a connection: a test that includes a header of
@@ -278,12 +279,13 @@ install: all ## copy everything below PREFIX (/usr/local), DESTDIR before it
 	ln -sf libkvd.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libkvd.so
 	sed 's|^prefix=.*|prefix=$(PREFIX)|; s|^libdir=.*|libdir=$(LIBDIR)|' $(BUILD)/kvd.pc \
 	    > $(DESTDIR)$(LIBDIR)/pkgconfig/kvd.pc
-	install -m 644 client/include/kvd/kvd.h $(DESTDIR)$(PREFIX)/include/kvd/
+	install -m 644 $(PUBLIC_HEADERS) $(DESTDIR)$(PREFIX)/include/kvd/
 	install -m 644 README.md LICENSE config.example.toml $(DOCS) $(DESTDIR)$(PREFIX)/share/doc/kvd/
 
 uninstall: ## remove what install copied
 	rm -f $(DESTDIR)$(PREFIX)/bin/kvd $(DESTDIR)$(PREFIX)/bin/kvcli \
 	    $(DESTDIR)$(LIBDIR)/libkvd.a $(DESTDIR)$(LIBDIR)/libkvd.so* \
-	    $(DESTDIR)$(LIBDIR)/pkgconfig/kvd.pc $(DESTDIR)$(PREFIX)/include/kvd/kvd.h
+	    $(DESTDIR)$(LIBDIR)/pkgconfig/kvd.pc \
+	    $(addprefix $(DESTDIR)$(PREFIX)/include/kvd/,$(notdir $(PUBLIC_HEADERS)))
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/kvd
 	rmdir --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/include/kvd 2>/dev/null || true

@@ -36,13 +36,13 @@ ARROWS = (
     (r"client/kvcli/", r"client/kvcli/|kvd/kvd\.h$|protocol/wire\.h$|protocol/base/"),
     (r"client/include/", r"kvd/"),
     (r"client/", r"client/(?!kvcli/)|kvd/kvd\.h$|protocol/wire\.h$|protocol/base/"),
-    (r"docs/", r"kvd/kvd\.h$"),
+    (r"docs/", r"kvd/(kvd|kvd_uv)\.h$"),
     (r"tests/", r""),
 )
 
 # Libraries and parts of the system, and the only places that may use them.
 SYSTEM_HEADERS = (
-    (r"uv\.h|uv/", r"server/|tests/"),
+    (r"uv\.h|uv/", r"server/|tests/|client/include/kvd/kvd_uv\.h$"),  # the last is not of libkvd
     (r"zstd\w*\.h", r"storage/|tests/"),
     (r"xxhash\.h", r"storage/|client/|tests/"),
     (r"check\.h", r"tests/"),

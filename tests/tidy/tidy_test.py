@@ -157,6 +157,13 @@ class TidyTest(unittest.TestCase):
         self.add("storage/peek.c", "#include <uv.h>\n")
         self.assert_found("libraries", "storage/peek.c", "uv.h")
 
+    def test_libuv_in_the_client_but_for_its_adapter(self):
+        self.add("client/include/kvd/kvd_uv.h", "#include <uv.h>\n")
+        self.add("client/include/kvd/other.h", "#include <uv.h>\n")
+        self.add("client/peek.c", "#include <uv.h>\n")
+        places = [found[0] for found in tidy.check_libraries(Tree(self.root, "build"))]
+        self.assertEqual(sorted(places), ["client/include/kvd/other.h", "client/peek.c"])
+
     def test_clock_in_the_codec(self):
         self.add("protocol/peek.c", "#include <time.h>\n")
         self.assert_found("libraries", "protocol/peek.c", "time.h")

@@ -13,7 +13,8 @@
  *     kvd_value_free(&value);
  *     kvd_close(db);
  *
- * Calls block until the answer is there, the timeout is over, or the connection is lost. There is
+ * Calls block until the answer is there, the timeout is over, or the connection is lost; for those
+ * that never do, see <kvd/async.h>, which this header includes. There is
  * no global state: connections are independent of one another; one connection, and the scans opened
  * on it, are used by one thread at a time. SIGPIPE is never raised.
  *
@@ -681,5 +682,7 @@ KVD_API uint64_t kvd_pipeline_pending(const struct kvd *db);
 #ifdef __cplusplus
 }
 #endif
+
+#include <kvd/async.h>
 
 #endif

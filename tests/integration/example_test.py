@@ -14,6 +14,7 @@ BUILD = os.path.abspath(os.environ.get("KVD_BUILD", "build"))
 SAID = {
     "example": ("name = Ada", "second put refused"),
     "event_loop": ("event/0999 = Ada", "1000 puts done"),
+    "threads": ("counted to 800 on",),
     "poll_loop": ("request 9: not_found",),
 }
 

@@ -412,7 +412,7 @@ static void *fake_run(void *arg) {
     return NULL;
 }
 
-static void fake_start(struct fake *fake) {
+static inline void fake_start(struct fake *fake) {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     memset(fake, 0, sizeof *fake);
     fake->cut_after = -1;
@@ -430,7 +430,7 @@ static void fake_start(struct fake *fake) {
 }
 
 /* The clients must have closed before. */
-static void fake_stop(struct fake *fake) {
+static inline void fake_stop(struct fake *fake) {
     shutdown(fake->listener, SHUT_RDWR);
     pthread_join(fake->thread, NULL);
     close(fake->listener);

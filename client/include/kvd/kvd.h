@@ -684,5 +684,6 @@ KVD_API uint64_t kvd_pipeline_pending(const struct kvd *db);
 #endif
 
 #include <kvd/async.h>
+#include <kvd/pool.h>
 
 #endif

@@ -201,14 +201,10 @@ $(BUILD)/libkvd.a: $(LIBKVD_OBJ)
 	$(Q)rm -f $@
 	$(Q)$(AR) rcs $@ $(BUILD)/libkvd.o
 
-$(BUILD)/libkvd.map: Makefile
-	@mkdir -p $(@D)
-	$(Q)printf 'KVD_%s { global: kvd_*; local: *; };\n' $(SOVERSION) > $@
-
-$(BUILD)/libkvd.so: $(LIBKVD_OBJ) $(BUILD)/libkvd.map
+$(BUILD)/libkvd.so: $(LIBKVD_OBJ) client/libkvd.map
 	$(call say,LD $@)
 	$(Q)$(CC) $(MODE_CFLAGS) $(MODE_LDFLAGS) $(LDFLAGS) -shared -pthread -Wl,-z,relro,-z,now,--as-needed \
-	    -Wl,-soname,libkvd.so.$(SOVERSION) -Wl,--version-script=$(BUILD)/libkvd.map \
+	    -Wl,-soname,libkvd.so.$(SOVERSION) -Wl,--version-script=client/libkvd.map \
 	    $(LIBKVD_OBJ) $(CLIENT_LIBS) -o $@
 	$(Q)ln -sf libkvd.so $(BUILD)/libkvd.so.$(SOVERSION)
 

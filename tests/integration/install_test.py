@@ -1,11 +1,14 @@
-# install_test.py: what `make install` copies is enough to build and link a program with both
+# install_test.py: what `make install` copies is enough to build, link and run every example with both
 # libraries, and `make uninstall` takes all of it away.
+import glob
 import os
 import re
 import shutil
 import subprocess
 import tempfile
 import unittest
+
+import crash_import
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("KVD_BUILD", os.path.join(ROOT, "build"))
@@ -82,6 +85,80 @@ class InstallTest(unittest.TestCase):
         self.make("install")
         self.make("uninstall")
         self.assertEqual(self.files(), set())
+
+
+@unittest.skipUnless(os.path.exists(BUILD + "/kvd"), "there is no server yet")
+@unittest.skipUnless(os.path.basename(BUILD) == "build", "the libraries of users have no sanitizer")
+class PackageTest(unittest.TestCase):
+    """Installed below DESTDIR, as for a package, and used from there as on another machine."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.place = tempfile.mkdtemp(prefix="kvd-package-")
+        cls.addClassCleanup(shutil.rmtree, cls.place)
+        cls.environment = {name: value for name, value in os.environ.items()
+                           if not name.startswith("MAKE") and name != "MFLAGS"}
+        cls.prefix = cls.place + "/opt/kvd"
+        cls.environment["PKG_CONFIG_SYSROOT_DIR"] = cls.place
+        cls.environment["PKG_CONFIG_PATH"] = cls.prefix + "/lib/pkgconfig"
+        cls.run_words("make", "-s", "-C", ROOT, "install", "DESTDIR=" + cls.place, "PREFIX=/opt/kvd")
+        cls.server = crash_import.Server(cls.prefix + "/bin", cls.place)
+        cls.server.start()
+        cls.addClassCleanup(cls.server.stop)
+
+    @classmethod
+    def run_words(cls, *words, **more):
+        done = subprocess.run(words, env=dict(cls.environment, **more), stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, timeout=120)
+        assert done.returncode == 0, "%s: %s" % (" ".join(words), done.stdout)
+        return done.stdout
+
+    def build(self, source, *options):
+        """Compiles as the comment at the top of an example says. The path of the program."""
+        with open(source, encoding="utf-8") as file:
+            packages = ["kvd", "libuv"] if "kvd_uv.h" in file.read() else ["kvd"]
+        flags = self.run_words("pkg-config", "--cflags", "--libs", *options, *packages).split()
+        if options:
+            flags = ["-l:libkvd.a" if flag == "-lkvd" else flag for flag in flags]
+        program = os.path.join(self.place, os.path.basename(source)[:-2] + "-".join(options))
+        self.run_words("gcc", "-Wall", "-Werror", source, *flags, "-pthread", "-o", program)
+        return program
+
+    def sources(self):
+        found = sorted(glob.glob(ROOT + "/docs/examples/*.c"))
+        self.assertGreater(len(found), 0)
+        return found
+
+    def test_examples_run_with_the_shared_library(self):
+        for source in self.sources():
+            with self.subTest(source):
+                program = self.build(source)
+                self.assertIn("libkvd.so.0", self.run_words("objdump", "-p", program))
+                self.run_words(program, "unix:" + self.server.socket,
+                               LD_LIBRARY_PATH=self.prefix + "/lib")
+
+    def test_examples_run_with_the_archive(self):
+        for source in self.sources():
+            with self.subTest(source):
+                program = self.build(source, "--static")
+                self.assertNotIn("libkvd.so", self.run_words("objdump", "-p", program))
+                self.run_words(program, "unix:" + self.server.socket)
+
+    def test_programs_name_the_version_of_the_calls_that_they_need(self):
+        program = self.build(self.sources()[0])
+        needed = self.run_words("objdump", "-p", program).split("Version References:")[1]
+        self.assertRegex(needed, r"required from libkvd\.so\.0:\s+0x\w+ 0x00 \d+ KVD_0\.1\b")
+        exported = self.run_words("objdump", "-T", self.prefix + "/lib/libkvd.so.0")
+        self.assertRegex(exported, r"KVD_0\.1 +kvd_connect\n")
+
+    @unittest.skipUnless(shutil.which("g++"), "there is no C++ compiler")
+    def test_headers_are_good_for_cpp(self):
+        with open(self.place + "/program.cc", "w", encoding="utf-8") as file:
+            file.write("#include <kvd/kvd_uv.h>\nint main() { return kvd_outcome(KVD_OK); }\n")
+        flags = self.run_words("pkg-config", "--cflags", "--libs", "kvd", "libuv").split()
+        program = self.place + "/program"
+        self.run_words("g++", "-Wall", "-Wextra", "-Werror", program + ".cc", *flags, "-o", program)
+        self.run_words(program, LD_LIBRARY_PATH=self.prefix + "/lib")
 
 
 if __name__ == "__main__":

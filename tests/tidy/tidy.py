@@ -27,6 +27,8 @@ BASE_CODE_LINES_MAX = 1000
 TOP_LEVEL = {"server", "storage", "protocol", "client", "tests", "docs", "Makefile", "README.md",
              "LICENSE", "config.example.toml", "build", "data"}
 
+LIBKVD_MAP = "client/libkvd.map"
+
 # Who may include what: the first pattern that fits the including file decides.
 ARROWS = (
     (r"protocol/base/", r"protocol/base/"),
@@ -414,6 +416,31 @@ def check_exported_symbols(tree):
             found.append((name, 0, "exports nothing"))
         found += [(name, 0, "exports " + words[2]) for words in symbols
                   if not words[2].startswith("kvd_")]
+    return found
+
+
+def public_calls(tree):
+    """[(path, line, name)] of the calls that the public headers declare."""
+    found = []
+    for source in tree.sources:
+        if source.path.startswith("client/include/"):
+            for match in re.finditer(r"^KVD_API\b[^;{]*?\b(kvd_\w+)\s*\(", source.code, re.M):
+                found.append((source.path, source.code.count("\n", 0, match.start()) + 1, match[1]))
+    return found
+
+
+def check_symbol_versions(tree):
+    """client/libkvd.map has each public call once, and nothing else."""
+    path = os.path.join(tree.root, LIBKVD_MAP)
+    text = re.sub(r"/\*.*?\*/", "", tree.text(LIBKVD_MAP), flags=re.S) if os.path.exists(path) else ""
+    listed = re.findall(r"\b(kvd_\w+);", text)
+    calls = public_calls(tree)
+    names = {name for _, _, name in calls}
+    found = [(header, line, "%s has no version in %s" % (name, LIBKVD_MAP))
+             for header, line, name in calls if name not in listed]
+    found += [(LIBKVD_MAP, 0, "%s is in no public header" % name) for name in listed if name not in names]
+    found += [(LIBKVD_MAP, 0, "%s is listed twice" % name)
+              for name in sorted(set(listed)) if listed.count(name) > 1]
     return found
 
 

@@ -402,6 +402,21 @@ class TidyTest(unittest.TestCase):
                              map_keeps="*")
         self.assert_found("exported_symbols", "libkvd.so", "peek")
 
+    def test_call_without_a_symbol_version(self):
+        self.add("client/include/kvd/more.h", "KVD_API int kvd_new(void);\nKVD_API int\nkvd_old(void);\n")
+        self.write("client/libkvd.map", "/* kvd_new; */\nKVD_0.1 { global: kvd_old; local: *; };\n")
+        self.assert_found("symbol_versions", "more.h", "kvd_new")
+        self.assertEqual(len(self.findings("symbol_versions")), 1)
+
+    def test_symbol_version_without_a_call(self):
+        self.write("client/libkvd.map", "KVD_0.1 { global: kvd_gone; local: *; };\n")
+        self.assert_found("symbol_versions", "libkvd.map", "no public header")
+
+    def test_symbol_in_two_versions(self):
+        self.add("client/include/kvd/more.h", "KVD_API int kvd_old(void);\n")
+        self.write("client/libkvd.map", "KVD_0.1 { kvd_old; };\nKVD_0.2 { kvd_old; } KVD_0.1;\n")
+        self.assert_found("symbol_versions", "libkvd.map", "twice")
+
     def test_library_that_is_not_built(self):
         self.assert_found("exported_symbols", "libkvd.a", "not built")
 

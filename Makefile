@@ -26,6 +26,9 @@ PKG_CONFIG  ?= pkg-config
 PREFIX      ?= /usr/local
 DESTDIR     ?=
 LIBDIR      ?= $(PREFIX)/lib
+# Where Debian's Python looks for modules below /usr, and below any other prefix.
+PYTHON_DIR  ?= $(PREFIX)/lib/python$(if $(filter /usr,$(PREFIX)),3,$(PYTHON_VERSION))/dist-packages
+PYTHON_VERSION = $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 MODE        ?= release
 JOBS        ?= 2
 FUZZ_SECONDS ?= 30
@@ -264,6 +267,7 @@ build/fuzz/%: %.c $(FUZZED_OBJ) Makefile
 
 # --------------------------------------------------------------------------------------- install
 DOCS := $(wildcard docs/*.md)
+PYTHON_FILES := $(sort $(wildcard client/python/kvd/*.py)) client/python/kvd/py.typed
 
 install: all ## copy everything below PREFIX (/usr/local), DESTDIR before it
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/pkgconfig \
@@ -276,6 +280,8 @@ install: all ## copy everything below PREFIX (/usr/local), DESTDIR before it
 	sed 's|^prefix=.*|prefix=$(PREFIX)|; s|^libdir=.*|libdir=$(LIBDIR)|' $(BUILD)/kvd.pc \
 	    > $(DESTDIR)$(LIBDIR)/pkgconfig/kvd.pc
 	install -m 644 $(PUBLIC_HEADERS) $(DESTDIR)$(PREFIX)/include/kvd/
+	install -d $(DESTDIR)$(PYTHON_DIR)/kvd
+	install -m 644 $(PYTHON_FILES) $(DESTDIR)$(PYTHON_DIR)/kvd/
 	install -m 644 README.md LICENSE config.example.toml $(DOCS) $(DESTDIR)$(PREFIX)/share/doc/kvd/
 
 uninstall: ## remove what install copied
@@ -283,5 +289,5 @@ uninstall: ## remove what install copied
 	    $(DESTDIR)$(LIBDIR)/libkvd.a $(DESTDIR)$(LIBDIR)/libkvd.so* \
 	    $(DESTDIR)$(LIBDIR)/pkgconfig/kvd.pc \
 	    $(addprefix $(DESTDIR)$(PREFIX)/include/kvd/,$(notdir $(PUBLIC_HEADERS)))
-	rm -rf $(DESTDIR)$(PREFIX)/share/doc/kvd
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/kvd $(DESTDIR)$(PYTHON_DIR)/kvd
 	rmdir --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/include/kvd 2>/dev/null || true

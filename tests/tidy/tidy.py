@@ -28,6 +28,9 @@ TOP_LEVEL = {"server", "storage", "protocol", "client", "tests", "docs", "Makefi
              "LICENSE", "config.example.toml", "build", "data"}
 
 LIBKVD_MAP = "client/libkvd.map"
+# A call, a type or a callback's type at the left margin of a header.
+PUBLIC_DECLARATION = (r"^(?:KVD_API\b[^;{]*?|static inline\b[^;{]*?|struct |enum |typedef\b[^;{]*?\(\*)"
+                      r"\b(kvd_\w+)(?=\s*[({;)])")
 
 # Who may include what: the first pattern that fits the including file decides.
 ARROWS = (
@@ -441,6 +444,27 @@ def check_symbol_versions(tree):
     found += [(LIBKVD_MAP, 0, "%s is in no public header" % name) for name in listed if name not in names]
     found += [(LIBKVD_MAP, 0, "%s is listed twice" % name)
               for name in sorted(set(listed)) if listed.count(name) > 1]
+    return found
+
+
+def check_public_comments(tree):
+    """Each call and type of the public headers has a comment, above or behind, which tells a status's errors."""
+    found = []
+    for source in tree.sources:
+        if not source.path.startswith("client/include/"):
+            continue
+        for match in re.finditer(PUBLIC_DECLARATION, source.code, re.M):
+            line = source.code.count("\n", 0, match.start()) + 1
+            lines = source.text.split("\n")
+            above = line >= 2 and lines[line - 2].rstrip().endswith("*/")
+            # behind it: where the declaration, or the opening of its braces, ends
+            end = re.compile(r"[;{]").search(source.code, match.end(1)).start()
+            behind = "/*" in source.text[end:].split("\n")[0]
+            if not above and not behind:
+                found.append((source.path, line, "%s has no comment" % match[1]))
+            elif match[0].startswith("KVD_API enum kvd_status") and \
+                    "rrors" not in source.text[:match.start()].rpartition("/*")[2]:
+                found.append((source.path, line, "the comment of %s does not tell its errors" % match[1]))
     return found
 
 

@@ -402,6 +402,25 @@ class TidyTest(unittest.TestCase):
                              map_keeps="*")
         self.assert_found("exported_symbols", "libkvd.so", "peek")
 
+    def test_public_declarations_without_a_comment(self):
+        self.add("client/include/kvd/more.h",
+                 "KVD_API int\nkvd_call(void);\nstruct kvd_type {\n    int a; /* not of the type */\n};\n"
+                 "typedef void (*kvd_some_cb)(void);\nstatic inline int kvd_inline(int a) {\n    return a;\n}\n")
+        for name in ("kvd_call", "kvd_type", "kvd_some_cb", "kvd_inline"):
+            self.assert_found("public_comments", "more.h", name)
+
+    def test_comments_above_and_behind_are_enough(self):
+        self.add("client/include/kvd/more.h",
+                 "/* Calls. */\nKVD_API int kvd_call(void);\nstruct kvd_type; /* opaque */\n"
+                 "/* Does. Errors: none. */\nKVD_API enum kvd_status kvd_do(struct kvd_type *type);\n")
+        self.assertEqual(self.findings("public_comments"), [])
+
+    def test_call_that_does_not_tell_its_errors(self):
+        self.add("client/include/kvd/more.h",
+                 "/* Errors: of another. */\nKVD_API int kvd_other(void);\n\n"
+                 "/* Does. */\nKVD_API enum kvd_status kvd_do(void);\n")
+        self.assert_found("public_comments", "more.h", "kvd_do does not tell its errors")
+
     def test_call_without_a_symbol_version(self):
         self.add("client/include/kvd/more.h", "KVD_API int kvd_new(void);\nKVD_API int\nkvd_old(void);\n")
         self.write("client/libkvd.map", "/* kvd_new; */\nKVD_0.1 { global: kvd_old; local: *; };\n")

@@ -33,6 +33,7 @@ extern "C" {
 
 struct kvd_async; /* opaque */
 
+/* Of a handle, from kvd_async_open on; zeroed is the default. */
 struct kvd_async_options {
     struct kvd_connect_options connect; /* timeout_ms: of each request, from its submission on */
     uint32_t requests_max;              /* without an answer; 0 = 1,024; at most 65,536 */
@@ -69,7 +70,7 @@ KVD_API short kvd_async_events(const struct kvd_async *async);
 KVD_API int kvd_async_timeout_ms(const struct kvd_async *async);
 
 /* Sends, receives and times out what can be without waiting, and calls callbacks. Call it when poll
- * says so, or at any time. Receives at most 64 KiB, or one longer answer, a step. KVD_OK, or why
+ * says so, or at any time. Receives at most 64 KiB, or one longer answer, a step. Errors: why
  * the connection was lost in this step: KVD_CONNECT, KVD_CLOSED, KVD_TIMEOUT, KVD_PROTOCOL,
  * KVD_UNSUPPORTED, KVD_NO_MEMORY, what the server refused HELLO with; the requests were told
  * likewise, and the handle can be used on. KVD_SHUTTING_DOWN: a callback has closed it, and it is
@@ -93,60 +94,62 @@ KVD_API const char *kvd_async_error(const struct kvd_async *async);
  * KVD_SHUTTING_DOWN. */
 KVD_API enum kvd_status kvd_async_ping(struct kvd_async *async, kvd_result_cb result_cb, void *arg);
 
-/* The value in result->value, its record in result->meta. */
+/* The value in result->value, its record in result->meta. Errors: as kvd_async_ping. */
 KVD_API enum kvd_status kvd_async_get(struct kvd_async *async, struct kvd_bytes key,
                                       const struct kvd_read_options *options,
                                       kvd_result_cb result_cb, void *arg);
 
-/* KVD_OK if it is there, with result->version. */
+/* KVD_OK if it is there, with result->version. Errors: as kvd_async_ping. */
 KVD_API enum kvd_status kvd_async_exists(struct kvd_async *async, struct kvd_bytes key,
                                          const struct kvd_read_options *options,
                                          kvd_result_cb result_cb, void *arg);
 
-/* The record in result->meta. */
+/* The record in result->meta. Errors: as kvd_async_ping. */
 KVD_API enum kvd_status kvd_async_meta(struct kvd_async *async, struct kvd_bytes key,
                                        const struct kvd_read_options *options,
                                        kvd_result_cb result_cb, void *arg);
 
-/* Stores. Of all writes, result->version is the version of the commit. */
+/* Stores. Of all writes, result->version is the version of the commit. Errors: as kvd_async_ping.
+ */
 KVD_API enum kvd_status kvd_async_put(struct kvd_async *async, struct kvd_bytes key,
                                       struct kvd_bytes value,
                                       const struct kvd_write_options *options,
                                       kvd_result_cb result_cb, void *arg);
 
-/* Deletes a key. */
+/* Deletes a key. Errors: as kvd_async_ping. */
 KVD_API enum kvd_status kvd_async_delete(struct kvd_async *async, struct kvd_bytes key,
                                          const struct kvd_write_options *options,
                                          kvd_result_cb result_cb, void *arg);
 
-/* Deletes all keys in [from, to), or, with an empty `to`, from `from` on. */
+/* Deletes all keys in [from, to), or, with an empty `to`, from `from` on. Errors: as
+ * kvd_async_ping. */
 KVD_API enum kvd_status kvd_async_delete_range(struct kvd_async *async, struct kvd_bytes from,
                                                struct kvd_bytes to,
                                                const struct kvd_write_options *options,
                                                kvd_result_cb result_cb, void *arg);
 
-/* Adds to a number; the sum in result->number. */
+/* Adds to a number; the sum in result->number. Errors: as kvd_async_ping. */
 KVD_API enum kvd_status kvd_async_add(struct kvd_async *async, struct kvd_bytes key, int64_t amount,
                                       const struct kvd_write_options *options,
                                       kvd_result_cb result_cb, void *arg);
 
-/* Adds bytes at the end; the new length in result->number. */
+/* Adds bytes at the end; the new length in result->number. Errors: as kvd_async_ping. */
 KVD_API enum kvd_status kvd_async_append(struct kvd_async *async, struct kvd_bytes key,
                                          struct kvd_bytes bytes,
                                          const struct kvd_write_options *options,
                                          kvd_result_cb result_cb, void *arg);
 
-/* Gives a key the expiry of `options`. */
+/* Gives a key the expiry of `options`. Errors: as kvd_async_ping. */
 KVD_API enum kvd_status kvd_async_touch(struct kvd_async *async, struct kvd_bytes key,
                                         const struct kvd_write_options *options,
                                         kvd_result_cb result_cb, void *arg);
 
-/* Takes a key's expiry away. */
+/* Takes a key's expiry away. Errors: as kvd_async_ping. */
 KVD_API enum kvd_status kvd_async_persist(struct kvd_async *async, struct kvd_bytes key,
                                           const struct kvd_write_options *options,
                                           kvd_result_cb result_cb, void *arg);
 
-/* Commits a batch; an empty one is KVD_INVALID. */
+/* Commits a batch; an empty one is KVD_INVALID. Errors: as kvd_async_ping. */
 KVD_API enum kvd_status kvd_async_batch(struct kvd_async *async, const struct kvd_batch *batch,
                                         const struct kvd_write_options *options,
                                         kvd_result_cb result_cb, void *arg);

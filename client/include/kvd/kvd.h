@@ -87,6 +87,7 @@ enum kvd_status {
     KVD_CONFLICT = 30,        /* what was read has been changed by another */
 };
 
+/* The three ways in which a call ends: see the top of this header. */
 enum kvd_outcome { KVD_OUTCOME_DONE, KVD_OUTCOME_FAILED, KVD_OUTCOME_UNKNOWN };
 
 /* "not_found"; static storage; "invalid_status" outside the enum. */
@@ -100,11 +101,13 @@ KVD_API enum kvd_outcome kvd_outcome(enum kvd_status status);
 
 /* --- bytes and records --- */
 
+/* Borrowed bytes. */
 struct kvd_bytes {
     const void *ptr; /* may be NULL if len is 0 */
     size_t len;
 };
 
+/* `len` bytes at `ptr`, borrowed. */
 static inline struct kvd_bytes kvd_bytes(const void *ptr, size_t len) {
     struct kvd_bytes bytes;
     bytes.ptr = ptr;
@@ -136,6 +139,7 @@ struct kvd_value {
     enum kvd_status status; /* of this value: KVD_OK, KVD_NOT_FOUND, KVD_CORRUPT ... */
 };
 
+/* Frees the memory, and zeroes *value, which may then be used again. */
 KVD_API void kvd_value_free(struct kvd_value *value);
 
 /* Frees what kvd_get_alloc returned; NULL is allowed. */
@@ -145,6 +149,7 @@ KVD_API void kvd_free(void *data);
 
 struct kvd; /* a connection; opaque */
 
+/* How far a write has come when it is acknowledged. */
 enum kvd_durability {
     KVD_DURABILITY_DEFAULT = 0, /* the connection's, else the server's default */
     KVD_DURABILITY_MEMORY = 1,  /* visible to readers; lost when the server process dies */
@@ -152,6 +157,7 @@ enum kvd_durability {
     KVD_DURABILITY_SYNCED = 3,  /* on stable storage */
 };
 
+/* Of a connection, from kvd_connect on. Strings are copied; names of at most 255 bytes. */
 struct kvd_connect_options {
     uint32_t timeout_ms;            /* for connecting and for each call; 0 = default, 30 s */
     const char *client_name;        /* shown by the server; NULL = "libkvd" */
@@ -211,7 +217,7 @@ KVD_API enum kvd_status kvd_server_info(struct kvd *db, struct kvd_server_info *
  * (also when a pipeline on this connection has unread results), KVD_DEADLINE, KVD_SHUTTING_DOWN,
  * KVD_DENIED, KVD_NO_MEMORY, KVD_PROTOCOL, KVD_INTERNAL. Errors: lists what is particular. */
 
-/* Sends a ping and waits for its echo. */
+/* Sends a ping and waits for its echo. Errors: the common ones. */
 KVD_API enum kvd_status kvd_ping(struct kvd *db);
 
 /* --- reading --- */
@@ -225,6 +231,7 @@ struct kvd_state {
     uint64_t time_ms;  /* as it was then */
 };
 
+/* Of one read. */
 struct kvd_read_options {
     uint32_t deadline_ms; /* the server drops the work if not begun by then; 0 = none */
     bool verify;          /* fetch the value's checksum and compare it here: else KVD_CHECKSUM */
@@ -264,14 +271,16 @@ KVD_API enum kvd_status kvd_exists(struct kvd *db, struct kvd_bytes key,
 KVD_API enum kvd_status kvd_meta(struct kvd *db, struct kvd_bytes key,
                                  const struct kvd_read_options *options, struct kvd_meta *meta_out);
 
-/* Reads up to part->length bytes of the value from part->offset on (fewer at its end, none behind
- * it), at most value_max at a time. value->meta is of the whole value; part->length bytes of
- * value->data are valid. Of a large value the server reads and verifies only the blocks that it
- * needs. `verify` has no meaning. Errors: as kvd_get. */
+/* A part of a value, in bytes. */
 struct kvd_part {
     uint64_t offset;
     uint64_t length; /* wanted; after the call: got */
 };
+
+/* Reads up to part->length bytes of the value from part->offset on (fewer at its end, none behind
+ * it), at most value_max at a time. value->meta is of the whole value; part->length bytes of
+ * value->data are valid. Of a large value the server reads and verifies only the blocks that it
+ * needs. `verify` has no meaning. Errors: as kvd_get. */
 KVD_API enum kvd_status kvd_get_range(struct kvd *db, struct kvd_bytes key, struct kvd_part *part,
                                       const struct kvd_read_options *options,
                                       struct kvd_value *value);
@@ -288,6 +297,7 @@ KVD_API enum kvd_status kvd_get_stream(struct kvd *db, struct kvd_bytes key,
 
 /* --- writing --- */
 
+/* What has to hold for a write to take effect; judged in the commit itself. */
 enum kvd_condition {
     KVD_IF_ANY = 0,     /* no condition */
     KVD_IF_ABSENT = 1,  /* else KVD_EXISTS */
@@ -295,6 +305,7 @@ enum kvd_condition {
     KVD_IF_VERSION = 3, /* the key has exactly `version`; else KVD_VERSION_MISMATCH */
 };
 
+/* Of one write. What a call takes no notice of, its comment or the names here say. */
 struct kvd_write_options {
     enum kvd_condition condition;
     uint64_t version;               /* for KVD_IF_VERSION */
@@ -317,13 +328,14 @@ KVD_API enum kvd_status kvd_delete(struct kvd *db, struct kvd_bytes key,
                                    const struct kvd_write_options *options, uint64_t *version_out);
 
 /* Deletes all keys in [from, to), or, with an empty `to`, from `from` on; one operation, whatever
- * their number. Of `options` only durability and deadline_ms count. */
+ * their number. Of `options` only durability and deadline_ms count. *version_out may be NULL.
+ * Errors: as kvd_put. */
 KVD_API enum kvd_status kvd_delete_range(struct kvd *db, struct kvd_bytes from, struct kvd_bytes to,
                                          const struct kvd_write_options *options,
                                          uint64_t *version_out);
 
 /* Deletes all keys that begin with `prefix`; an empty one is refused (KVD_INVALID): for all keys of
- * a namespace use kvd_delete_range. */
+ * a namespace use kvd_delete_range. Errors: as kvd_delete_range. */
 KVD_API enum kvd_status kvd_delete_prefix(struct kvd *db, struct kvd_bytes prefix,
                                           const struct kvd_write_options *options,
                                           uint64_t *version_out);
@@ -334,7 +346,8 @@ KVD_API enum kvd_status kvd_add(struct kvd *db, struct kvd_bytes key, int64_t am
                                 const struct kvd_write_options *options, int64_t *sum_out,
                                 uint64_t *version_out);
 
-/* Adds bytes at the end of a value; an absent key counts as empty. *length_out may be NULL. */
+/* Adds bytes at the end of a value; an absent key counts as empty. *length_out (may be NULL) is the
+ * length in bytes then. Errors: as kvd_put. */
 KVD_API enum kvd_status kvd_append(struct kvd *db, struct kvd_bytes key, struct kvd_bytes bytes,
                                    const struct kvd_write_options *options, uint64_t *length_out,
                                    uint64_t *version_out);
@@ -343,6 +356,9 @@ KVD_API enum kvd_status kvd_append(struct kvd *db, struct kvd_bytes key, struct 
  * The value stays where it is. Errors: KVD_ABSENT (no such key). */
 KVD_API enum kvd_status kvd_touch(struct kvd *db, struct kvd_bytes key,
                                   const struct kvd_write_options *options, uint64_t *version_out);
+
+/* Takes the expiry away. *version_out may be NULL. Errors: KVD_ABSENT (no such key), and as
+ * kvd_put. */
 KVD_API enum kvd_status kvd_persist(struct kvd *db, struct kvd_bytes key,
                                     const struct kvd_write_options *options, uint64_t *version_out);
 
@@ -356,7 +372,9 @@ struct kvd_upload; /* opaque; uses its connection only in the calls below */
 KVD_API enum kvd_status kvd_upload_begin(struct kvd *db, struct kvd_bytes key,
                                          struct kvd_upload **upload_out);
 
-/* Sends the next bytes, any number of them. After an error the upload can only be destroyed. */
+/* Sends the next bytes, any number of them. They are borrowed during the call. After an error the
+ * upload can only be destroyed. Errors: KVD_TOO_LARGE (the value), KVD_NO_SPACE, KVD_NOT_FOUND and
+ * KVD_INVALID (the connection it belonged to was lost). */
 KVD_API enum kvd_status kvd_upload_write(struct kvd_upload *upload, struct kvd_bytes bytes);
 
 /* Commits the value under the key; options as for kvd_put (the checksum is made on the way, and
@@ -382,18 +400,29 @@ KVD_API void kvd_batch_destroy(struct kvd_batch *batch); /* NULL is allowed */
 KVD_API enum kvd_status kvd_batch_put(struct kvd_batch *batch, struct kvd_bytes key,
                                       struct kvd_bytes value,
                                       const struct kvd_write_options *options);
+
+/* Adds a delete; of `options` only the condition counts. Errors: as kvd_batch_put. */
 KVD_API enum kvd_status kvd_batch_delete(struct kvd_batch *batch, struct kvd_bytes key,
                                          const struct kvd_write_options *options);
 
+/* Adds a delete of [from, to), or, with an empty `to`, from `from` on. Errors: as kvd_batch_put. */
 KVD_API enum kvd_status kvd_batch_delete_range(struct kvd_batch *batch, struct kvd_bytes from,
                                                struct kvd_bytes to);
+
+/* Adds an add; kvd_batch_commit_results tells the sum. Errors: as kvd_batch_put. */
 KVD_API enum kvd_status kvd_batch_add(struct kvd_batch *batch, struct kvd_bytes key, int64_t amount,
                                       const struct kvd_write_options *options);
+
+/* Adds an append; kvd_batch_commit_results tells the new length. Errors: as kvd_batch_put. */
 KVD_API enum kvd_status kvd_batch_append(struct kvd_batch *batch, struct kvd_bytes key,
                                          struct kvd_bytes bytes,
                                          const struct kvd_write_options *options);
+
+/* Adds a change of expiry, of which `options` must have one. Errors: as kvd_batch_put. */
 KVD_API enum kvd_status kvd_batch_touch(struct kvd_batch *batch, struct kvd_bytes key,
                                         const struct kvd_write_options *options);
+
+/* Adds the end of an expiry. Errors: as kvd_batch_put. */
 KVD_API enum kvd_status kvd_batch_persist(struct kvd_batch *batch, struct kvd_bytes key,
                                           const struct kvd_write_options *options);
 
@@ -415,7 +444,7 @@ struct kvd_results {
     size_t count; /* how many there are */
 };
 
-/* The same, with results. */
+/* The same, with results. Errors: as kvd_batch_commit. */
 KVD_API enum kvd_status kvd_batch_commit_results(struct kvd *db, const struct kvd_batch *batch,
                                                  const struct kvd_write_options *options,
                                                  struct kvd_results *results,
@@ -423,6 +452,7 @@ KVD_API enum kvd_status kvd_batch_commit_results(struct kvd *db, const struct kv
 
 /* --- scanning --- */
 
+/* Which entries, in which order, and how many at a time. */
 struct kvd_scan_options {
     struct kvd_bytes prefix; /* keys that begin so; or the range [from, to) instead */
     struct kvd_bytes from;   /* empty = from the first key */
@@ -439,6 +469,7 @@ struct kvd_scan_options {
     bool verify;             /* check the checksum of each value */
 };
 
+/* One entry of a scan. */
 struct kvd_entry {
     struct kvd_bytes key;   /* borrowed until the next call on the scan */
     struct kvd_bytes value; /* borrowed likewise; empty when keys_only */
@@ -472,6 +503,7 @@ KVD_API enum kvd_status kvd_count(struct kvd *db, const struct kvd_scan_options 
 
 /* --- snapshots and versions --- */
 
+/* An open snapshot. Times are milliseconds since 1970 UTC by the server's clock. */
 struct kvd_snapshot {
     uint64_t id;
     uint64_t version;     /* everything up to here is seen */
@@ -486,13 +518,16 @@ struct kvd_snapshot {
 KVD_API enum kvd_status kvd_snapshot_open(struct kvd *db, uint64_t lifetime_ms,
                                           struct kvd_snapshot *snapshot_out);
 
-/* Errors: KVD_NOT_FOUND. */
+/* Closes a snapshot, of whatever connection. Errors: KVD_NOT_FOUND. */
 KVD_API enum kvd_status kvd_snapshot_close(struct kvd *db, uint64_t id);
 
 /* Callbacks here and below are called during the call, and must not use `db`. */
 typedef void (*kvd_snapshot_cb)(const struct kvd_snapshot *snapshot, void *arg);
+
+/* Calls snapshot_cb for each open snapshot, whoever opened it. Errors: the common ones. */
 KVD_API enum kvd_status kvd_snapshot_list(struct kvd *db, kvd_snapshot_cb snapshot_cb, void *arg);
 
+/* One kept version of a key. */
 struct kvd_version {
     uint64_t version;
     uint64_t time_ms;     /* of the commit, about; 0: not known any more */
@@ -500,21 +535,26 @@ struct kvd_version {
     struct kvd_meta meta; /* unless deleted */
 };
 
+/* Takes a version, which is valid during the call. */
 typedef void (*kvd_version_cb)(const struct kvd_version *version, void *arg);
 
+/* How much of a history. */
 struct kvd_history_options {
     uint64_t before;      /* only versions below it; 0: from the newest */
     uint32_t limit;       /* at most so many; 0: all */
     uint32_t deadline_ms; /* of each request; 0 = none */
 };
 
-/* The kept versions of a key, newest first. */
+/* The kept versions of a key, newest first; none if there are none. Errors: KVD_TOO_LARGE (key),
+ * KVD_IO, KVD_CORRUPT. */
 KVD_API enum kvd_status kvd_history(struct kvd *db, struct kvd_bytes key,
                                     const struct kvd_history_options *options,
                                     kvd_version_cb version_cb, void *arg);
 
+/* How a key differs between two states. */
 enum kvd_change_kind { KVD_CHANGE_ADDED = 1, KVD_CHANGE_CHANGED = 2, KVD_CHANGE_REMOVED = 3 };
 
+/* A key that differs. */
 struct kvd_change {
     enum kvd_change_kind kind;
     struct kvd_bytes key;
@@ -522,10 +562,12 @@ struct kvd_change {
     struct kvd_meta after;  /* unless removed */
 };
 
+/* Takes a change, which is valid, key included, during the call. */
 typedef void (*kvd_change_cb)(const struct kvd_change *change, void *arg);
 
 /* The keys that differ between two states, in key order; of `range` prefix, from, to and
- * deadline_ms count. */
+ * deadline_ms count. Errors: KVD_NOT_FOUND (snapshot), KVD_GONE, KVD_INVALID, KVD_IO, KVD_CORRUPT.
+ */
 KVD_API enum kvd_status kvd_diff(struct kvd *db, const struct kvd_state *from,
                                  const struct kvd_state *to, const struct kvd_scan_options *range,
                                  kvd_change_cb change_cb, void *arg);
@@ -540,20 +582,24 @@ KVD_API enum kvd_status kvd_rewind(struct kvd *db, const struct kvd_state *to,
 
 /* --- namespaces --- */
 
+/* What is allowed and kept in a namespace. */
 struct kvd_namespace_settings {
     uint64_t quota_bytes;   /* puts beyond it are KVD_QUOTA; 0: none */
     uint64_t keep_ms;       /* replaced versions stay readable for so long; 0: no */
     uint32_t keep_versions; /* at least so many versions of each key stay readable */
 };
 
-/* Makes a namespace, or changes its settings; NULL: none. "" is the default one. */
+/* Makes a namespace, or changes its settings; NULL: none. "" is the default one. *version_out may
+ * be NULL. Errors: KVD_INVALID (name), KVD_BUSY (too many). */
 KVD_API enum kvd_status kvd_namespace_set(struct kvd *db, const char *name,
                                           const struct kvd_namespace_settings *settings,
                                           uint64_t *version_out);
 
-/* Drops a namespace with all its keys, at once. Errors: KVD_NOT_FOUND. */
+/* Drops a namespace with all its keys, at once. *version_out may be NULL. Errors: KVD_NOT_FOUND,
+ * KVD_INVALID (the default one). */
 KVD_API enum kvd_status kvd_namespace_drop(struct kvd *db, const char *name, uint64_t *version_out);
 
+/* A namespace and what it holds; valid during the callback. */
 struct kvd_namespace {
     const char *name; /* NUL-ended; "" is the default one */
     uint32_t id;
@@ -563,7 +609,10 @@ struct kvd_namespace {
     uint64_t pinned_bytes; /* of versions that only snapshots or retention keep */
 };
 
+/* Takes a namespace. It must not use `db`. */
 typedef void (*kvd_namespace_cb)(const struct kvd_namespace *space, void *arg);
+
+/* Calls namespace_cb for each namespace. Errors: KVD_IO, KVD_CORRUPT. */
 KVD_API enum kvd_status kvd_namespace_list(struct kvd *db, kvd_namespace_cb namespace_cb,
                                            void *arg);
 
@@ -574,7 +623,7 @@ KVD_API enum kvd_status kvd_namespace_list(struct kvd *db, kvd_namespace_cb name
 typedef void (*kvd_stat_cb)(const char *name, const char *value, void *arg);
 
 /* The server's statistics: those whose name begins with `section`; NULL or "" for all. A value
- * longer than 4,095 bytes is cut. */
+ * longer than 4,095 bytes is cut. Errors: the common ones. */
 KVD_API enum kvd_status kvd_stats(struct kvd *db, const char *section, kvd_stat_cb stat_cb,
                                   void *arg);
 
@@ -585,8 +634,12 @@ KVD_API enum kvd_status kvd_explain(struct kvd *db, struct kvd_bytes key,
 
 /* What the bytes on disk are, and who keeps them ("" nobody in particular). */
 typedef void (*kvd_space_cb)(const char *kind, const char *holder, uint64_t bytes, void *arg);
+
+/* Calls space_cb for each kind of bytes and holder; the sum is the size of the files of the store.
+ * Errors: KVD_IO, KVD_CORRUPT. */
 KVD_API enum kvd_status kvd_why_space(struct kvd *db, kvd_space_cb space_cb, void *arg);
 
+/* What kvd_maintain does. */
 enum kvd_action {
     KVD_FLUSH = 1,      /* the memtable into a table */
     KVD_COMPACT = 2,    /* all tables into one sorted level */
@@ -595,93 +648,17 @@ enum kvd_action {
     KVD_CHECKPOINT = 5, /* `argument`: a path on the server that does not exist yet */
 };
 
-/* Does it now, and returns when done: give the connection a long timeout. line_cb may be NULL. */
+/* Does it now, and returns when done: give the connection a long timeout. line_cb and argument may
+ * be NULL. Errors: KVD_INVALID (argument), KVD_EXISTS (checkpoint), KVD_IO, KVD_CORRUPT,
+ * KVD_NO_SPACE, KVD_READ_ONLY. */
 KVD_API enum kvd_status kvd_maintain(struct kvd *db, enum kvd_action action, const char *argument,
                                      kvd_stat_cb line_cb, void *arg);
-
-/* --- pipelines: queue many, send once, read all ---
- *
- *     for (i = 0; i < n; i++) kvd_pipeline_get(db, keys[i], NULL);
- *     while ((status = kvd_pipeline_next(db, &result)) == KVD_OK) use(&result);
- *
- * Requests take effect in the order in which they were queued, and results come in that order.
- * Between the first queued request and the KVD_END that kvd_pipeline_next returns, the other calls
- * on this connection return KVD_BUSY. Nothing of a pipeline is ever sent twice. */
-
-enum kvd_operation {
-    KVD_OPERATION_PING,
-    KVD_OPERATION_GET,
-    KVD_OPERATION_EXISTS,
-    KVD_OPERATION_META,
-    KVD_OPERATION_PUT,
-    KVD_OPERATION_DELETE,
-    KVD_OPERATION_BATCH,
-    KVD_OPERATION_ADD,
-    KVD_OPERATION_APPEND,
-    KVD_OPERATION_TOUCH,
-    KVD_OPERATION_PERSIST,
-    KVD_OPERATION_DELETE_RANGE,
-};
-
-struct kvd_result {
-    enum kvd_status status;       /* of this operation */
-    enum kvd_operation operation; /* what was asked */
-    uint64_t index;               /* 0 for the first queued since the pipeline was empty */
-    uint64_t version;             /* commit version of a write; the record's for a read */
-    int64_t number;               /* add: the sum; append: the new length */
-    struct kvd_meta meta;         /* get, meta; else zero */
-    struct kvd_bytes value;       /* get; borrowed until the next call on the connection */
-    uint64_t detail;              /* as kvd_error_detail */
-    const char *error;            /* as kvd_error; "" if status is KVD_OK; borrowed likewise */
-};
-
-/* Queue one request; nothing is sent. Key and value are copied. Errors: those found without the
- * server (KVD_INVALID, KVD_TOO_LARGE; KVD_CONNECT ... on the first), KVD_NO_MEMORY, KVD_BUSY when
- * 64 MiB or 1,048,576 requests are waiting: read results first. Nothing was queued then. */
-KVD_API enum kvd_status kvd_pipeline_ping(struct kvd *db);
-KVD_API enum kvd_status kvd_pipeline_get(struct kvd *db, struct kvd_bytes key,
-                                         const struct kvd_read_options *options);
-KVD_API enum kvd_status kvd_pipeline_exists(struct kvd *db, struct kvd_bytes key,
-                                            const struct kvd_read_options *options);
-KVD_API enum kvd_status kvd_pipeline_meta(struct kvd *db, struct kvd_bytes key,
-                                          const struct kvd_read_options *options);
-KVD_API enum kvd_status kvd_pipeline_put(struct kvd *db, struct kvd_bytes key,
-                                         struct kvd_bytes value,
-                                         const struct kvd_write_options *options);
-KVD_API enum kvd_status kvd_pipeline_delete(struct kvd *db, struct kvd_bytes key,
-                                            const struct kvd_write_options *options);
-KVD_API enum kvd_status kvd_pipeline_delete_range(struct kvd *db, struct kvd_bytes from,
-                                                  struct kvd_bytes to,
-                                                  const struct kvd_write_options *options);
-KVD_API enum kvd_status kvd_pipeline_add(struct kvd *db, struct kvd_bytes key, int64_t amount,
-                                         const struct kvd_write_options *options);
-KVD_API enum kvd_status kvd_pipeline_append(struct kvd *db, struct kvd_bytes key,
-                                            struct kvd_bytes bytes,
-                                            const struct kvd_write_options *options);
-KVD_API enum kvd_status kvd_pipeline_touch(struct kvd *db, struct kvd_bytes key,
-                                           const struct kvd_write_options *options);
-KVD_API enum kvd_status kvd_pipeline_persist(struct kvd *db, struct kvd_bytes key,
-                                             const struct kvd_write_options *options);
-KVD_API enum kvd_status kvd_pipeline_batch(struct kvd *db, const struct kvd_batch *batch,
-                                           const struct kvd_write_options *options);
-
-/* Sends what is queued, in as few system calls as the kernel allows, and does not wait for answers
- * (it takes those that arrive meanwhile). More may be queued afterwards. When the connection breaks
- * here, kvd_pipeline_next tells what became of each request. Errors: KVD_TIMEOUT, KVD_CLOSED. */
-KVD_API enum kvd_status kvd_pipeline_flush(struct kvd *db);
-
-/* The result of the oldest unanswered request; sends first what is still queued. KVD_OK means that
- * there is a result (whose own status may be any); KVD_END that none is unanswered. When the
- * connection is lost, each request that was left gets its result all the same: KVD_UNKNOWN for
- * writes that may have been sent, KVD_CLOSED or KVD_TIMEOUT for the others. */
-KVD_API enum kvd_status kvd_pipeline_next(struct kvd *db, struct kvd_result *result_out);
-
-/* Requests queued or sent whose result was not read yet. */
-KVD_API uint64_t kvd_pipeline_pending(const struct kvd *db);
 
 #ifdef __cplusplus
 }
 #endif
+
+#include <kvd/pipeline.h>
 
 #include <kvd/async.h>
 #include <kvd/pool.h>

@@ -19,6 +19,7 @@
 extern "C" {
 #endif
 
+/* The adapter; below. */
 struct kvd_uv;
 
 /* Everything of the adapter is closed: its memory is the caller's again. */
@@ -117,6 +118,7 @@ static inline void kvd_uv__watch(struct kvd_uv *uv) {
     uv->fd = fd;
 }
 
+/* Of the adapter itself: descriptor, events and time as the handle wants them now. */
 static inline void kvd_uv__refresh(struct kvd_uv *uv) {
     short events;
     int timeout_ms;

@@ -35,6 +35,7 @@ extern "C" {
 
 struct kvd_pool; /* opaque */
 
+/* Of a pool, from kvd_pool_create on; zeroed is the default. Strings are copied. */
 struct kvd_pool_options {
     struct kvd_connect_options connect; /* of each connection */
     uint32_t connections_min;           /* opened at once, and kept while idle */

@@ -127,7 +127,7 @@ enum status connection_hello_encode(struct kvd *db, uint32_t *id_out) {
 }
 
 static enum status say_hello(struct kvd *db, int64_t deadline_ms) {
-    struct wire_response response;
+    struct wire_response response = {.status = STATUS_INTERNAL};
     uint32_t id;
     enum status status = connection_hello_encode(db, &id);
 

@@ -1,6 +1,9 @@
 /* client_async_test.c: the handle that never waits, against a server that also misbehaves. */
+#include "client/async.h"
 #include "tests/unit/client_fake.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <poll.h>
 
 #define SHORT_MS 100u
@@ -356,6 +359,29 @@ START_TEST(a_refused_tcp_connection_is_told_too) {
 }
 END_TEST
 
+/* As of a name with two addresses: nobody listens at the first. */
+START_TEST(all_addresses_of_a_name_are_tried) {
+    struct sockaddr_in nobody = {.sin_family = AF_INET, .sin_port = htons(1)};
+
+    begin();
+    run();
+    kvd_async_cancel(async);
+    nobody.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    async->targets.targets[1] = async->targets.targets[0];
+    memcpy(&async->targets.targets[0].name, &nobody, sizeof nobody);
+    async->targets.targets[0].len = sizeof nobody;
+    async->targets.count = 2;
+    ck_assert_int_eq(put(), KVD_OK);
+    ck_assert_int_eq(run(), KVD_OK);
+    ck_assert_int_eq(seen.statuses[0], KVD_OK);
+    async->targets.count = 1; /* and then it fails */
+    kvd_async_cancel(async);
+    ck_assert_int_eq(put(), KVD_OK);
+    ck_assert_int_eq(run(), KVD_CONNECT);
+    end();
+}
+END_TEST
+
 START_TEST(a_refused_hello_tells_every_request_why) {
     begin();
     fake.deny_hello = true;
@@ -460,6 +486,7 @@ UNIT_MAIN("client_async", callbacks_come_in_the_order_of_the_requests,
           nonsense_is_a_protocol_error_for_all,
           cancelled_reads_are_cancelled_and_sent_writes_unknown, a_callback_may_close_the_handle,
           a_callback_may_cancel_and_submit, nobody_listening_is_told_by_the_step_and_tried_again,
-          a_refused_tcp_connection_is_told_too, a_refused_hello_tells_every_request_why,
-          what_hello_does_not_allow_is_refused_in_its_turn, both_directions_full_do_not_lock,
-          options_that_are_no_good_are_invalid, without_memory_every_request_still_gets_its_end)
+          a_refused_tcp_connection_is_told_too, all_addresses_of_a_name_are_tried,
+          a_refused_hello_tells_every_request_why, what_hello_does_not_allow_is_refused_in_its_turn,
+          both_directions_full_do_not_lock, options_that_are_no_good_are_invalid,
+          without_memory_every_request_still_gets_its_end)

@@ -102,6 +102,11 @@ static void give(struct kvd_pool *pool, struct idle given) {
     unlock(pool);
 }
 
+static void link_locked(struct kvd_pool *pool, struct waiter *waiter) {
+    *pool->last = waiter;
+    pool->last = &waiter->next;
+}
+
 static void unlink_locked(struct kvd_pool *pool, struct waiter *waiter) {
     struct waiter **at = &pool->first;
 
@@ -125,8 +130,7 @@ static enum status wait_locked(struct kvd_pool *pool, int64_t deadline_ms, struc
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&waiter.served, &attributes);
     pthread_condattr_destroy(&attributes);
-    *pool->last = &waiter;
-    pool->last = &waiter.next;
+    link_locked(pool, &waiter);
     pool->waiting++;
     while (!waiter.is_served && result != ETIMEDOUT) {
         result = pthread_cond_timedwait(&waiter.served, &pool->mu, &end);

@@ -25,6 +25,33 @@ int main(void) {
 """
 
 
+# What the pieces of docs/libkvd.md take for granted.
+GUIDE = """#include <kvd/kvd.h>
+#include <stdio.h>
+
+int main(int argc, char **argv) {
+    struct kvd_bytes keys[2] = {kvd_text("guide/1"), kvd_text("guide/2")};
+    struct kvd_bytes values[2] = {kvd_text("a"), kvd_text("b")};
+    struct kvd_meta meta;
+    size_t count = 2, length;
+    uint64_t version, found;
+    char piece[4096];
+    FILE *file = fopen(argv[argc - 1], "rb");
+    struct kvd *db;
+
+    if (!file || kvd_connect(argv[1], NULL, &db) != KVD_OK) return 1;
+    kvd_delete_range(db, kvd_text("a"), kvd_text("z"), NULL, NULL);
+%s
+    if (kvd_meta(db, kvd_text("film"), NULL, &meta) != KVD_OK || meta.version != version) return 1;
+    if (kvd_count(db, NULL, &found) != KVD_OK) return 1;
+    printf("%%llu bytes, %%llu keys\\n", (unsigned long long)meta.value_len, (unsigned long long)found);
+    fclose(file);
+    kvd_close(db);
+    return 0;
+}
+"""
+
+
 @unittest.skipUnless(os.path.exists(BUILD + "/kvd"), "there is no server yet")
 @unittest.skipUnless(os.path.basename(BUILD) == "build", "the libraries of users have no sanitizer")
 class InstallTest(unittest.TestCase):
@@ -143,6 +170,17 @@ class PackageTest(unittest.TestCase):
                 program = self.build(source, "--static")
                 self.assertNotIn("libkvd.so", self.run_words("objdump", "-p", program))
                 self.run_words(program, "unix:" + self.server.socket)
+
+    def test_code_of_the_guide_runs(self):
+        with open(ROOT + "/docs/libkvd.md", encoding="utf-8") as file:
+            pieces = re.findall(r"^```c\n(.*?)^```", file.read(), re.M | re.S)
+        self.assertGreater(len(pieces), 1)
+        blocks = ["{\n%s\nif (status != KVD_OK) return 1;\n}" % piece for piece in pieces]
+        with open(self.place + "/guide.c", "w", encoding="utf-8") as file:
+            file.write(GUIDE % "\n".join(blocks))
+        program = self.build(self.place + "/guide.c")
+        said = self.run_words(program, "unix:" + self.server.socket, program, LD_LIBRARY_PATH=self.prefix + "/lib")
+        self.assertEqual(said, "%d bytes, %d keys\n" % (os.path.getsize(program), 3))
 
     def test_programs_name_the_version_of_the_calls_that_they_need(self):
         program = self.build(self.sources()[0])

@@ -437,6 +437,25 @@ START_TEST(both_directions_full_do_not_lock) {
 }
 END_TEST
 
+START_TEST(a_write_that_was_not_sent_whole_is_not_unknown) {
+    static char value[80000];
+    struct kvd_bytes bytes = kvd_bytes(value, sizeof value);
+
+    begin();
+    reopen(0, 5000);
+    for (int i = 0; i < 40; i++) { /* more than the socket buffers take */
+        ck_assert_int_eq(kvd_async_put(async, kvd_text("k"), bytes, NULL, on_result, &seen),
+                         KVD_OK);
+    }
+    ck_assert_int_eq(run(), KVD_CLOSED);
+    ck_assert_uint_eq(seen.count, 40);
+    ck_assert_int_eq(seen.statuses[0], KVD_UNKNOWN);
+    ck_assert_int_eq(seen.statuses[39], KVD_CLOSED);
+    ck_assert_int_eq(fake.writes, 1);
+    end();
+}
+END_TEST
+
 START_TEST(options_that_are_no_good_are_invalid) {
     const struct kvd_async_options many = {.requests_max = KVD_ASYNC_REQUESTS_MAX + 1};
 
@@ -488,5 +507,5 @@ UNIT_MAIN("client_async", callbacks_come_in_the_order_of_the_requests,
           a_callback_may_cancel_and_submit, nobody_listening_is_told_by_the_step_and_tried_again,
           a_refused_tcp_connection_is_told_too, all_addresses_of_a_name_are_tried,
           a_refused_hello_tells_every_request_why, what_hello_does_not_allow_is_refused_in_its_turn,
-          both_directions_full_do_not_lock, options_that_are_no_good_are_invalid,
-          without_memory_every_request_still_gets_its_end)
+          both_directions_full_do_not_lock, a_write_that_was_not_sent_whole_is_not_unknown,
+          options_that_are_no_good_are_invalid, without_memory_every_request_still_gets_its_end)

@@ -1,6 +1,7 @@
 # python_test.py: the Python binding against a real kvd, and its structs against those of the headers.
 import ctypes
 import glob
+import inspect
 import io
 import os
 import re
@@ -11,6 +12,7 @@ import sys
 import tempfile
 import threading
 import time
+import typing
 import unittest
 
 import kvd_server
@@ -58,6 +60,23 @@ class LayoutTest(unittest.TestCase):
                 self.assertIsNot(type(kvd._errors.make_error(status)), kvd.KvdError)
         self.assertEqual(_library.lib.kvd_status_name(max(kvd.Status) + 1), b"invalid_status")
         self.assertIs(type(kvd._errors.make_error(12345)), kvd.KvdError)
+
+    def test_every_parameter_has_a_type(self):
+        for name in ("Batch", "Connection", "Pool", "Scan", "Snapshot", "Upload"):
+            for member, call in vars(getattr(kvd, name)).items():
+                if inspect.isfunction(call):
+                    wanted = set(inspect.signature(call).parameters) - {"self", "_"} | {"return"}
+                    hinted = set(call.__annotations__)
+                    self.assertEqual(wanted - hinted - ({"return"} if member == "__init__" else set()), set(),
+                                     name + "." + member)
+        typing.get_type_hints(kvd.Connection.put)
+        typing.get_type_hints(kvd.Connection.scan)
+
+    def test_options_are_those_of_the_calls(self):
+        taken = inspect.signature(kvd._values.write_options).parameters
+        self.assertEqual(set(taken), set(kvd.WriteOptions.__annotations__))
+        taken = set(inspect.signature(kvd.Connection.entries).parameters) - {"self", "keys_only"}
+        self.assertEqual(taken, set(kvd.ScanOptions.__annotations__))
 
     def test_public_names_have_docstrings(self):
         for name in kvd.__all__:

@@ -18,7 +18,7 @@ from ._errors import (  # noqa: F401
     Denied, Exists, Gone, Internal, InvalidCall, IoFailed, KvdError, LogFailed, NoMemory, NoSpace,
     NotFound, Outcome, Overflow, ProtocolError, QuotaReached, ReadOnly, ShuttingDown, Status, TimedOut,
     TooLarge, TransactionConflict, UnknownOutcome, Unsupported, VersionMismatch)
-from ._values import Durability, Entry, Meta, ServerInfo, State, Value  # noqa: F401
+from ._values import Durability, Entry, Meta, ScanOptions, ServerInfo, State, Value, WriteOptions  # noqa: F401
 from .batch import Batch  # noqa: F401
 from .connection import Connection, connect  # noqa: F401
 from .pool import Pool  # noqa: F401

@@ -6,7 +6,7 @@ from __future__ import annotations
 import ctypes
 import enum
 from dataclasses import dataclass
-from typing import Union
+from typing import TypedDict, Union
 
 from . import _library as c
 
@@ -22,6 +22,34 @@ class Durability(enum.IntEnum):
     MEMORY = 1   # visible to readers; lost when the server process dies
     LOGGED = 2   # given to the operating system; lost when the machine dies
     SYNCED = 3   # on stable storage
+
+
+class WriteOptions(TypedDict, total=False):
+    """Options of writes; the conditions exclude each other, and so do the two ways to expire."""
+
+    ttl: float               # seconds to live
+    expires_at: float        # seconds since 1970 UTC
+    flags: int               # 32 bits, stored with the value
+    if_absent: bool          # else Exists
+    if_present: bool         # else Absent
+    if_version: int          # else VersionMismatch
+    durability: Durability   # when to acknowledge
+    deadline: float          # seconds after which the server need not begin any more
+    checksum: bool           # the server verifies the value on arrival
+
+
+class ScanOptions(TypedDict, total=False):
+    """Options of scans: a prefix, or a range from `start` up to, not including, `end`."""
+
+    prefix: Data
+    start: Data
+    end: Data
+    limit: int          # entries in all
+    reverse: bool       # from the greatest key down
+    at: object          # a Snapshot or State
+    verify: bool        # compare each value with its checksum
+    page_entries: int   # entries of a request
+    page_bytes: int     # bytes of a reply
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import ctypes
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from . import _library as c
 from ._errors import Status, make_error
-from ._values import Data, Durability, borrow, milliseconds_32, to_bytes, write_options
+from ._values import Data, Durability, WriteOptions, borrow, milliseconds_32, to_bytes, write_options
 
 if TYPE_CHECKING:
     from .connection import Connection
@@ -44,13 +44,13 @@ class Batch:
             raise ValueError("the batch is closed")
         return self._handle
 
-    def put(self, key: Data, value: Data, **options: Any) -> None:
+    def put(self, key: Data, value: Data, **options: Unpack[WriteOptions]) -> None:
         """Adds a put; options: ttl, expires_at, flags, checksum, and the conditions."""
         key, value = to_bytes(key), to_bytes(value)
         self._check(lib.kvd_batch_put(self._live(), borrow(key), borrow(value),
                                       ctypes.byref(write_options(**options))))
 
-    def delete(self, key: Data, **options: Any) -> None:
+    def delete(self, key: Data, **options: Unpack[WriteOptions]) -> None:
         """Adds a delete; options: the conditions."""
         key = to_bytes(key)
         self._check(lib.kvd_batch_delete(self._live(), borrow(key), ctypes.byref(write_options(**options))))
@@ -60,7 +60,7 @@ class Batch:
         start, end = to_bytes(start), to_bytes(end)
         self._check(lib.kvd_batch_delete_range(self._live(), borrow(start), borrow(end)))
 
-    def add(self, key: Data, amount: int = 1, **options: Any) -> None:
+    def add(self, key: Data, amount: int = 1, **options: Unpack[WriteOptions]) -> None:
         """Adds an add; its sum is in `results` after the commit."""
         if not -1 << 63 <= amount < 1 << 63:
             raise ValueError("amount is a signed number of 64 bits")
@@ -69,19 +69,19 @@ class Batch:
                                       ctypes.byref(write_options(**options))))
         self._counted += 1
 
-    def append(self, key: Data, data: Data, **options: Any) -> None:
+    def append(self, key: Data, data: Data, **options: Unpack[WriteOptions]) -> None:
         """Adds an append; the new length is in `results` after the commit."""
         key, data = to_bytes(key), to_bytes(data)
         self._check(lib.kvd_batch_append(self._live(), borrow(key), borrow(data),
                                          ctypes.byref(write_options(**options))))
         self._counted += 1
 
-    def touch(self, key: Data, **options: Any) -> None:
+    def touch(self, key: Data, **options: Unpack[WriteOptions]) -> None:
         """Adds a change of expiry: ttl or expires_at."""
         key = to_bytes(key)
         self._check(lib.kvd_batch_touch(self._live(), borrow(key), ctypes.byref(write_options(**options))))
 
-    def persist(self, key: Data, **options: Any) -> None:
+    def persist(self, key: Data, **options: Unpack[WriteOptions]) -> None:
         """Adds the end of an expiry."""
         key = to_bytes(key)
         self._check(lib.kvd_batch_persist(self._live(), borrow(key), ctypes.byref(write_options(**options))))

@@ -7,18 +7,20 @@ import ctypes
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, TypeVar, Unpack, overload
 
 from . import _library as c
 from ._errors import ConnectionClosed, KvdError, Status, make_error
-from ._values import (Data, Durability, Entry, Meta, ServerInfo, Value, borrow, copy, make_meta, milliseconds,
-                      milliseconds_32, range_options, read_options, text, to_bytes, write_options)
+from ._values import (Data, Durability, Entry, Meta, ScanOptions, ServerInfo, Value, WriteOptions, borrow, copy,
+                      make_meta, milliseconds, milliseconds_32, range_options, read_options, text, to_bytes,
+                      write_options)
 from .batch import Batch
 from .scan import Scan
 from .snapshot import Snapshot
 from .upload import Upload
 
 lib = c.lib
+T = TypeVar("T")
 WARM_BYTES_MAX = 1 << 20  # of the memory for values that a connection keeps between calls
 PIECE_BYTES = 1 << 20     # of streams, unless asked for otherwise
 
@@ -172,8 +174,16 @@ class Connection:
     # at: read a Snapshot or State instead of the newest. verify: compare the value with its checksum.
     # deadline: seconds after which the server need not begin any more (DeadlinePassed).
 
-    def get(self, key: Data, default: Any = None, *, at: object = None, verify: bool = False,
-            deadline: float | None = None) -> Any:
+    @overload
+    def get(self, key: Data, default: None = None, *, at: object = None, verify: bool = False,
+            deadline: float | None = None) -> bytes | None: ...
+
+    @overload
+    def get(self, key: Data, default: T, *, at: object = None, verify: bool = False,
+            deadline: float | None = None) -> bytes | T: ...
+
+    def get(self, key: Data, default: object = None, *, at: object = None, verify: bool = False,
+            deadline: float | None = None) -> object:
         """The value of `key` as bytes, or `default`."""
         value = self.read(key, at=at, verify=verify, deadline=deadline)
         return default if value is None else value.data
@@ -260,29 +270,29 @@ class Connection:
     # ttl: seconds to live. expires_at: seconds since 1970 UTC. flags: a number stored with the value.
     # if_absent, if_present, if_version: conditions; else Exists, Absent, VersionMismatch.
 
-    def put(self, key: Data, value: Data, **options: Any) -> int:
+    def put(self, key: Data, value: Data, **options: Unpack[WriteOptions]) -> int:
         """Stores. Options: ttl, expires_at, flags, if_absent, if_present, if_version, durability,
         deadline, checksum (the server verifies the value on arrival)."""
         key, value = to_bytes(key), to_bytes(value)
         return self._write(lib.kvd_put, borrow(key), borrow(value), ctypes.byref(write_options(**options)))
 
-    def delete(self, key: Data, **options: Any) -> int:
+    def delete(self, key: Data, **options: Unpack[WriteOptions]) -> int:
         """Deletes; an absent key is no error. Options: if_present, if_version, durability, deadline."""
         key = to_bytes(key)
         return self._write(lib.kvd_delete, borrow(key), ctypes.byref(write_options(**options)))
 
-    def delete_range(self, start: Data, end: Data = b"", **options: Any) -> int:
+    def delete_range(self, start: Data, end: Data = b"", **options: Unpack[WriteOptions]) -> int:
         """Deletes all keys from `start` up to, not including, `end`; without one, to the last key."""
         start, end = to_bytes(start), to_bytes(end)
         return self._write(lib.kvd_delete_range, borrow(start), borrow(end),
                            ctypes.byref(write_options(**options)))
 
-    def delete_prefix(self, prefix: Data, **options: Any) -> int:
+    def delete_prefix(self, prefix: Data, **options: Unpack[WriteOptions]) -> int:
         """Deletes all keys that begin with `prefix`, which is not empty."""
         prefix = to_bytes(prefix)
         return self._write(lib.kvd_delete_prefix, borrow(prefix), ctypes.byref(write_options(**options)))
 
-    def add(self, key: Data, amount: int = 1, **options: Any) -> int:
+    def add(self, key: Data, amount: int = 1, **options: Unpack[WriteOptions]) -> int:
         """Adds to a number kept as decimal text; an absent key counts as 0. Returns the sum."""
         if not -1 << 63 <= amount < 1 << 63:
             raise ValueError("amount is a signed number of 64 bits")
@@ -292,7 +302,7 @@ class Connection:
                     ctypes.byref(total))
         return total.value
 
-    def append(self, key: Data, data: Data, **options: Any) -> int:
+    def append(self, key: Data, data: Data, **options: Unpack[WriteOptions]) -> int:
         """Adds bytes at the end; an absent key counts as empty. Returns the new length."""
         key, data = to_bytes(key), to_bytes(data)
         length = ctypes.c_uint64()
@@ -300,12 +310,12 @@ class Connection:
                     ctypes.byref(length))
         return length.value
 
-    def touch(self, key: Data, **options: Any) -> int:
+    def touch(self, key: Data, **options: Unpack[WriteOptions]) -> int:
         """Gives a key another expiry: ttl or expires_at. Raises Absent."""
         key = to_bytes(key)
         return self._write(lib.kvd_touch, borrow(key), ctypes.byref(write_options(**options)))
 
-    def persist(self, key: Data, **options: Any) -> int:
+    def persist(self, key: Data, **options: Unpack[WriteOptions]) -> int:
         """Takes a key's expiry away. Raises Absent."""
         key = to_bytes(key)
         return self._write(lib.kvd_persist, borrow(key), ctypes.byref(write_options(**options)))
@@ -378,12 +388,12 @@ class Connection:
             raise
         return make_meta(meta)
 
-    def upload(self, key: Data, **options: Any) -> Upload:
+    def upload(self, key: Data, **options: Unpack[WriteOptions]) -> Upload:
         """Stores a value piece by piece: `with db.upload(key) as upload: upload.write(piece)` commits at
         its end, as one write. Options as for put."""
         return Upload(self, to_bytes(key), write_options(**options))
 
-    def put_file(self, key: Data, file: BinaryIO, **options: Any) -> int:
+    def put_file(self, key: Data, file: BinaryIO, **options: Unpack[WriteOptions]) -> int:
         """Stores what `file` (anything with read) has left, of any length. Options as for put."""
         with self.upload(key, **options) as upload:
             while piece := file.read(PIECE_BYTES):
@@ -403,7 +413,7 @@ class Connection:
                     reverse=reverse, keys_only=keys_only, at=at, verify=verify, page_entries=page_entries,
                     page_bytes=page_bytes)
 
-    def scan(self, **options: Any) -> Iterator[tuple[bytes, bytes]]:
+    def scan(self, **options: Unpack[ScanOptions]) -> Iterator[tuple[bytes, bytes]]:
         """(key, value) of each entry; options as for entries(). A value too long to be sent in a page
         is read by itself."""
         with self.entries(**options) as scan:
@@ -415,7 +425,7 @@ class Connection:
             return entry.value
         return b"".join(self._pieces(entry.key, at, PIECE_BYTES) if at is not None else self.stream(entry.key))
 
-    def keys(self, **options: Any) -> Iterator[bytes]:
+    def keys(self, **options: Unpack[ScanOptions]) -> Iterator[bytes]:
         """The keys alone; options as for entries()."""
         with self.entries(keys_only=True, **options) as scan:
             for entry in scan:

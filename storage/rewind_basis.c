@@ -3,14 +3,9 @@
 
 #include "protocol/base/assert.h"
 #include "storage/ikey.h"
+#include "storage/memtable_newer.h"
 
 enum basis_kind { BASIS_RANGE = 1, BASIS_SEGMENT = 2 };
-
-/* Rows from `from` up to `to`, which is not one of them; an empty `to` is the end of everything. */
-struct rows {
-    struct slice from;
-    struct slice to;
-};
 
 /* ---- Filling ----------------------------------------------------------------------------------
  */
@@ -52,9 +47,6 @@ enum status rewind_basis_add_range(struct buffer *basis, const struct key_range 
         status = buffer_append_varint(basis, version);
     }
     if (status == STATUS_OK) {
-        status = buffer_append_varint(basis, range->namespace_id);
-    }
-    if (status == STATUS_OK) {
         status = append_rows(basis, range);
     }
     if (status != STATUS_OK) {
@@ -79,7 +71,7 @@ enum status rewind_basis_add_segment(struct buffer *basis, uint64_t segment) {
 /* ---- Tables -----------------------------------------------------------------------------------
  */
 
-static bool tables_have_newer(const struct version *version, const struct rows *rows,
+static bool tables_have_newer(const struct version *version, const struct newer_rows *rows,
                               uint64_t than) {
     for (uint32_t i = 0; i < LEVELS_MAX; i++) {
         for (uint32_t j = 0; j < version->levels[i].count; j++) {
@@ -94,71 +86,6 @@ static bool tables_have_newer(const struct version *version, const struct rows *
     return false;
 }
 
-/* ---- Memtables --------------------------------------------------------------------------------
- */
-
-static enum status seek_row(struct iterator *iter, struct slice row) {
-    struct buffer ikey = {.cap = IKEY_BYTES_MAX};
-    enum status status = buffer_reserve(&ikey, row.len + IKEY_VERSION_BYTES);
-
-    if (status == STATUS_OK) {
-        size_t len = ikey_store(ikey.data, row, VERSION_MAX);
-        status = iterator_seek(iter, slice_make(ikey.data, len));
-    }
-    buffer_deinit(&ikey);
-    return status;
-}
-
-static enum status walk_for_newer(const struct memtable *memtable, const struct rows *rows,
-                                  uint64_t than, bool *newer_out) {
-    struct iterator *iter;
-    enum status status = memtable_iterator_create(memtable, &iter);
-
-    if (status != STATUS_OK) {
-        return status;
-    }
-    *newer_out = false;
-    status = seek_row(iter, rows->from);
-    while (status == STATUS_OK && !*newer_out &&
-           (rows->to.len == 0 || slice_compare(ikey_row(iter->key), rows->to) < 0)) {
-        *newer_out = ikey_version(iter->key) > than;
-        status = iterator_next(iter);
-    }
-    iterator_destroy(iter);
-    return status == STATUS_END ? STATUS_OK : status;
-}
-
-static bool ranges_have_newer(const struct memtable *memtable, uint32_t namespace_id,
-                              const struct rows *rows, uint64_t than) {
-    const struct memtable_range *range = memtable_ranges_newest(memtable_ranges(memtable));
-    struct slice from = row_user_key(rows->from);
-    bool ends = rows->to.len > 0 && row_namespace(rows->to) == namespace_id;
-
-    for (; range && range->deleted.version > than; range = range->older) {
-        const struct key_range *deleted = &range->deleted.range;
-        if (deleted->namespace_id == namespace_id &&
-            (deleted->to.len == 0 || slice_compare(deleted->to, from) > 0) &&
-            (!ends || slice_compare(deleted->from, row_user_key(rows->to)) < 0)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static enum status judge_memtable(const struct memtable *memtable, uint32_t namespace_id,
-                                  const struct rows *rows, uint64_t than) {
-    bool newer = false;
-    enum status status = STATUS_OK;
-
-    if (memtable_version_max(memtable) > than) {
-        newer = ranges_have_newer(memtable, namespace_id, rows, than);
-    }
-    if (memtable_version_max(memtable) > than && !newer) {
-        status = walk_for_newer(memtable, rows, than, &newer);
-    }
-    return status == STATUS_OK && newer ? STATUS_BUSY : status;
-}
-
 /* ---- Judging ----------------------------------------------------------------------------------
  */
 
@@ -168,30 +95,36 @@ static bool tables_have_newer_ranges(const struct version *version, uint64_t tha
     uint8_t from[IKEY_NAMESPACE_BYTES + sizeof prefix];
     uint8_t to[IKEY_NAMESPACE_BYTES + sizeof prefix];
     struct slice key = slice_make(prefix, sizeof prefix - 1);
-    struct rows rows = {.from = slice_make(from, row_store(from, NAMESPACE_SYSTEM, key)),
-                        .to = slice_make(to, row_store(to, NAMESPACE_SYSTEM, key))};
+    struct newer_rows rows = {.from = slice_make(from, row_store(from, NAMESPACE_SYSTEM, key)),
+                              .to = slice_make(to, row_store(to, NAMESPACE_SYSTEM, key))};
 
     to[rows.to.len - 1]++; /* behind all keys of the prefix */
     return tables_have_newer(version, &rows, than);
 }
 
+static enum status judge_memtable(const struct memtable *memtable, const struct newer_rows *rows,
+                                  uint64_t than) {
+    struct newer newer;
+    enum status status = memtable_newer_in_rows(memtable, rows, than, &newer);
+
+    return status == STATUS_OK && newer.version != VERSION_NONE ? STATUS_BUSY : status;
+}
+
 static enum status judge_range(struct reader *reader, const struct view *view) {
     enum status status = STATUS_OK;
-    uint32_t namespace_id;
-    struct rows rows;
+    struct newer_rows rows;
     uint64_t version;
-    bool whole = reader_take_varint(reader, &version) &&
-                 reader_take_varint32(reader, &namespace_id) &&
-                 reader_take_block(reader, &rows.from) && reader_take_block(reader, &rows.to);
+    bool whole = reader_take_varint(reader, &version) && reader_take_block(reader, &rows.from) &&
+                 reader_take_block(reader, &rows.to);
 
     ASSERT(whole); /* our own encoding */
     if (tables_have_newer(view->version, &rows, version) ||
         tables_have_newer_ranges(view->version, version)) {
         return STATUS_BUSY;
     }
-    status = judge_memtable(view->active, namespace_id, &rows, version);
+    status = judge_memtable(view->active, &rows, version);
     for (uint32_t i = 0; i < view->frozen_count && status == STATUS_OK; i++) {
-        status = judge_memtable(view->frozen[i], namespace_id, &rows, version);
+        status = judge_memtable(view->frozen[i], &rows, version);
     }
     return status;
 }

@@ -38,6 +38,7 @@ static const struct result_row rows[] = {
     {KVD_QUOTA, STATUS_QUOTA},
     {KVD_OVERFLOW, STATUS_OVERFLOW},
     {KVD_CONFLICT, STATUS_CONFLICT},
+    {KVD_TXN_TOO_OLD, STATUS_TXN_TOO_OLD},
 };
 
 #define ROW_COUNT (sizeof rows / sizeof rows[0])

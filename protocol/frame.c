@@ -95,7 +95,8 @@ static const struct status_number status_numbers[] = {
     {STATUS_CORRUPT, 0x10D},    {STATUS_READ_ONLY, 0x10E},        {STATUS_GONE, 0x113},
     {STATUS_QUOTA, 0x114},      {STATUS_OVERFLOW, 0x115},         {STATUS_CONFLICT, 0x116},
     {STATUS_LOG_FAILED, 0x10F}, {STATUS_SHUTTING_DOWN, 0x110},    {STATUS_DENIED, 0x111},
-    {STATUS_CANCELLED, 0x112},  {STATUS_UNKNOWN, 0x200},          {STATUS_INTERNAL, 0x201},
+    {STATUS_CANCELLED, 0x112},  {STATUS_TXN_TOO_OLD, 0x117},      {STATUS_UNKNOWN, 0x200},
+    {STATUS_INTERNAL, 0x201},
 };
 
 #define STATUS_NUMBER_COUNT (sizeof status_numbers / sizeof status_numbers[0])

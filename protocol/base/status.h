@@ -34,6 +34,8 @@
     X(QUOTA, "quota", "the namespace has reached its quota")                                       \
     X(OVERFLOW, "overflow", "the sum does not fit a signed 64-bit number")                         \
     X(CONFLICT, "conflict", "what the transaction has read was changed by another")                \
+    X(TXN_TOO_OLD, "txn_too_old",                                                                  \
+      "too much was written since the transaction began; run it again")                            \
     X(READ_ONLY, "read_only", "the store is read-only")                                            \
     X(LOG_FAILED, "log_failed", "the log failed earlier; no more writes until the store reopens")  \
     X(UNKNOWN, "unknown", "the outcome is not known: it may or may not have taken effect")         \

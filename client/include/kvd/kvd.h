@@ -85,6 +85,7 @@ enum kvd_status {
     KVD_QUOTA = 28,           /* the namespace has reached its quota */
     KVD_OVERFLOW = 29,        /* the sum does not fit a signed 64-bit number */
     KVD_CONFLICT = 30,        /* what was read has been changed by another */
+    KVD_TXN_TOO_OLD = 31,     /* too much was written since the transaction began; run it again */
 };
 
 /* The three ways in which a call ends: see the top of this header. */

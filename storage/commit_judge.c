@@ -3,23 +3,29 @@
 
 #include "storage/ikey.h"
 #include "storage/rewind_basis.h"
+#include "storage/transaction.h"
+
+/* The answer to `version`, which was found, waits for what it rests on. */
+static void hold_found(const struct commit_sight *sight, struct store_commit *commit,
+                       enum durability durability, uint64_t version) {
+    struct store_hold *hold = &commit->waiter.hold;
+
+    watermarks_hold_entry(sight->marks, (enum store_durability)durability, version, hold);
+    if (version > watermarks_visible(sight->marks) && version > hold->written_version) {
+        hold->written_version = version; /* of its own group */
+    }
+}
 
 enum status commit_sight_find(const struct commit_sight *sight, struct store_commit *commit,
                               uint32_t namespace_id, struct slice key, struct view_hit *hit_out) {
     uint8_t row[ROW_BYTES_MAX];
     struct slice row_slice = slice_make(row, row_store(row, namespace_id, key));
-    struct store_hold *hold = &commit->waiter.hold;
     enum status status = view_find(sight->view, row_slice, VERSION_MAX, sight->wait, hit_out, NULL);
 
     if (status != STATUS_OK) {
         return status;
     }
-    watermarks_hold_entry(sight->marks, (enum store_durability)hit_out->entry.durability,
-                          hit_out->version, hold);
-    if (hit_out->version > watermarks_visible(sight->marks) &&
-        hit_out->version > hold->written_version) {
-        hold->written_version = hit_out->version; /* of its own group */
-    }
+    hold_found(sight, commit, hit_out->entry.durability, hit_out->version);
     return STATUS_OK;
 }
 
@@ -52,6 +58,24 @@ static enum status compare(const struct store_condition *condition, uint64_t fou
     return STATUS_OK;
 }
 
+/* Whether what the transaction has read is still so. The loser is told who won. */
+static enum status judge_transaction(struct store_commit *commit,
+                                     const struct commit_sight *sight) {
+    struct store_transaction *txn = commit->transaction;
+    struct transaction_reads question = {.reads = &txn->reads,
+                                         .version = txn->version,
+                                         .view = sight->view,
+                                         .window = sight->window,
+                                         .now_ms = sight->now_ms};
+    enum status status = transaction_judge(&question, &txn->conflict);
+
+    txn->has_conflict = status == STATUS_CONFLICT;
+    if (status == STATUS_CONFLICT) {
+        hold_found(sight, commit, (enum durability)txn->conflict.durability, txn->conflict.version);
+    }
+    return status;
+}
+
 bool commit_judge(struct store_commit *commit, const struct commit_sight *sight) {
     struct reader reader = reader_make(buffer_slice(&commit->conditions));
     struct commit_condition condition;
@@ -59,6 +83,11 @@ bool commit_judge(struct store_commit *commit, const struct commit_sight *sight)
     commit->outcome = (struct store_outcome){
         .status = rewind_basis_judge(buffer_slice(&commit->basis), sight->view)};
     commit->waiter.hold = (struct store_hold){0, 0};
+    if (commit->transaction && commit->outcome.status == STATUS_OK) {
+        commit->outcome.status = judge_transaction(commit, sight);
+        commit->outcome.version =
+            commit->outcome.status == STATUS_CONFLICT ? commit->transaction->conflict.version : 0;
+    }
     while (commit->outcome.status == STATUS_OK &&
            commit_condition_take(&reader, &condition) == STATUS_OK) {
         uint64_t found;

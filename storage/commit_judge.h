@@ -1,4 +1,5 @@
-/* commit_judge.h: are the conditions of a commit met?
+/* commit_judge.h: are the conditions of a commit met, and is what its transaction has read still
+ * so?
  *
  * All are judged against the newest state, not yet visible commits included, so only the commit
  * thread, or an I/O thread on its behalf while it waits, may ask. */
@@ -8,10 +9,13 @@
 #include "storage/commit_request.h"
 #include "storage/view.h"
 
+struct conflict_window;
+
 /* What a commit is judged and resolved against. */
 struct commit_sight {
     const struct view *view; /* borrowed */
     const struct watermarks *marks;
+    struct conflict_window *window; /* borrowed; NULL: there are no transactions */
     uint64_t now_ms;
     enum read_wait wait;
 };

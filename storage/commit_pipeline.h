@@ -11,6 +11,8 @@
 #include "storage/syncer.h"
 #include "storage/time_keeper.h"
 
+struct conflict_window;
+
 #define COMMIT_GROUP_BYTES (8u * 1024 * 1024) /* a group is closed at so many bytes */
 #define COMMIT_SEGMENT_FRACTION 64u
 #define COMMIT_VERSIONS_AHEAD (UINT64_C(1) << 20) /* by which the ceiling is raised at a time */
@@ -26,6 +28,7 @@ struct commit_options {
     struct syncer *syncer;
     struct scheduler *scheduler;
     struct time_keeper *times;                /* NULL: nobody asks for times */
+    struct conflict_window *window;           /* NULL: there are no transactions */
     const struct space_promise *promise;      /* puts wait while it says so; NULL: never */
     const _Atomic enum status *flush_status;  /* how the last flush ended, see maintenance.h */
     enum status (*jobs_status_cb)(void *arg); /* OK, or what keeps jobs from making room */

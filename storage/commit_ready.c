@@ -51,6 +51,7 @@ bool commit_ready_judge(struct commit_pipeline *pipeline, struct store_commit *c
                         const struct view *view, enum read_wait wait) {
     struct commit_sight sight = {.view = view,
                                  .marks = pipeline->options.marks,
+                                 .window = pipeline->options.window,
                                  .now_ms = store_clock_now_ms(pipeline->options.clock),
                                  .wait = wait};
 

@@ -388,6 +388,7 @@ void commit_request_reset(struct store_commit *commit) {
     commit->puts = false;
     commit->stream = 0;
     commit->makes_aliases = false;
+    commit->transaction = NULL;
     commit->names_namespace = false;
     commit->judged = false;
 }

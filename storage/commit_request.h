@@ -9,6 +9,7 @@
  *
  *      conditions   are they met?                            commit_judge.h
  *      basis        does what a rewind rests on still hold?  rewind_basis.h
+ *      transaction  is all that it has read still so?        transaction_judge.h
  *      deferred     additions, appends, new expiries         commit_resolve.h
  *      catalogue    namespaces made, changed, dropped        commit_catalogue.h
  *
@@ -23,6 +24,7 @@
 #include "storage/store.h"
 
 struct commit_pipeline;
+struct store_transaction;
 
 /* How values are stored; constant after open. */
 struct value_policy {
@@ -42,11 +44,12 @@ struct store_commit {
     struct buffer scratch;     /* a compressed value on its way to the batch */
     struct snapshots *held_in; /* borrowed: where the commit holds a version of the past, or NULL */
     uint64_t held_id;          /* there */
-    uint32_t operations;       /* asked for, duplicates included */
-    bool puts;                 /* any operation stores a value */
-    bool makes_aliases;        /* a deferred operation may */
-    uint64_t stream;           /* those of one keep their order; 0: of nobody */
-    void *arg;                 /* the owner's */
+    struct store_transaction *transaction; /* borrowed: what it has read is judged; or NULL */
+    uint32_t operations;                   /* asked for, duplicates included */
+    bool puts;                             /* any operation stores a value */
+    bool makes_aliases;                    /* a deferred operation may */
+    uint64_t stream;                       /* those of one keep their order; 0: of nobody */
+    void *arg;                             /* the owner's */
     /* the store's, while submitted */
     struct commit_pipeline *pipeline; /* borrowed */
     enum store_durability durability;

@@ -2,6 +2,7 @@
 #include "storage/flush.h"
 
 #include "protocol/base/assert.h"
+#include "storage/conflict_window.h"
 #include "storage/ikey.h"
 
 enum status job_take_rules(const struct job_context *context, uint64_t inputs_version,
@@ -59,12 +60,15 @@ static enum status write_all(struct table_output *output, const struct memtable 
 static enum status install(const struct job_context *context, const struct view *view,
                            uint64_t active_segment, struct version_edit *edit,
                            struct error *error) {
-    const struct memtable *memtable = view->frozen[view->frozen_count - 1];
+    struct memtable *memtable = view->frozen[view->frozen_count - 1];
 
     version_edit_set(edit, EDIT_REPLAY_SEGMENT, replay_segment(view, active_segment));
     version_edit_set(edit, EDIT_FLUSHED_VERSION, memtable_version_max(memtable));
     version_edit_set(edit, EDIT_STORE_TIME_MS, store_clock_now_ms(context->clock));
     version_edit_set_log_durable(edit, commit_log_durable(context->log));
+    if (context->window) { /* before it leaves the view */
+        conflict_window_retire(context->window, memtable, store_clock_now_ms(context->clock));
+    }
     return version_set_install(context->versions, edit, memtable, error);
 }
 

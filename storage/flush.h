@@ -13,6 +13,8 @@
 #include "storage/keep_rules.h"
 #include "storage/table_output.h"
 
+struct conflict_window;
+
 /* What flush and compaction need of the store; borrowed; constant. */
 struct job_context {
     struct env *env;
@@ -23,6 +25,7 @@ struct job_context {
     struct watermarks *marks;
     struct store_clock *clock;
     struct commit_log *log;
+    struct conflict_window *window; /* NULL: there are no transactions */
     uint32_t block_bytes;
     uint64_t table_bytes;
     uint64_t base_bytes; /* least weight of a level, see compaction_picker.h */

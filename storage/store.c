@@ -17,6 +17,7 @@
 #define MIB (UINT64_C(1024) * 1024)
 #define LINE_BYTES_MAX 1024
 
+#define CONFLICT_MEMORY_FRACTION 8 /* of the memory limit, for what transactions are judged by */
 #define MEMORY_LIMIT_MIN (8 * MIB) /* below, two memtables and a cache make no sense */
 
 void store_options_init(struct store_options *options, const char *dir) {
@@ -265,6 +266,15 @@ static void close_recovered(struct store *store) {
     segment_cache_destroy(store->segment_cache);
 }
 
+/* Two memtables at least: the one that was flushed last, and the one before it. */
+static uint64_t conflict_bytes(const struct store *store) {
+    uint64_t bytes = store->options.memory_limit_bytes / CONFLICT_MEMORY_FRACTION;
+    uint64_t least = 2 * store->sizes.memtable_bytes;
+
+    bytes = bytes > least ? bytes : least;
+    return store->options.conflict_bytes > 0 ? store->options.conflict_bytes : bytes;
+}
+
 static enum status open_past(struct store *store, struct error *error) {
     struct snapshots_options options = {
         .marks = &store->marks,
@@ -284,10 +294,12 @@ static enum status open_past(struct store *store, struct error *error) {
         return error_set(error, status, 0, NULL, ERROR_NO_OFFSET, "keeping times");
     }
     snapshots_init(&store->snapshots, &options);
+    conflict_window_init(&store->window, &store->marks, conflict_bytes(store));
     return STATUS_OK;
 }
 
 static void close_past(struct store *store) {
+    conflict_window_deinit(&store->window);
     snapshots_deinit(&store->snapshots);
     time_keeper_deinit(&store->time_keeper);
     time_index_deinit(&store->times);
@@ -381,6 +393,7 @@ static enum status open_jobs(struct store *store, struct error *error) {
                                   .marks = &store->marks,
                                   .clock = &store->clock,
                                   .log = &store->log,
+                                  .window = &store->window,
                                   .block_bytes = store->options.block_bytes,
                                   .table_bytes = store->sizes.table_bytes,
                                   .base_bytes = store->sizes.base_bytes,
@@ -394,6 +407,7 @@ static enum status open_jobs(struct store *store, struct error *error) {
                                      .clock = &store->clock,
                                      .namespaces = &store->namespaces,
                                      .times = &store->time_keeper,
+                                     .window = &store->window,
                                      .space = &store->space,
                                      .promise = &store->promise,
                                      .syncer = &store->syncer,

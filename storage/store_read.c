@@ -6,6 +6,7 @@
 #include "protocol/base/memory.h"
 #include "storage/ikey.h"
 #include "storage/store_value.h"
+#include "storage/transaction_walk.h"
 #include "storage/visible_iterator.h"
 
 /* ---- Read transactions ------------------------------------------------------------------------
@@ -16,6 +17,7 @@ void store_read_begin(struct store *store, struct store_read *read) {
     read->view = view_holder_take(&store->views, &store->marks, &read->version);
     read->now_ms = store_clock_now_ms(&store->clock);
     read->exact = false;
+    read->transaction = NULL;
     read->hold = (struct store_hold){0, 0};
 }
 
@@ -69,6 +71,7 @@ struct store_cursor {
     struct store_read *read; /* borrowed */
     enum read_wait wait;
     struct visible_iterator iter;
+    struct transaction_walk walk; /* beside `iter`, in a transaction; else zeroed */
 };
 
 struct store_range store_range_prefix(uint32_t namespace_id, struct slice prefix,
@@ -135,31 +138,44 @@ enum status store_cursor_open(struct store_read *read, const struct store_range 
         store_cursor_close(cursor);
         return status;
     }
+    if (read->transaction) {
+        transaction_walk_init(&cursor->walk, read->transaction, &cursor->iter);
+    }
     *cursor_out = cursor;
     return STATUS_OK;
 }
 
 enum status store_cursor_next(struct store_cursor *cursor, struct buffer *key_out,
                               struct store_value_info *info_out, struct error *error) {
-    enum status status = visible_iterator_next(&cursor->iter, &cursor->read->hold, error);
+    struct store_hold *hold = &cursor->read->hold;
+    bool walks = cursor->walk.txn != NULL;
+    enum status status = walks ? transaction_walk_next(&cursor->walk, hold, error)
+                               : visible_iterator_next(&cursor->iter, hold, error);
 
     if (status == STATUS_OK && key_out) {
-        struct slice key = row_user_key(buffer_slice(&cursor->iter.row));
+        struct slice key =
+            row_user_key(buffer_slice(walks ? &cursor->walk.row : &cursor->iter.row));
         status = buffer_append(key_out, key.ptr, key.len);
     }
     if (status == STATUS_OK && info_out) {
-        *info_out = store_value_info_of(&cursor->iter.entry, cursor->iter.entry_version);
+        *info_out = walks ? store_value_info_of(&cursor->walk.entry, cursor->walk.entry_version)
+                          : store_value_info_of(&cursor->iter.entry, cursor->iter.entry_version);
     }
     return status;
 }
 
 enum status store_cursor_value(struct store_cursor *cursor, struct buffer *destination,
                                struct error *error) {
-    return store_value_append(cursor->read, &cursor->iter.entry, cursor->wait, destination, error);
+    const struct entry *entry = cursor->walk.txn ? &cursor->walk.entry : &cursor->iter.entry;
+
+    return store_value_append(cursor->read, entry, cursor->wait, destination, error);
 }
 
 void store_cursor_close(struct store_cursor *cursor) {
     if (cursor) {
+        if (cursor->walk.txn) {
+            transaction_walk_deinit(&cursor->walk);
+        }
         visible_iterator_deinit(&cursor->iter);
         memory_free(cursor);
     }

@@ -119,6 +119,19 @@ static void report_past(const struct report *report, struct store *store) {
     put(report, "oldest_snapshot_age_ms", stats.oldest_age_ms);
 }
 
+static void report_transactions(const struct report *report, struct store *store) {
+    struct conflict_window_stats stats;
+
+    conflict_window_read_stats(&store->window, &stats);
+    put(report, "transactions_open", stats.open);
+    put(report, "transactions", figure(&store->transactions));
+    put(report, "transactions_conflicts", figure(&store->transactions_conflicts));
+    put(report, "transactions_too_old", figure(&store->transactions_too_old));
+    put(report, "conflict_window_memtables", stats.memtables);
+    put(report, "conflict_window_bytes", stats.bytes);
+    put(report, "conflict_window_cuts", stats.cuts);
+}
+
 static void report_scrub(const struct report *report, const struct scrub *scrub) {
     put(report, "scrub_rounds", figure(&scrub->rounds));
     put(report, "scrub_bytes", figure(&scrub->bytes));
@@ -136,6 +149,7 @@ void store_stats(struct store *store, store_stats_cb stats_cb, void *arg) {
     report_levels(&report, view->version);
     report_caches(&report, store);
     report_past(&report, store);
+    report_transactions(&report, store);
     report_scrub(&report, &store->scrub);
     store_space_report(store, stats_cb, arg);
     put(&report, "allocations", memory_allocation_count());

@@ -7,6 +7,7 @@
 #include "storage/commit.h"
 #include "storage/commit_log.h"
 #include "storage/compression.h"
+#include "storage/conflict_window.h"
 #include "storage/environment.h"
 #include "storage/gc.h"
 #include "storage/maintenance.h"
@@ -82,6 +83,7 @@ struct store {
     struct time_index times;
     struct time_keeper time_keeper;
     struct snapshots snapshots;
+    struct conflict_window window;
     struct maintenance maintenance;
     struct gc_context gc; /* constant once jobs run */
     struct commit_pipeline pipeline;
@@ -100,6 +102,9 @@ struct store {
     _Atomic uint64_t gc_survivor_bytes;
     _Atomic uint64_t gc_careful;
     _Atomic uint64_t gc_damaged;
+    _Atomic uint64_t transactions; /* begun */
+    _Atomic uint64_t transactions_conflicts;
+    _Atomic uint64_t transactions_too_old;
     _Atomic bool closing;   /* jobs end soon */
     _Atomic bool cancelled; /* what was asked for by hand ends soon */
 };

@@ -4,6 +4,7 @@
 #include "storage/checksum.h"
 #include "storage/ikey.h"
 #include "storage/large_value.h"
+#include "storage/transaction.h"
 #include "storage/value_reader.h"
 
 #define LOOP_ZSTD_BYTES_MAX (64u * 1024) /* more is decompressed on an I/O thread */
@@ -11,18 +12,13 @@
 /* ---- Finding ----------------------------------------------------------------------------------
  */
 
-enum status store_value_find(struct store_read *read, uint32_t namespace_id, struct slice key,
-                             enum store_wait wait, struct view_hit *hit_out, struct error *error) {
-    uint8_t row[ROW_BYTES_MAX];
-    enum status status;
+/* The live entry of a row in the state that is read. */
+__attribute__((always_inline)) static inline enum status
+find_in_state(struct store_read *read, struct slice row, enum store_wait wait,
+              struct view_hit *hit_out, struct error *error) {
+    enum status status =
+        view_find(read->view, row, read->version, store_wait_of(wait), hit_out, error);
 
-    if (key.len > KEY_BYTES_MAX) {
-        return error_set(error, STATUS_TOO_LARGE, 0, NULL, ERROR_NO_OFFSET, "key of %zu bytes",
-                         key.len);
-    }
-    atomic_fetch_add_explicit(&read->store->gets, 1, memory_order_relaxed);
-    status = view_find(read->view, slice_make(row, row_store(row, namespace_id, key)),
-                       read->version, store_wait_of(wait), hit_out, error);
     if (status == STATUS_NOT_FOUND && read->exact) {
         return STATUS_GONE;
     }
@@ -40,6 +36,71 @@ enum status store_value_find(struct store_read *read, uint32_t namespace_id, str
         return STATUS_NOT_FOUND;
     }
     return STATUS_OK;
+}
+
+/* What the transaction made of the live entry that the store has. */
+static enum status expire_found(const struct store_read *read, const struct write *own,
+                                struct view_hit *hit) {
+    hit->entry.expiry_ms = own->expiry_ms;
+    hit->version = VERSION_NONE;
+    if (entry_is_dead(&hit->entry, read->now_ms)) {
+        view_hit_release(hit);
+        return STATUS_NOT_FOUND;
+    }
+    return STATUS_OK;
+}
+
+/* Own writes first; what the store answers is noted. Apart, so that other lookups are as short as
+ * they were. */
+__attribute__((noinline, cold)) static enum status
+find_in_transaction(struct store_read *read, struct slice row, enum store_wait wait,
+                    struct view_hit *hit_out, struct error *error) {
+    struct store_transaction *txn = read->transaction;
+    struct write own = write_set_find(&txn->writes, row);
+    struct read_expiry expiry = {0, VERSION_NONE};
+    enum status found = STATUS_NOT_FOUND;
+    enum status status;
+
+    if (own.kind == WRITE_PUT) {
+        *hit_out = (struct view_hit){.source = VIEW_ACTIVE, .entry = transaction_entry_of(&own)};
+        return entry_is_dead(&hit_out->entry, read->now_ms) ? STATUS_NOT_FOUND : STATUS_OK;
+    }
+    if (own.kind == WRITE_DELETE) {
+        return STATUS_NOT_FOUND;
+    }
+    found = find_in_state(read, row, wait, hit_out, error);
+    if (found != STATUS_OK && found != STATUS_NOT_FOUND) {
+        return found;
+    }
+    if (found == STATUS_OK) {
+        expiry = transaction_expiry_of(&hit_out->entry, hit_out->version);
+    }
+    status = transaction_note_row(txn, row, expiry);
+    if (status != STATUS_OK && found == STATUS_OK) {
+        view_hit_release(hit_out);
+    }
+    if (status != STATUS_OK) {
+        return error_set(error, status, 0, NULL, ERROR_NO_OFFSET, "noting what was read");
+    }
+    return found == STATUS_OK && own.kind == WRITE_EXPIRE ? expire_found(read, &own, hit_out)
+                                                          : found;
+}
+
+enum status store_value_find(struct store_read *read, uint32_t namespace_id, struct slice key,
+                             enum store_wait wait, struct view_hit *hit_out, struct error *error) {
+    uint8_t bytes[ROW_BYTES_MAX];
+    struct slice row;
+
+    if (key.len > KEY_BYTES_MAX) {
+        return error_set(error, STATUS_TOO_LARGE, 0, NULL, ERROR_NO_OFFSET, "key of %zu bytes",
+                         key.len);
+    }
+    atomic_fetch_add_explicit(&read->store->gets, 1, memory_order_relaxed);
+    row = slice_make(bytes, row_store(bytes, namespace_id, key));
+    if (__builtin_expect(read->transaction != NULL, 0)) {
+        return find_in_transaction(read, row, wait, hit_out, error);
+    }
+    return find_in_state(read, row, wait, hit_out, error);
 }
 
 static uint64_t value_checksum(const struct entry *entry) {

@@ -17,7 +17,7 @@ from ._errors import (  # noqa: F401
     Absent, Busy, Cancelled, ChecksumMismatch, ConnectFailed, ConnectionClosed, Corrupt, DeadlinePassed,
     Denied, Exists, Gone, Internal, InvalidCall, IoFailed, KvdError, LogFailed, NoMemory, NoSpace,
     NotFound, Outcome, Overflow, ProtocolError, QuotaReached, ReadOnly, ShuttingDown, Status, TimedOut,
-    TooLarge, TransactionConflict, UnknownOutcome, Unsupported, VersionMismatch)
+    TooLarge, TransactionConflict, TransactionTooOld, UnknownOutcome, Unsupported, VersionMismatch)
 from ._values import Durability, Entry, Meta, ScanOptions, ServerInfo, State, Value, WriteOptions  # noqa: F401
 from .batch import Batch  # noqa: F401
 from .connection import Connection, connect  # noqa: F401

@@ -44,6 +44,7 @@ class Status(enum.IntEnum):
     QUOTA = 28
     OVERFLOW = 29
     CONFLICT = 30
+    TXN_TOO_OLD = 31
 
 
 class Outcome(enum.Enum):
@@ -193,6 +194,10 @@ class TransactionConflict(KvdError):
     """What was read has been changed by another."""
 
 
+class TransactionTooOld(KvdError):
+    """What it would be judged by is not kept any more: begin it anew."""
+
+
 _CLASSES: dict[int, type[KvdError]] = {
     Status.NOT_FOUND: NotFound, Status.EXISTS: Exists, Status.ABSENT: Absent,
     Status.VERSION_MISMATCH: VersionMismatch, Status.INVALID: InvalidCall, Status.TOO_LARGE: TooLarge,
@@ -203,6 +208,7 @@ _CLASSES: dict[int, type[KvdError]] = {
     Status.DENIED: Denied, Status.CONNECT: ConnectFailed, Status.CLOSED: ConnectionClosed,
     Status.CANCELLED: Cancelled, Status.INTERNAL: Internal, Status.GONE: Gone, Status.QUOTA: QuotaReached,
     Status.OVERFLOW: Overflow, Status.CONFLICT: TransactionConflict,
+    Status.TXN_TOO_OLD: TransactionTooOld,
 }
 
 

@@ -67,6 +67,7 @@ libs_of = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null || echo $(2))
 UV_LIBS      = $(eval UV_LIBS := $$(call libs_of,libuv,-luv))$(UV_LIBS)
 STORAGE_LIBS = $(eval STORAGE_LIBS := $$(call libs_of,libzstd libxxhash,-lzstd -lxxhash))$(STORAGE_LIBS)
 CLIENT_LIBS  = $(eval CLIENT_LIBS := $$(call libs_of,libxxhash,-lxxhash))$(CLIENT_LIBS)
+EDIT_LIBS    = $(eval EDIT_LIBS := $$(call libs_of,libedit,-ledit))$(EDIT_LIBS)
 CHECK_LIBS   = $(eval CHECK_LIBS := $$(call libs_of,check,-lcheck))$(CHECK_LIBS)
 
 # -------------------------------------------------------------------------------------- sources
@@ -194,7 +195,7 @@ $(BUILD)/kvd: $(KVD_OBJ)
 
 $(BUILD)/kvcli: $(KVCLI_OBJ)
 	$(call say,LD $@)
-	$(Q)$(CC) $(LDFLAGS_KVD) $^ $(CLIENT_LIBS) -o $@
+	$(Q)$(CC) $(LDFLAGS_KVD) $^ $(CLIENT_LIBS) $(EDIT_LIBS) -o $@
 
 # Only kvd_ names stay visible: one relocatable object whose other symbols are made local.
 $(BUILD)/libkvd.a: $(LIBKVD_OBJ)

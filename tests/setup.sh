@@ -38,6 +38,7 @@ need_build() {
     need_header libuv1-dev uv.h
     need_header libzstd-dev zstd.h
     need_header libxxhash-dev xxhash.h
+    need_header libedit-dev histedit.h
     need_header check check.h
     want_tool strace strace # to count system calls
 }

@@ -5,28 +5,19 @@
 
 #include <stdio.h>
 
-struct command_spec {
-    const char *name;
-    const char *arguments;
-    const char *help;
-    int arguments_min;
-    int arguments_max;
-    int (*run)(struct cli *cli);
-};
-
-static const struct command_spec specs[] = {
-#define COMMAND_SPEC(code, name, arguments, min, max, help)                                        \
-    {#name, arguments, help, min, max, command_##name},
-    COMMAND_LIST(COMMAND_SPEC)
-#undef COMMAND_SPEC
+static int (*const handlers[])(struct cli *cli) = {
+#define COMMAND_RUN(code, name, ...) command_##name,
+    COMMAND_LIST(COMMAND_RUN)
+#undef COMMAND_RUN
 };
 
 static void print_overview(void) {
     puts("usage: kvcli [OPTION]... COMMAND [ARGUMENT]...\n\ncommands:");
     for (size_t i = 0; i < COMMAND_NONE; i++) {
+        const struct command_text *text = command_text((enum command)i);
         char left[64];
-        snprintf(left, sizeof left, "%s %s", specs[i].name, specs[i].arguments);
-        printf("  %-36s %s\n", left, specs[i].help);
+        snprintf(left, sizeof left, "%s %s", text->name, text->arguments);
+        printf("  %-36s %s\n", left, text->summary);
     }
     puts("\noptions of every command:");
     options_print(COMMAND_NONE);
@@ -38,9 +29,9 @@ static int print_help(enum command command) {
     if (command == COMMAND_NONE) {
         print_overview();
     } else {
-        const struct command_spec *spec = &specs[command];
+        const struct command_text *spec = command_text(command);
         printf("usage: kvcli %s%s%s [OPTION]...\n  %s\n", spec->name, spec->arguments[0] ? " " : "",
-               spec->arguments, spec->help);
+               spec->arguments, spec->summary);
         options_print(command);
         puts("options of every command: see 'kvcli help'");
     }
@@ -60,14 +51,14 @@ int command_help(struct cli *cli) {
     return print_help(command);
 }
 
-static int usage_failure(const struct command_spec *spec) {
+static int usage_failure(const struct command_text *spec) {
     return cli_fail(CLI_USAGE, "usage: kvcli %s%s%s [OPTION]...; see 'kvcli help %s'", spec->name,
                     spec->arguments[0] ? " " : "", spec->arguments, spec->name);
 }
 
 int command_run(struct cli *cli) {
     const struct options *options = cli->options;
-    const struct command_spec *spec;
+    const struct command_text *spec;
 
     if (options->version) {
         puts("kvcli " KVD_VERSION);
@@ -79,10 +70,13 @@ int command_run(struct cli *cli) {
     if (options->command == COMMAND_NONE) {
         return cli_fail(CLI_USAGE, "no command given; see 'kvcli help'");
     }
-    spec = &specs[options->command];
+    spec = command_text(options->command);
     if (options->argument_count < spec->arguments_min ||
         options->argument_count > spec->arguments_max) {
         return usage_failure(spec);
     }
-    return spec->run(cli);
+    if (!command_takes_keys(options->command) && options_have_nul(options)) {
+        return cli_fail(CLI_USAGE, "'%s' takes no arguments with NUL bytes", spec->name);
+    }
+    return handlers[options->command](cli);
 }

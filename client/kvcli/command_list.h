@@ -3,6 +3,8 @@
 #ifndef KVCLI_COMMAND_LIST_H
 #define KVCLI_COMMAND_LIST_H
 
+#include <stdbool.h>
+
 #define COMMAND_MANY 1000000
 
 #define COMMAND_LIST(X)                                                                            \
@@ -53,5 +55,19 @@ enum command command_find(const char *name);
 
 /* "" for COMMAND_NONE. */
 const char *command_name(enum command command);
+
+/* What the list says of a command. */
+struct command_text {
+    const char *name;
+    const char *arguments;
+    const char *summary;
+    int arguments_min, arguments_max;
+};
+
+/* `command` is not COMMAND_NONE. */
+const struct command_text *command_text(enum command command);
+
+/* Whether its arguments are keys, prefixes or values: any bytes. */
+bool command_takes_keys(enum command command);
 
 #endif

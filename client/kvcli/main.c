@@ -1,6 +1,7 @@
 /* main.c: kvcli, the command-line tool of kvd. The commands are in command_*.c. */
 #include "client/kvcli/cli.h"
 #include "client/kvcli/command.h"
+#include "client/kvcli/shell.h"
 
 int main(int argc, char **argv) {
     struct options options;
@@ -10,6 +11,9 @@ int main(int argc, char **argv) {
 
     if (options_parse(&options, argc, argv, &error) != STATUS_OK) {
         return cli_fail(CLI_USAGE, "%s", error.text);
+    }
+    if (options.command == COMMAND_NONE && !options.help && !options.version && shell_wanted()) {
+        return shell_run(&options);
     }
     code = command_run(&cli);
     cli_deinit(&cli);

@@ -68,13 +68,30 @@ enum status options_parse_durability(const char *text, enum kvd_durability *out)
     return STATUS_INVALID;
 }
 
-static enum status parse_value(const struct option_spec *spec, char *value, void *field) {
+/* The length of a text from the command line; words of any bytes know theirs. */
+static size_t text_len(const struct options *options, const char *text) {
+    for (size_t i = 0; i < options->word_count; i++) {
+        uintptr_t begin = (uintptr_t)options->words[i].ptr;
+        uintptr_t at = (uintptr_t)text;
+        if (at >= begin && at <= begin + options->words[i].len) {
+            return (size_t)(begin + options->words[i].len - at);
+        }
+    }
+    return strlen(text);
+}
+
+static enum status parse_value(const struct options *options, const struct option_spec *spec,
+                               char *value, void *field) {
+    if (spec->kind != OPTION_BYTES && spec->kind != OPTION_FLAG &&
+        text_len(options, value) != strlen(value)) {
+        return STATUS_INVALID;
+    }
     switch (spec->kind) {
     case OPTION_TEXT:
         memcpy(field, &value, sizeof value);
         return STATUS_OK;
     case OPTION_BYTES:
-        *(struct kvd_bytes *)field = kvd_text(value);
+        *(struct kvd_bytes *)field = kvd_bytes(value, text_len(options, value));
         return STATUS_OK;
     case OPTION_NUMBER:
         return text_parse_number(value, field);
@@ -121,7 +138,7 @@ static enum status take_option(struct options *options, const struct option_spec
         }
         value = cursor->argv[cursor->next++];
     }
-    if (parse_value(spec, value, (char *)options + spec->offset) != STATUS_OK) {
+    if (parse_value(options, spec, value, (char *)options + spec->offset) != STATUS_OK) {
         return error_set(error, STATUS_INVALID, 0, NULL, ERROR_NO_OFFSET, "--%s needs %s, not '%s'",
                          spec->name, value_hint(spec->kind), value);
     }
@@ -178,7 +195,7 @@ static enum status parse_argument(struct options *options, struct cursor *cursor
 static enum status unescape(struct kvd_bytes *bytes, char *text, struct error *error) {
     size_t len = 0;
 
-    if (text_unescape(text, strlen(text), &len) != STATUS_OK) {
+    if (text_unescape(text, bytes->len, &len) != STATUS_OK) {
         return error_set(error, STATUS_INVALID, 0, NULL, ERROR_NO_OFFSET,
                          "'%s' has a backslash that begins no escape; write \\\\ for a backslash",
                          text);
@@ -192,11 +209,8 @@ enum status options_bytes(const struct options *options, int index, struct kvd_b
     char *text = options->arguments[index];
 
     ASSERT(index < options->argument_count);
-    if (options->escape) {
-        return unescape(bytes_out, text, error);
-    }
-    *bytes_out = kvd_text(text);
-    return STATUS_OK;
+    *bytes_out = kvd_bytes(text, text_len(options, text));
+    return options->escape ? unescape(bytes_out, text, error) : STATUS_OK;
 }
 
 /* --escape may come behind the options that it concerns: their escapes are replaced at the end. */
@@ -220,12 +234,11 @@ static enum status unescape_options(struct options *options, struct error *error
     return STATUS_OK;
 }
 
-enum status options_parse(struct options *options, int argc, char **argv, struct error *error) {
+static enum status parse(struct options *options, int argc, char **argv, struct error *error) {
     struct cursor cursor = {argv, argc, 1, 0};
     enum status status = STATUS_OK;
     bool options_ended = false;
 
-    *options = (struct options){.command = COMMAND_NONE};
     while (status == STATUS_OK && cursor.next < argc) {
         const char *word = argv[cursor.next];
         if (!options_ended && strcmp(word, "--") == 0) {
@@ -240,6 +253,56 @@ enum status options_parse(struct options *options, int argc, char **argv, struct
     options->arguments = argv;
     options->argument_count = cursor.argument_count;
     return status == STATUS_OK ? unescape_options(options, error) : status;
+}
+
+enum status options_parse(struct options *options, int argc, char **argv, struct error *error) {
+    *options = (struct options){.command = COMMAND_NONE};
+    return parse(options, argc, argv, error);
+}
+
+enum status options_parse_words(struct options *options, const struct slice *words,
+                                size_t word_count, char **argv, struct error *error) {
+    *options = (struct options){.command = COMMAND_NONE, .words = words, .word_count = word_count};
+    return parse(options, (int)word_count, argv, error);
+}
+
+void options_inherit(struct options *options, const struct options *base) {
+    if (!OPTIONS_GIVEN(options, server)) {
+        options->server = base->server;
+    }
+    if (!OPTIONS_GIVEN(options, namespace_name)) {
+        options->namespace_name = base->namespace_name;
+    }
+    if (!OPTIONS_GIVEN(options, timeout_ms)) {
+        options->timeout_ms = base->timeout_ms;
+        options->given |= base->given & (1ull << OPTION_ID_timeout_ms);
+    }
+    options->json = options->json || base->json;
+    options->escape = options->escape || base->escape;
+}
+
+bool options_have_nul(const struct options *options) {
+    bool found = false;
+
+    for (int i = 0; i < options->argument_count && !found; i++) {
+        const char *text = options->arguments[i];
+        found = text_len(options, text) != strlen(text);
+    }
+    return found;
+}
+
+bool options_text(size_t index, enum command command, struct option_text *text_out) {
+    const struct option_spec *spec = &specs[index];
+
+    *text_out = (struct option_text){
+        .name = spec->name,
+        .value_name = spec->value_name,
+        .help = spec->help,
+        .kind = spec->kind,
+        .letter = spec->letter,
+        .everywhere = spec->commands == OPTION_EVERYWHERE,
+    };
+    return spec_fits(spec, command);
 }
 
 void options_print(enum command command) {

@@ -12,6 +12,7 @@
 #include "client/kvcli/command_list.h"
 #include "kvd/kvd.h"
 #include "protocol/base/error.h"
+#include "protocol/base/slice.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -128,6 +129,8 @@ struct options {
     enum command command; /* COMMAND_NONE if none was named */
     char **arguments;     /* borrowed; behind the command, without options */
     int argument_count;
+    const struct slice *words; /* borrowed: options_parse_words */
+    size_t word_count;
 
     const char *server, *namespace_name, *range, *file, *format, *distribution, *protocol;
     struct kvd_bytes from, to, prefix;
@@ -147,12 +150,37 @@ struct options {
 enum status options_parse(struct options *options, int argc, char **argv,
                           struct error *error) MUST_CHECK;
 
+/* The same for words of any bytes, NUL too: argv[i] is words[i].ptr, which has a NUL behind it.
+ * Both and the bytes must outlive the options. */
+enum status options_parse_words(struct options *options, const struct slice *words,
+                                size_t word_count, char **argv, struct error *error) MUST_CHECK;
+
+/* What was not given is taken from `base`, of the options for all commands. */
+void options_inherit(struct options *options, const struct options *base);
+
+/* Whether an argument has a NUL byte. */
+bool options_have_nul(const struct options *options);
+
 /* Replaces escapes of argument `index` if --escape was given. Errors: INVALID. */
 enum status options_bytes(const struct options *options, int index, struct kvd_bytes *bytes_out,
                           struct error *error) MUST_CHECK;
 
 /* What --durability understands. Errors: INVALID. */
 enum status options_parse_durability(const char *text, enum kvd_durability *out) MUST_CHECK;
+
+/* What the list says of an option. */
+struct option_text {
+    const char *name;
+    const char *value_name; /* NULL: it takes none */
+    const char *help;
+    enum option_kind kind;
+    char letter; /* 0: none */
+    bool everywhere;
+};
+
+/* Option `index` (below OPTION_COUNT); false if `command` does not take it (COMMAND_NONE: if not
+ * every command does). */
+bool options_text(size_t index, enum command command, struct option_text *text_out);
 
 /* Writes the options of `command` (COMMAND_NONE: those for all) as lines of help. */
 void options_print(enum command command);

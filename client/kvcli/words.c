@@ -3,6 +3,9 @@
 
 #include "client/kvcli/text.h"
 
+#include <stdbool.h>
+#include <string.h>
+
 struct splitter {
     char *line;
     size_t len;
@@ -103,4 +106,41 @@ enum status words_split(char *line, size_t len, struct slice *words_out, size_t 
     }
     *count_out = count;
     return STATUS_OK;
+}
+
+/* The length of a quoted piece with both quotes; the rest, if it does not end. */
+static size_t quoted_len(struct slice text) {
+    uint8_t quote = text.ptr[0];
+    size_t at = 1;
+
+    while (at < text.len && text.ptr[at] != quote) {
+        at += text.ptr[at] == '\\' && quote == '"' ? 2 : 1;
+    }
+    return at + 1;
+}
+
+static size_t comment_len(struct slice text) {
+    const uint8_t *end = memchr(text.ptr, '\n', text.len);
+
+    return end ? (size_t)(end - text.ptr) : text.len;
+}
+
+size_t words_line_end(struct slice text) {
+    bool in_word = false;
+    size_t at = 0;
+
+    while (at < text.len && text.ptr[at] != '\n') {
+        char byte = (char)text.ptr[at];
+        struct slice rest = slice_make(text.ptr + at, text.len - at);
+        if (byte == '#' && !in_word) {
+            return at + comment_len(rest);
+        }
+        in_word = !is_space(byte);
+        if (byte == '\'' || byte == '"') {
+            at += quoted_len(rest);
+        } else {
+            at += byte == '\\' ? 2 : 1;
+        }
+    }
+    return at < text.len ? at : text.len;
 }

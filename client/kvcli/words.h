@@ -16,4 +16,7 @@
 enum status words_split(char *line, size_t len, struct slice *words_out, size_t words_max,
                         size_t *count_out, const char **reason_out) MUST_CHECK;
 
+/* The length of the first line of `text`: up to a '\n' outside quotes, or all of it. */
+size_t words_line_end(struct slice text);
+
 #endif

@@ -50,6 +50,7 @@ SYSTEM_HEADERS = (
     (r"uv\.h|uv/", r"server/|tests/|client/include/kvd/kvd_uv\.h$"),  # the last is not of libkvd
     (r"zstd\w*\.h", r"storage/|tests/"),
     (r"xxhash\.h", r"storage/|client/|tests/"),
+    (r"histedit\.h", r"client/kvcli/"),
     (r"check\.h", r"tests/"),
     (r"dlfcn\.h|sys/mman\.h", r"tests/"),
     # the codec: no I/O, no clock, no threads

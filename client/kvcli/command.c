@@ -2,6 +2,7 @@
 #include "client/kvcli/command.h"
 
 #include "client/kvcli/cli.h"
+#include "client/kvcli/output.h"
 
 #include <stdio.h>
 
@@ -23,6 +24,50 @@ static void print_overview(void) {
     options_print(COMMAND_NONE);
     puts("\nexit codes: 0 done, 1 not found or condition not met, 2 usage,\n"
          "3 cannot connect or timed out, 4 refused or failed");
+}
+
+static void print_json_option(const struct option_text *option) {
+    const char letter[2] = {option->letter, '\0'};
+
+    printf("{\"name\":\"--%s\",\"value\":", option->name);
+    if (option->value_name) {
+        output_json_text(stdout, option->value_name);
+    } else {
+        fputs("null", stdout);
+    }
+    printf(",\"letter\":\"%s\",\"every_command\":%s,\"help\":", letter,
+           option->everywhere ? "true" : "false");
+    output_json_text(stdout, option->help);
+    putchar('}');
+}
+
+static void print_json_command(enum command command) {
+    const struct command_text *text = command_text(command);
+    struct option_text option;
+    const char *between = "";
+
+    printf("{\"command\":\"%s\",\"arguments\":", text->name);
+    output_json_text(stdout, text->arguments);
+    fputs(",\"help\":", stdout);
+    output_json_text(stdout, text->summary);
+    fputs(",\"options\":[", stdout);
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if (options_text(i, command, &option)) {
+            fputs(between, stdout);
+            print_json_option(&option);
+            between = ",";
+        }
+    }
+    puts("]}");
+}
+
+static int print_json_help(enum command command) {
+    for (size_t i = 0; i < COMMAND_NONE; i++) {
+        if (command == COMMAND_NONE || command == (enum command)i) {
+            print_json_command((enum command)i);
+        }
+    }
+    return cli_finish_output();
 }
 
 static int print_help(enum command command) {
@@ -48,7 +93,7 @@ int command_help(struct cli *cli) {
                             cli->options->arguments[0]);
         }
     }
-    return print_help(command);
+    return cli->options->json ? print_json_help(command) : print_help(command);
 }
 
 static int usage_failure(const struct command_text *spec) {
@@ -61,11 +106,11 @@ int command_run(struct cli *cli) {
     const struct command_text *spec;
 
     if (options->version) {
-        puts("kvcli " KVD_VERSION);
+        puts(options->json ? "{\"version\":\"" KVD_VERSION "\"}" : "kvcli " KVD_VERSION);
         return cli_finish_output();
     }
     if (options->help) {
-        return print_help(options->command);
+        return options->json ? print_json_help(options->command) : print_help(options->command);
     }
     if (options->command == COMMAND_NONE) {
         return cli_fail(CLI_USAGE, "no command given; see 'kvcli help'");

@@ -57,11 +57,25 @@ static int parse_range(const char *text, uint64_t *offset_out, uint64_t *length_
     return CLI_DONE;
 }
 
+static void print_part(const struct cli *cli, struct kvd_bytes key, uint64_t offset,
+                       struct kvd_bytes bytes) {
+    if (!cli->options->json) {
+        output_raw(stdout, bytes);
+        return;
+    }
+    putchar('{');
+    output_json_bytes(stdout, "key", key);
+    printf(",\"offset\":%" PRIu64 ",", offset);
+    output_json_bytes(stdout, "value", bytes);
+    puts("}");
+}
+
 /* Prints bytes [offset, offset + length), in as many requests as it takes. */
 static int get_part(struct cli *cli, struct kvd_bytes key, const struct kvd_read_options *read,
                     uint64_t offset, uint64_t length) {
     struct kvd_value value = {0};
     enum kvd_status status = KVD_OK;
+    uint64_t first = offset;
     uint64_t got = 1;
 
     while (status == KVD_OK && length > 0 && got > 0) {
@@ -69,8 +83,8 @@ static int get_part(struct cli *cli, struct kvd_bytes key, const struct kvd_read
                                 .length = length < RANGE_PIECE_BYTES ? length : RANGE_PIECE_BYTES};
         status = kvd_get_range(cli->db, key, &part, read, &value);
         got = part.length;
-        if (status == KVD_OK) {
-            output_raw(stdout, kvd_bytes(value.data, (size_t)got));
+        if (status == KVD_OK && (got > 0 || offset == first)) {
+            print_part(cli, key, offset, kvd_bytes(value.data, (size_t)got));
             offset += got;
             length -= got;
         }

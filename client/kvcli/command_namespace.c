@@ -36,13 +36,13 @@ static void print_namespace(const struct kvd_namespace *space, void *arg) {
     putchar('\n');
 }
 
-static enum kvd_status set_one(struct cli *cli, const char *name) {
+static enum kvd_status set_one(struct cli *cli, const char *name, uint64_t *version_out) {
     const struct options *options = cli->options;
     struct kvd_namespace_settings settings = {.quota_bytes = options->quota,
                                               .keep_ms = options->keep_ms,
                                               .keep_versions = (uint32_t)options->keep_versions};
 
-    return kvd_namespace_set(cli->db, name, &settings, NULL);
+    return kvd_namespace_set(cli->db, name, &settings, version_out);
 }
 
 int command_namespace(struct cli *cli) {
@@ -52,6 +52,7 @@ int command_namespace(struct cli *cli) {
     bool lists = strcmp(verb, "list") == 0 && !named;
     bool sets = (strcmp(verb, "set") == 0 || strcmp(verb, "create") == 0) && named;
     bool drops = strcmp(verb, "drop") == 0 && named;
+    uint64_t version = 0;
     enum kvd_status status;
     int code;
 
@@ -68,8 +69,11 @@ int command_namespace(struct cli *cli) {
     if (lists) {
         status = kvd_namespace_list(cli->db, print_namespace, cli);
     } else {
-        status = sets ? set_one(cli, options->arguments[1])
-                      : kvd_namespace_drop(cli->db, options->arguments[1], NULL);
+        status = sets ? set_one(cli, options->arguments[1], &version)
+                      : kvd_namespace_drop(cli->db, options->arguments[1], &version);
+    }
+    if (status == KVD_OK && options->json && !lists) {
+        printf("{\"version\":%" PRIu64 "}\n", version);
     }
     return status == KVD_OK
                ? cli_finish_output()

@@ -164,6 +164,15 @@ static enum kvd_status open_one(struct cli *cli) {
     return status;
 }
 
+static enum kvd_status close_one(struct cli *cli, uint64_t id) {
+    enum kvd_status status = kvd_snapshot_close(cli->db, id);
+
+    if (status == KVD_OK && cli->options->json) {
+        printf("{\"closed\":%" PRIu64 "}\n", id);
+    }
+    return status;
+}
+
 int command_snapshot(struct cli *cli) {
     const struct options *options = cli->options;
     const char *verb = options->arguments[0];
@@ -191,8 +200,7 @@ int command_snapshot(struct cli *cli) {
     if (opens) {
         status = open_one(cli);
     } else {
-        status = closes ? kvd_snapshot_close(cli->db, id)
-                        : kvd_snapshot_list(cli->db, print_snapshot, cli);
+        status = closes ? close_one(cli, id) : kvd_snapshot_list(cli->db, print_snapshot, cli);
     }
     return status == KVD_OK ? cli_finish_output() : cli_fail_call(cli, kvd_bytes(NULL, 0), status);
 }

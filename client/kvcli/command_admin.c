@@ -3,8 +3,10 @@
 #include "client/kvcli/clock.h"
 #include "client/kvcli/command.h"
 #include "client/kvcli/output.h"
+#include "client/kvcli/table.h"
 
 struct stat_printer {
+    struct table *table; /* NULL: lines or JSON */
     bool json;
     bool any;
 };
@@ -12,7 +14,10 @@ struct stat_printer {
 static void print_stat(const char *name, const char *value, void *arg) {
     struct stat_printer *printer = arg;
 
-    if (!printer->json) {
+    if (printer->table) {
+        table_text(printer->table, name);
+        table_text(printer->table, value);
+    } else if (!printer->json) {
         printf("%s\t%s\n", name, value);
     } else {
         putchar(printer->any ? ',' : '{');
@@ -23,15 +28,12 @@ static void print_stat(const char *name, const char *value, void *arg) {
     printer->any = true;
 }
 
-int command_stats(struct cli *cli) {
+static int print_stats(struct cli *cli, struct table *table) {
     const char *section = cli->options->argument_count ? cli->options->arguments[0] : NULL;
-    struct stat_printer printer = {.json = cli->options->json};
+    bool for_people = table_wanted(cli->options);
+    struct stat_printer printer = {.json = cli->options->json, .table = for_people ? table : NULL};
     enum kvd_status status;
-    int code = cli_connect(cli);
 
-    if (code != CLI_DONE) {
-        return code;
-    }
     status = kvd_stats(cli->db, section, print_stat, &printer);
     if (section && (status == KVD_NOT_FOUND || (status == KVD_OK && !printer.any))) {
         return cli_fail(CLI_NEGATIVE, "no section '%s'; see 'kvcli stats'", section);
@@ -42,7 +44,21 @@ int command_stats(struct cli *cli) {
     if (printer.json) {
         puts(printer.any ? "}" : "{}");
     }
-    return cli_finish_output();
+    return for_people ? table_print(table) : CLI_DONE;
+}
+
+int command_stats(struct cli *cli) {
+    static const char *const heads[] = {"name", ">value"};
+    struct table table;
+    int code = cli_connect(cli);
+
+    if (code != CLI_DONE) {
+        return code;
+    }
+    table_init(&table, heads, sizeof heads / sizeof heads[0]);
+    code = print_stats(cli, &table);
+    table_deinit(&table);
+    return cli_worse(code, cli_finish_output());
 }
 
 int command_ping(struct cli *cli) {

@@ -2,6 +2,7 @@
 #include "client/kvcli/cli.h"
 #include "client/kvcli/command.h"
 #include "client/kvcli/output.h"
+#include "client/kvcli/table.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -36,6 +37,45 @@ static void print_namespace(const struct kvd_namespace *space, void *arg) {
     putchar('\n');
 }
 
+/* --- list, for people --- */
+
+static void add_row(const struct kvd_namespace *space, void *arg) {
+    struct table *table = arg;
+    const struct kvd_namespace_settings *settings = &space->settings;
+
+    table_text(table, space->name[0] ? space->name : "(default)");
+    table_number(table, space->keys);
+    table_bytes(table, space->live_bytes);
+    table_bytes(table, space->pinned_bytes);
+    if (settings->quota_bytes > 0) {
+        table_bytes(table, settings->quota_bytes);
+    } else {
+        table_text(table, "-");
+    }
+    table_duration(table, settings->keep_ms);
+    table_number(table, settings->keep_versions > 1 ? settings->keep_versions : 1);
+}
+
+static enum kvd_status list_as_table(struct cli *cli) {
+    static const char *const heads[] = {"namespace", ">keys",  ">bytes",   ">pinned",
+                                        ">quota",    ">keeps", ">versions"};
+    struct table table;
+    enum kvd_status status;
+
+    table_init(&table, heads, sizeof heads / sizeof heads[0]);
+    status = kvd_namespace_list(cli->db, add_row, &table);
+    if (status == KVD_OK && table_print(&table) != CLI_DONE) {
+        status = KVD_NO_MEMORY;
+    }
+    table_deinit(&table);
+    return status;
+}
+
+static enum kvd_status list_all(struct cli *cli) {
+    return table_wanted(cli->options) ? list_as_table(cli)
+                                      : kvd_namespace_list(cli->db, print_namespace, cli);
+}
+
 static enum kvd_status set_one(struct cli *cli, const char *name, uint64_t *version_out) {
     const struct options *options = cli->options;
     struct kvd_namespace_settings settings = {.quota_bytes = options->quota,
@@ -67,7 +107,7 @@ int command_namespace(struct cli *cli) {
         return code;
     }
     if (lists) {
-        status = kvd_namespace_list(cli->db, print_namespace, cli);
+        status = list_all(cli);
     } else {
         status = sets ? set_one(cli, options->arguments[1], &version)
                       : kvd_namespace_drop(cli->db, options->arguments[1], &version);

@@ -5,6 +5,7 @@
 #include "client/kvcli/maintain.h"
 #include "client/kvcli/output.h"
 #include "client/kvcli/read_options.h"
+#include "client/kvcli/table.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -78,6 +79,10 @@ static void print_space(const char *kind, const char *holder, uint64_t bytes, vo
         printf(",\"holder\":");
         output_json_text(stdout, holder);
         printf(",\"bytes\":%" PRIu64 "}\n", bytes);
+    } else if (table_wanted(space->cli->options)) {
+        char size[16];
+        table_bytes_text(size, sizeof size, bytes);
+        printf("%10s  %s%s%s\n", size, kind, holder[0] ? ": " : "", holder);
     } else {
         printf("%15" PRIu64 "  %s%s%s\n", bytes, kind, holder[0] ? ": " : "", holder);
     }
@@ -99,7 +104,11 @@ int command_why(struct cli *cli) {
     if (status != KVD_OK) {
         return cli_fail_call(cli, kvd_bytes(NULL, 0), status);
     }
-    if (!cli->options->json) {
+    if (table_wanted(cli->options)) {
+        char size[16];
+        table_bytes_text(size, sizeof size, space.sum);
+        printf("%10s  in all\n", size);
+    } else if (!cli->options->json) {
         printf("%15" PRIu64 "  in all\n", space.sum);
     }
     return cli_finish_output();

@@ -3,6 +3,7 @@
 #include "client/kvcli/command.h"
 #include "client/kvcli/output.h"
 #include "client/kvcli/read_options.h"
+#include "client/kvcli/table.h"
 #include "client/kvcli/text.h"
 
 #include <inttypes.h>
@@ -33,6 +34,38 @@ static void print_version(const struct kvd_version *version, void *arg) {
     }
 }
 
+static void add_version_row(const struct kvd_version *version, void *arg) {
+    struct table *table = arg;
+
+    table_number(table, version->version);
+    table_time(table, version->time_ms);
+    if (version->deleted) {
+        table_text(table, "deleted");
+        table_text(table, "-");
+    } else {
+        table_bytes(table, version->meta.value_len);
+        table_time(table, version->meta.expires_at_ms);
+    }
+}
+
+static enum kvd_status list_history(struct cli *cli, struct kvd_bytes key,
+                                    const struct kvd_history_options *history) {
+    static const char *const heads[] = {">version", "committed", ">length", "expires"};
+    struct table table;
+    enum kvd_status status;
+
+    if (!table_wanted(cli->options)) {
+        return kvd_history(cli->db, key, history, print_version, cli);
+    }
+    table_init(&table, heads, sizeof heads / sizeof heads[0]);
+    status = kvd_history(cli->db, key, history, add_version_row, &table);
+    if (status == KVD_OK && table_print(&table) != CLI_DONE) {
+        status = KVD_NO_MEMORY;
+    }
+    table_deinit(&table);
+    return status;
+}
+
 int command_history(struct cli *cli) {
     const struct options *options = cli->options;
     struct kvd_history_options history;
@@ -51,7 +84,7 @@ int command_history(struct cli *cli) {
     }
     history =
         (struct kvd_history_options){.before = options->before, .limit = (uint32_t)options->limit};
-    status = kvd_history(cli->db, key, &history, print_version, cli);
+    status = list_history(cli, key, &history);
     return status == KVD_OK ? cli_finish_output() : cli_fail_call(cli, key, status);
 }
 
@@ -149,6 +182,33 @@ static void print_snapshot(const struct kvd_snapshot *snapshot, void *arg) {
            snapshot->version, snapshot->deadline_ms, snapshot->owner);
 }
 
+static void add_snapshot_row(const struct kvd_snapshot *snapshot, void *arg) {
+    struct table *table = arg;
+
+    table_number(table, snapshot->id);
+    table_number(table, snapshot->version);
+    table_time(table, snapshot->opened_ms);
+    table_time(table, snapshot->deadline_ms);
+    table_text(table, snapshot->owner);
+}
+
+static enum kvd_status list_snapshots(struct cli *cli) {
+    static const char *const heads[] = {">snapshot", ">version", "opened", "until", "owner"};
+    struct table table;
+    enum kvd_status status;
+
+    if (!table_wanted(cli->options)) {
+        return kvd_snapshot_list(cli->db, print_snapshot, cli);
+    }
+    table_init(&table, heads, sizeof heads / sizeof heads[0]);
+    status = kvd_snapshot_list(cli->db, add_snapshot_row, &table);
+    if (status == KVD_OK && table_print(&table) != CLI_DONE) {
+        status = KVD_NO_MEMORY;
+    }
+    table_deinit(&table);
+    return status;
+}
+
 static enum kvd_status open_one(struct cli *cli) {
     const struct options *options = cli->options;
     struct kvd_snapshot snapshot;
@@ -200,7 +260,7 @@ int command_snapshot(struct cli *cli) {
     if (opens) {
         status = open_one(cli);
     } else {
-        status = closes ? close_one(cli, id) : kvd_snapshot_list(cli->db, print_snapshot, cli);
+        status = closes ? close_one(cli, id) : list_snapshots(cli);
     }
     return status == KVD_OK ? cli_finish_output() : cli_fail_call(cli, kvd_bytes(NULL, 0), status);
 }

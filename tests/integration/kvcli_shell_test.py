@@ -161,6 +161,40 @@ class ShellTest(KvcliCase):
         self.assertEqual(self.read(path), b"get old\n" * 1000 + b"put key '\\\\'\n")
         self.assertFalse(os.path.exists(os.path.join(self.scratch, ".kvcli_history")))
 
+    # --- tables, which people see on a terminal
+
+    def on_terminal(self, *words):
+        env = dict(os.environ, KVD_SERVER=self.server.address, TERM="xterm", NO_COLOR="1", TZ="UTC")
+        terminal = Terminal([KVCLI, *words], env, columns=150)
+        self.addCleanup(terminal.close)
+        self.assertEqual(terminal.finish(), 0)
+        return terminal.seen.decode().splitlines()
+
+    def test_lists_are_tables(self):
+        self.done("namespace", "set", "lögs", "--quota", "1536KiB", "--keep", "90m")
+        self.done("-n", "lögs", "put", "key", "12345")
+        self.done("-n", "lögs", "del", "key")
+        heads, default, logs = self.on_terminal("namespace", "list")
+        self.assertEqual(heads.split(),
+                         ["namespace", "keys", "bytes", "pinned", "quota", "keeps", "versions"])
+        self.assertEqual(default.split()[0], "(default)")
+        self.assertRegex(logs, r"\Alögs .* 1\.5 MiB +1\.5 h +1\Z")
+        self.assertEqual((len(heads), len(default)), (len(logs), len(logs)))
+        heads, deleted, put = self.on_terminal("-n", "lögs", "history", "key")
+        self.assertRegex(deleted, r"\A *\d+  20\d\d-\d\d-\d\d \d\d:\d\d:\d\d +deleted  -\Z")
+        self.assertRegex(put, r" 5 B  -\Z")
+        self.done("namespace", "drop", "lögs")
+
+    def test_snapshots_statistics_and_space_are_tables(self):
+        snapshot = self.done("snapshot", "open").decode().strip()
+        heads, row = self.on_terminal("snapshot", "list")
+        self.assertEqual(heads.split(), ["snapshot", "version", "opened", "until", "owner"])
+        self.assertEqual(row.split()[0], snapshot)
+        self.done("snapshot", "close", snapshot)
+        heads, *rows = self.on_terminal("stats", "server")
+        self.assertEqual({len(row) for row in rows}, {len(heads)})
+        self.assertRegex(self.on_terminal("why", "space")[-1], r"\A *[0-9.]+ [KM]?i?B  in all\Z")
+
     # --- interruptions
 
     def test_ctrl_c_drops_the_line_and_ends_a_command_but_not_the_shell(self):

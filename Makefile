@@ -283,6 +283,10 @@ install: all ## copy everything below PREFIX (/usr/local), DESTDIR before it
 	install -m 644 $(PUBLIC_HEADERS) $(DESTDIR)$(PREFIX)/include/kvd/
 	install -d $(DESTDIR)$(PYTHON_DIR)/kvd
 	install -m 644 $(PYTHON_FILES) $(DESTDIR)$(PYTHON_DIR)/kvd/
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+	$(BUILD)/kvcli completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/kvcli
+	$(BUILD)/kvcli completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_kvcli
 	install -m 644 README.md LICENSE config.example.toml $(DOCS) $(DESTDIR)$(PREFIX)/share/doc/kvd/
 
 uninstall: ## remove what install copied
@@ -290,5 +294,7 @@ uninstall: ## remove what install copied
 	    $(DESTDIR)$(LIBDIR)/libkvd.a $(DESTDIR)$(LIBDIR)/libkvd.so* \
 	    $(DESTDIR)$(LIBDIR)/pkgconfig/kvd.pc \
 	    $(addprefix $(DESTDIR)$(PREFIX)/include/kvd/,$(notdir $(PUBLIC_HEADERS)))
+	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/kvcli \
+	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_kvcli
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/kvd $(DESTDIR)$(PYTHON_DIR)/kvd
 	rmdir --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/include/kvd 2>/dev/null || true

@@ -41,6 +41,7 @@
     X(STATS, stats, "[SECTION]", 0, 1, "the server's statistics")                                  \
     X(PING, ping, "", 0, 0, "ask whether the server answers")                                      \
     X(BENCH, bench, "", 0, 0, "measure throughput and latency")                                    \
+    X(COMPLETION, completion, "bash | zsh", 1, 1, "print what a shell needs to complete commands") \
     X(HELP, help, "[COMMAND]", 0, 1, "what a command does and takes")
 
 enum command {

@@ -211,7 +211,8 @@ static void run_command(const struct options *options) {
 
 static bool needs_server(const struct options *options) {
     return !options->help && !options->version && options->command != COMMAND_HELP &&
-           options->command != COMMAND_NONE && options->server == NULL;
+           options->command != COMMAND_COMPLETION && options->command != COMMAND_NONE &&
+           options->server == NULL;
 }
 
 static void run_options(struct shell *shell, struct options *options) {

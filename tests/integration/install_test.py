@@ -88,7 +88,9 @@ class InstallTest(unittest.TestCase):
         self.make("install")
         for name in ("bin/kvd", "bin/kvcli", "include/kvd/kvd.h", "lib/libkvd.a", "lib/libkvd.so",
                      "lib/libkvd.so.0", "lib/pkgconfig/kvd.pc", "share/doc/kvd/README.md",
-                     "share/doc/kvd/LICENSE", "share/doc/kvd/config.example.toml"):
+                     "share/doc/kvd/LICENSE", "share/doc/kvd/config.example.toml",
+                     "share/bash-completion/completions/kvcli",
+                     "share/zsh/site-functions/_kvcli"):
             self.assertIn(name, self.files())
 
     def test_program_links_with_the_shared_library(self):

@@ -192,6 +192,9 @@ class JsonTest(KvcliCase):
         result = self.only("bench", "--requests", "200", "--connections", "2", "--keys", "100")
         self.assertEqual(result["run"]["requests"], 200)
 
+    def check_completion(self):
+        self.assertIn(b"complete -F", self.done("completion", "bash"))  # it is a script, always
+
     def check_help(self):
         self.assertEqual(self.only("help", "get")["command"], "get")
         self.assertEqual(self.only("get", "--help"), self.only("help", "get"))

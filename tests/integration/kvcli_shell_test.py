@@ -23,14 +23,19 @@ class ShellTest(KvcliCase):
         self.env.update(env)
         shell = Terminal([KVCLI, *words], self.env, columns=150)
         self.addCleanup(shell.close)
-        shell.expect(b"> ")
+        self.prompt(shell)
         return shell
+
+    def prompt(self, shell):
+        seen = shell.expect(b"> ")
+        shell.await_editing()
+        return seen
 
     def run_line(self, shell, line):
         """Types a line and waits for the next prompt; what came between."""
         shell.type(line + ENTER)
         shell.expect(b"\r\n")
-        return shell.expect(b"> ")
+        return self.prompt(shell)
 
     # --- commands
 
@@ -121,7 +126,7 @@ class ShellTest(KvcliCase):
         for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
             shell = self.open_shell(**env)
             shell.type("put key v" + ENTER)
-            shell.expect(b"> ")
+            self.prompt(shell)
             shell.type(CTRL_D)
             shell.finish()
             self.assertNotRegex(shell.seen, rb"\x1b\[[0-9;]*m")

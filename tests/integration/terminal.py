@@ -55,6 +55,15 @@ class Terminal:
             if time.monotonic() > deadline or not self.read_some(deadline - time.monotonic()):
                 raise AssertionError("%r did not appear in %r" % (text, self.plain()))
 
+    def await_editing(self):
+        """Waits until the program takes each key as it is typed. Control keys typed before would
+        mean something else, or be lost."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while termios.tcgetattr(self.fd)[3] & termios.ICANON:
+            if time.monotonic() > deadline:
+                raise AssertionError("it does not edit: %r" % self.plain())
+            time.sleep(0.005)
+
     def finish(self):
         """Waits for the program to end; its exit code."""
         deadline = time.monotonic() + WAIT_SECONDS

@@ -269,8 +269,13 @@ build/fuzz/%: %.c $(FUZZED_OBJ) Makefile
 # --------------------------------------------------------------------------------------- install
 DOCS := $(wildcard docs/*.md)
 PYTHON_FILES := $(sort $(wildcard client/python/kvd/*.py)) client/python/kvd/py.typed
+MAN  := man1/kvd.1 man1/kvcli.1 man3/libkvd.3 man5/kvd.conf.5
 
-install: all ## copy everything below PREFIX (/usr/local), DESTDIR before it
+.PHONY: man
+man: all ## the manual pages, in build/man
+	$(PYTHON) docs/man/pages.py $(BUILD) $(VERSION) $(BUILD)/man
+
+install: all man ## copy everything below PREFIX (/usr/local), DESTDIR before it
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/pkgconfig \
 	    $(DESTDIR)$(PREFIX)/include/kvd $(DESTDIR)$(PREFIX)/share/doc/kvd
 	install -m 755 $(BUILD)/kvd $(BUILD)/kvcli $(DESTDIR)$(PREFIX)/bin/
@@ -287,6 +292,9 @@ install: all ## copy everything below PREFIX (/usr/local), DESTDIR before it
 	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 	$(BUILD)/kvcli completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/kvcli
 	$(BUILD)/kvcli completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_kvcli
+	for page in $(MAN); do \
+	    install -D -m 644 $(BUILD)/man/$${page#*/} $(DESTDIR)$(PREFIX)/share/man/$$page || exit 1; \
+	done
 	install -m 644 README.md LICENSE config.example.toml $(DOCS) $(DESTDIR)$(PREFIX)/share/doc/kvd/
 
 uninstall: ## remove what install copied
@@ -296,5 +304,6 @@ uninstall: ## remove what install copied
 	    $(addprefix $(DESTDIR)$(PREFIX)/include/kvd/,$(notdir $(PUBLIC_HEADERS)))
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/kvcli \
 	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_kvcli
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/share/man/,$(MAN))
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/kvd $(DESTDIR)$(PYTHON_DIR)/kvd
 	rmdir --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/include/kvd 2>/dev/null || true

@@ -40,6 +40,7 @@ need_build() {
     need_header libxxhash-dev xxhash.h
     need_header libedit-dev histedit.h
     need_header check check.h
+    want_tool mandoc mandoc # to check the manual pages
     want_tool strace strace # to count system calls
 }
 

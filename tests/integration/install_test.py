@@ -89,7 +89,9 @@ class InstallTest(unittest.TestCase):
         for name in ("bin/kvd", "bin/kvcli", "include/kvd/kvd.h", "lib/libkvd.a", "lib/libkvd.so",
                      "lib/libkvd.so.0", "lib/pkgconfig/kvd.pc", "share/doc/kvd/README.md",
                      "share/doc/kvd/LICENSE", "share/doc/kvd/config.example.toml",
-                     "share/bash-completion/completions/kvcli",
+                     "share/bash-completion/completions/kvcli", "share/man/man1/kvd.1",
+                     "share/man/man1/kvcli.1", "share/man/man3/libkvd.3",
+                     "share/man/man5/kvd.conf.5",
                      "share/zsh/site-functions/_kvcli"):
             self.assertIn(name, self.files())
 

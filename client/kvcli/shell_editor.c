@@ -252,9 +252,10 @@ static void set_up(struct shell_editor *editor) {
     el_set(el, EL_HIST, history, editor->history);
     el_set(el, EL_PROMPT_ESC, give_prompt, PROMPT_ESCAPE);
     el_set(el, EL_GETCFN, read_character);
-    el_set(el, EL_ADDFN, "kvcli-complete", "complete the word", on_tab);
-    el_set(el, EL_ADDFN, "kvcli-drop", "drop the line", on_interrupt);
-    el_set(el, EL_ADDFN, "kvcli-paste", "take what is pasted", on_paste);
+    /* Wide: given narrow names, libedit makes wide copies and never frees them. */
+    el_wset(el, EL_ADDFN, L"kvcli-complete", L"complete the word", on_tab);
+    el_wset(el, EL_ADDFN, L"kvcli-drop", L"drop the line", on_interrupt);
+    el_wset(el, EL_ADDFN, L"kvcli-paste", L"take what is pasted", on_paste);
     el_set(el, EL_BIND, "^I", "kvcli-complete", NULL);
     el_set(el, EL_BIND, "^R", "em-inc-search-prev", NULL);
     el_source(el, NULL);

@@ -143,7 +143,7 @@ static uint32_t run_all(struct fixture *fixture, void *(*run)(void *)) {
 START_TEST(transfers_on_threads_keep_the_sum) {
     struct fixture fixture;
     int64_t sum = 0;
-    char key[16];
+    char key[32];
 
     fixture_init_on_disk(&fixture);
     fixture_open(&fixture);

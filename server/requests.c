@@ -2,21 +2,10 @@
 #include "server/requests.h"
 
 #include "protocol/base/assert.h"
+#include "server/answering.h"
 #include "server/job_task.h"
 #include "server/read_task.h"
 #include "server/states.h"
-
-#include <inttypes.h>
-#include <stdio.h>
-
-#define REFUSAL_TEXT_MAX 160
-
-/* Where an answer is appended to that comes next in order. */
-struct answer {
-    struct buffer *buffer;
-    size_t mark;
-    struct reply *reply; /* the buffer is this one's; NULL: it is the output's */
-};
 
 /* One request at hand. */
 struct pending {
@@ -28,113 +17,10 @@ struct pending {
 
 enum step { STEP_DONE, STEP_NOT_NOW };
 
-static void init_reply(struct connection *connection, struct reply *reply, enum reply_phase phase) {
-    struct loop *loop = connection->loop;
-
-    reply->owner = connection;
-    reply->mailbox = &loop->mailbox;
-    reply->service = loop->service;
-    reply->message.deliver_cb = connection->reply_back_cb;
-    reply->phase = phase;
-    reply_queue_push(&connection->replies, reply);
-}
-
-static struct reply *add_reply(struct connection *connection, enum reply_phase phase) {
-    struct reply *reply = reply_pool_take(&connection->loop->replies);
-
-    if (!reply) {
-        connection->broken = true;
-        return NULL;
-    }
-    init_reply(connection, reply, phase);
-    return reply;
-}
-
-static void give_bytes(struct connection *connection, struct reply *reply) {
-    if (!reply->bytes.data) {
-        buffer_pool_take(&connection->loop->buffers, connection->output.bytes_cap, &reply->bytes);
-    }
-}
-
-/* Returns whether there is a place; if not, the connection is broken. */
-static bool answer_begin(struct connection *connection, struct answer *answer_out) {
-    struct reply *newest = connection->replies.newest;
-
-    if (connection->replies.count == 0) {
-        answer_out->reply = NULL;
-        answer_out->buffer = output_buffer(&connection->output);
-    } else {
-        bool fits = newest->phase == REPLY_DONE && !newest->is_write;
-        struct reply *reply = fits ? newest : add_reply(connection, REPLY_DONE);
-        if (!reply) {
-            return false;
-        }
-        give_bytes(connection, reply);
-        answer_out->reply = reply;
-        answer_out->buffer = &reply->bytes;
-    }
-    answer_out->mark = buffer_mark(answer_out->buffer);
-    return true;
-}
-
-static void answer_end(struct connection *connection, const struct answer *answer,
-                       enum status status) {
-    if (status != STATUS_OK) {
-        connection->broken = true;
-    }
-    if (answer->reply) {
-        connection->replies.bytes += answer->buffer->len - answer->mark;
-    }
-}
-
-/* A limit that was passed is said in the text as well. */
-static enum status append_refusal(struct buffer *buffer, uint32_t id, enum status status,
-                                  const struct wire_refusal *refusal) {
-    char text[REFUSAL_TEXT_MAX];
-    struct wire_refusal numbered = {text, refusal->item, refusal->detail};
-
-    if (status != STATUS_TOO_LARGE || refusal->detail == 0) {
-        return wire_response_error(buffer, id, status, refusal);
-    }
-    snprintf(text, sizeof text, "%s (%" PRIu64 ")", refusal->text, refusal->detail);
-    return wire_response_error(buffer, id, status, &numbered);
-}
-
-static void answer_error(struct connection *connection, uint32_t id, enum status status,
-                         const struct wire_refusal *refusal) {
-    struct answer answer;
-    enum status appended;
-
-    metrics_add(connection->loop->metrics, METRIC_REQUESTS_REFUSED, 1);
-    if (!answer_begin(connection, &answer)) {
-        return;
-    }
-    if (refusal && refusal->text) {
-        appended = append_refusal(answer.buffer, id, status, refusal);
-    } else if (refusal && refusal->item != WIRE_NO_ITEM) {
-        struct wire_refusal named = {status_text(status), refusal->item, refusal->detail};
-        appended = wire_response_error(answer.buffer, id, status, &named);
-    } else {
-        appended = reply_append_error(answer.buffer, id, status, NULL);
-    }
-    answer_end(connection, &answer, appended);
-}
-
-/* A request that failed with a detail. */
-static void answer_failure(struct connection *connection, uint32_t id, enum status status,
-                           const struct error *error) {
-    struct answer answer;
-
-    metrics_add(connection->loop->metrics, METRIC_REQUESTS_REFUSED, 1);
-    if (answer_begin(connection, &answer)) {
-        answer_end(connection, &answer, reply_append_error(answer.buffer, id, status, error));
-    }
-}
-
 void requests_refuse(struct connection *connection, enum status status, const char *text) {
     struct wire_refusal refusal = {text, WIRE_NO_ITEM, 0};
 
-    answer_error(connection, 0, status, &refusal);
+    answering_error(connection, 0, status, &refusal);
     connection->fault = text;
     connection->phase = CONNECTION_FINISHING;
 }
@@ -147,44 +33,18 @@ static void run_local(const struct pending *pending) {
     struct answer answer;
     enum status status;
 
-    if (!answer_begin(connection, &answer)) {
+    if (!answering_begin(connection, &answer)) {
         return;
     }
     status = pending->command->local(connection->loop->service, &connection->session,
                                      pending->request, answer.buffer, &refusal);
-    answer_end(connection, &answer, STATUS_OK);
+    answering_end(connection, &answer, STATUS_OK);
     if (status != STATUS_OK) {
-        answer_error(connection, pending->request->id, status, &refusal);
+        answering_error(connection, pending->request->id, status, &refusal);
     }
 }
 
 /* ---- Reads */
-
-/* Takes the answer away from where it was appended and keeps it until the hold is passed. */
-static void hold_answer(struct connection *connection, const struct answer *answer,
-                        const struct pending *pending, const struct store_hold *hold) {
-    struct reply *reply = answer->mark == 0 ? answer->reply : NULL;
-
-    metrics_add(connection->loop->metrics, METRIC_REPLIES_HELD, 1);
-    if (!reply) {
-        size_t len = answer->buffer->len - answer->mark;
-        reply = add_reply(connection, REPLY_HELD);
-        if (!reply) {
-            return;
-        }
-        give_bytes(connection, reply);
-        if (buffer_append(&reply->bytes, answer->buffer->data + answer->mark, len) != STATUS_OK) {
-            reply->lost = true; /* found when it comes back */
-        }
-        buffer_rollback(answer->buffer, answer->mark);
-    }
-    reply->phase = REPLY_HELD;
-    reply->id = pending->request->id;
-    reply->opcode = pending->request->opcode;
-    connection->replies.bytes += reply->bytes.len;
-    reply->waiter = (struct store_waiter){.hold = *hold, .done_cb = reply_held_cb, .arg = reply};
-    store_hold_wait(connection->loop->service->store, &reply->waiter);
-}
 
 /* What the answers in flight are going to cost must fit as well, but one may always be larger. */
 static bool has_room_for_task(const struct connection *connection) {
@@ -208,10 +68,10 @@ static struct reply *task_begin(const struct pending *pending) {
     struct reply *reply;
 
     if (!service_slot_take(loop->service, pending->command->slot)) {
-        answer_error(connection, pending->request->id, STATUS_BUSY, &taken);
+        answering_error(connection, pending->request->id, STATUS_BUSY, &taken);
         return NULL;
     }
-    reply = add_reply(connection, REPLY_IN_TASK);
+    reply = answering_add(connection, REPLY_IN_TASK);
     if (!reply) {
         service_slot_give(loop->service, pending->command->slot);
         return NULL;
@@ -224,7 +84,7 @@ static struct reply *task_begin(const struct pending *pending) {
         reply->deadline_at_ms = connection->last_read_ms + options->deadline_ms;
     }
     buffer_pool_take(&loop->buffers, SIZE_MAX, &reply->frame);
-    give_bytes(connection, reply);
+    answering_give_bytes(connection, reply);
     if (buffer_append(&reply->frame, pending->frame.ptr, pending->frame.len) != STATUS_OK) {
         service_slot_give(loop->service, pending->command->slot);
         reply->phase = REPLY_DONE;
@@ -269,7 +129,7 @@ static enum step run_read_here(const struct pending *pending, struct store_read 
     enum status status;
     bool failed;
 
-    if (!answer_begin(connection, &answer)) {
+    if (!answering_begin(connection, &answer)) {
         return STEP_DONE;
     }
     status = read_run(&context, pending->command, pending->request, answer.buffer, &failed);
@@ -279,10 +139,10 @@ static enum step run_read_here(const struct pending *pending, struct store_read 
     }
     metrics_add(loop->metrics, METRIC_REQUESTS_FAILED, failed);
     if (status == STATUS_OK && !store_hold_passed(loop->service->store, &hold)) {
-        hold_answer(connection, &answer, pending, &hold);
+        answering_hold(connection, &answer, pending->request, &hold);
         return STEP_DONE;
     }
-    answer_end(connection, &answer, status);
+    answering_end(connection, &answer, status);
     return STEP_DONE;
 }
 
@@ -305,7 +165,7 @@ static enum step run_read_at(const struct pending *pending, const struct wire_st
 
     status = states_begin(loop->service, pending->request, state, loop_read(loop), &read, &error);
     if (status != STATUS_OK) {
-        answer_failure(connection, pending->request->id, status, &error);
+        answering_failure(connection, pending->request->id, status, &error);
         return STEP_DONE;
     }
     step = run_read_of(pending, &read);
@@ -336,7 +196,7 @@ static enum store_durability durability_of(const struct service *service,
 static void submit(const struct pending *pending, struct store_commit *commit) {
     struct connection *connection = pending->connection;
     struct loop *loop = connection->loop;
-    struct reply *reply = add_reply(connection, REPLY_IN_COMMIT);
+    struct reply *reply = answering_add(connection, REPLY_IN_COMMIT);
 
     if (!reply) {
         commit_batch_give(&loop->commits, commit);
@@ -376,7 +236,7 @@ static enum step run_write(const struct pending *pending) {
     if (commit) {
         commit_batch_give(&loop->commits, commit);
     }
-    answer_error(connection, pending->request->id, status, &refusal);
+    answering_error(connection, pending->request->id, status, &refusal);
     return STEP_DONE;
 }
 
@@ -390,7 +250,7 @@ bool requests_reap(struct connection *connection, bool all) {
     if (!reply) {
         return false;
     }
-    init_reply(connection, reply, REPLY_IN_TASK);
+    answering_init(connection, reply, REPLY_IN_TASK);
     reply->is_job = true;
     reply->reap_all = all;
     reply->uploads = &connection->session.uploads;
@@ -411,7 +271,7 @@ static enum step run_job(const struct pending *pending) {
     }
     commit = commit_batch_take(&loop->commits);
     if (!commit) {
-        answer_error(connection, pending->request->id, STATUS_NO_MEMORY, NULL);
+        answering_error(connection, pending->request->id, STATUS_NO_MEMORY, NULL);
         return STEP_DONE;
     }
     reply = task_begin(pending);
@@ -469,7 +329,7 @@ static bool pass_greeting(struct connection *connection, const struct wire_frame
         return false;
     }
     if (!command || !command->before_hello) {
-        answer_error(connection, frame->id, STATUS_PROTOCOL, &not_greeted);
+        answering_error(connection, frame->id, STATUS_PROTOCOL, &not_greeted);
         return false;
     }
     return true;
@@ -508,7 +368,7 @@ static enum step run_frame(struct connection *connection, const struct wire_fram
         status = STATUS_DEADLINE;
     }
     if (status != STATUS_OK) {
-        answer_error(connection, frame->id, status, &refusal);
+        answering_error(connection, frame->id, status, &refusal);
         return STEP_DONE;
     }
     step = run_command(&pending);
@@ -540,7 +400,7 @@ static bool next_frame(struct connection *connection, struct slice bytes,
     }
     connection->waits = WAITS_FOR_BYTES;
     if (status == STATUS_TOO_LARGE) {
-        answer_error(connection, frame_out->id, status, &refusal);
+        answering_error(connection, frame_out->id, status, &refusal);
         connection->fault = refusal.text;
         connection->phase = CONNECTION_FINISHING;
     } else if (status != STATUS_NEED_MORE) {

@@ -62,12 +62,13 @@ enum wire_opcode {
     WIRE_UPLOAD_COMMIT = 0x002C,
     WIRE_UPLOAD_ABORT = 0x002D,
 
-    WIRE_TXN_BEGIN = 0x0030,  /* reserved */
-    WIRE_TXN_COMMIT = 0x0031, /* reserved */
-    WIRE_TXN_ABORT = 0x0032,  /* reserved */
+    WIRE_TXN_BEGIN = 0x0030,
+    WIRE_TXN_COMMIT = 0x0031,
+    WIRE_TXN_ABORT = 0x0032,
     WIRE_SNAPSHOT_OPEN = 0x0033,
     WIRE_SNAPSHOT_CLOSE = 0x0034,
     WIRE_SNAPSHOT_LIST = 0x0035,
+    WIRE_TRANSACT = 0x0036,
 
     WIRE_WATCH = 0x0040,  /* reserved */
     WIRE_FEED = 0x0041,   /* reserved */

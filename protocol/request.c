@@ -171,6 +171,17 @@ static enum status take_number(struct decoder *decoder, uint64_t *number_out) {
     return status == STATUS_OK ? decoder_check_end(decoder) : status;
 }
 
+static enum status take_begin(struct decoder *decoder, struct wire_request *request) {
+    if (!reader_take_u8(&decoder->reader, &request->begin_flags)) {
+        return decoder_refuse_short(decoder);
+    }
+    if (request->begin_flags & ~WIRE_BEGIN_READ_ONLY) {
+        return decoder_refuse(decoder, STATUS_INVALID, "a begin flag has no meaning",
+                              request->begin_flags);
+    }
+    return take_number(decoder, &request->lifetime_ms);
+}
+
 static enum status take_maintain(struct decoder *decoder, struct wire_request *request) {
     if (!reader_take_u8(&decoder->reader, &request->action)) {
         return decoder_refuse_short(decoder);
@@ -264,7 +275,13 @@ static enum status take_operation(struct decoder *decoder, struct wire_request *
         return take_upload_commit(decoder, request);
     case WIRE_UPLOAD_ABORT:
     case WIRE_SNAPSHOT_CLOSE:
+    case WIRE_TXN_COMMIT:
+    case WIRE_TXN_ABORT:
         return take_number(decoder, &request->handle);
+    case WIRE_TXN_BEGIN:
+        return take_begin(decoder, request);
+    case WIRE_TRANSACT:
+        return decoder_take_transact(decoder, request);
     case WIRE_SNAPSHOT_OPEN:
         return take_number(decoder, &request->lifetime_ms);
     case WIRE_SNAPSHOT_LIST:

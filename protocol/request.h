@@ -28,12 +28,15 @@
  *      UPLOAD_COMMIT id u64, user flags u32
  *      UPLOAD_ABORT, SNAPSHOT_CLOSE   id u64
  *      SNAPSHOT_OPEN lifetime ms u64
- *      SNAPSHOT_LIST, NAMESPACE_LIST  nothing
- *      STATS    rest: a prefix of the names wanted, empty for all
- *      WHY      rest: what, as text: "space"
- *      MAINTAIN action u8, rest: its argument
- *      NAMESPACE_CREATE   name block, settings
- *      NAMESPACE_DROP     rest: name
+ *      TXN_BEGIN     begin flags u8 (1 read-only), lifetime ms u64
+ *      TXN_COMMIT, TXN_ABORT          id u64
+ *      TRANSACT  count varint, count times a comparison:
+ *                  kind u8 (1 presence | 2 version | 3 value), relation u8 (1 = | 2 != | 3 < | 4
+ * >), key block, and version: u64 | value: block count varint, items if all hold; count varint,
+ * items if not. An item as in a BATCH, or 8 get: item flags 0, key block SNAPSHOT_LIST,
+ * NAMESPACE_LIST  nothing STATS    rest: a prefix of the names wanted, empty for all WHY      rest:
+ * what, as text: "space" MAINTAIN action u8, rest: its argument NAMESPACE_CREATE   name block,
+ * settings NAMESPACE_DROP     rest: name
  *
  *      range    range flags u8, limit varint, page bytes varint, from block, to block, cursor block
  *      bounds   range flags u8, from block, to block
@@ -61,11 +64,15 @@ struct wire_limits {
     uint32_t key_max;             /* bytes; a key has at least 1 */
     uint32_t value_max;           /* bytes; a value may be empty */
     uint32_t requests_max;        /* unanswered requests a connection */
+    uint32_t transactions_max;    /* open transactions a connection */
     uint32_t mget_keys_max;       /* keys of one MGET */
     uint32_t batch_items_max;     /* items of one BATCH */
     uint32_t batch_bytes_max;     /* sum of key and value bytes of one BATCH */
     uint32_t scan_entries_max;    /* entries of one page of SCAN */
     uint32_t scan_page_bytes_max; /* body bytes of one page of SCAN */
+    uint64_t transaction_bytes;   /* what one transaction may write, in the server's memory */
+    uint32_t transaction_age_ms;  /* a transaction may last so long, */
+    uint32_t transaction_idle_ms; /* and be without a request so long */
     uint64_t memory_bytes;        /* the server's memory limit, for information */
     uint8_t durability;           /* enum wire_durability a write has by default */
 };
@@ -113,6 +120,7 @@ enum wire_item_kind {
     WIRE_ITEM_APPEND = 5,
     WIRE_ITEM_TOUCH = 6,
     WIRE_ITEM_PERSIST = 7,
+    WIRE_ITEM_GET = 8, /* TRANSACT only */
 };
 
 enum wire_item_flag {
@@ -137,6 +145,32 @@ struct wire_item {
     struct slice key;   /* delete range: the first key; empty: from the start */
     struct slice value; /* put: the value; append: the bytes; delete range: the first key that
                            stays; empty: to the end */
+};
+
+enum wire_comparison_kind {
+    WIRE_COMPARE_PRESENCE = 1, /* with = : the key exists; with != : it does not */
+    WIRE_COMPARE_VERSION = 2,  /* of the key; 0 if it does not exist */
+    WIRE_COMPARE_VALUE = 3,    /* as bytes; a key that does not exist is != every value, no more */
+};
+
+enum wire_relation {
+    WIRE_RELATION_EQUAL = 1,
+    WIRE_RELATION_DIFFERENT = 2,
+    WIRE_RELATION_LESS = 3, /* what is stored is less than what is given; not for presence */
+    WIRE_RELATION_GREATER = 4,
+};
+
+/* One of the comparisons of a TRANSACT. */
+struct wire_comparison {
+    uint8_t kind;     /* enum wire_comparison_kind */
+    uint8_t relation; /* enum wire_relation */
+    struct slice key;
+    uint64_t version;   /* of kind VERSION */
+    struct slice value; /* of kind VALUE */
+};
+
+enum wire_begin_flag {
+    WIRE_BEGIN_READ_ONLY = 1 << 0, /* it writes nothing */
 };
 
 enum wire_range_flag {
@@ -189,22 +223,27 @@ struct wire_request {
     uint32_t id;
     uint16_t opcode; /* enum wire_opcode; one that is served */
     struct wire_options options;
-    struct slice key;        /* of all that are about one key */
-    struct slice value;      /* PUT; APPEND, UPLOAD_DATA: the bytes */
-    uint32_t user_flags;     /* PUT, UPLOAD_COMMIT: 32 bits of the user's, stored with the value */
-    struct slice payload;    /* PING: the bytes to echo; STATS: the section; HELLO: the client name;
-                                WHY: what; MAINTAIN: the argument; NAMESPACE_*: the name */
-    struct wire_list list;   /* MGET: keys; BATCH: items */
-    struct wire_range range; /* SCAN, COUNT, DIFF; DELETE_RANGE, REWIND: flags, from and to;
-                                HISTORY: only the limit */
+    struct slice key;      /* of all that are about one key */
+    struct slice value;    /* PUT; APPEND, UPLOAD_DATA: the bytes */
+    uint32_t user_flags;   /* PUT, UPLOAD_COMMIT: 32 bits of the user's, stored with the value */
+    struct slice payload;  /* PING: the bytes to echo; STATS: the section; HELLO: the client name;
+                              WHY: what; MAINTAIN: the argument; NAMESPACE_*: the name */
+    struct wire_list list; /* MGET: keys; BATCH: items; TRANSACT: items if all hold */
+    struct wire_list other_list;   /* TRANSACT: items if not */
+    struct wire_list comparisons;  /* TRANSACT */
+    struct wire_range range;       /* SCAN, COUNT, DIFF; DELETE_RANGE, REWIND: flags, from and to;
+                                      HISTORY: only the limit */
     struct wire_state from_state;  /* DIFF */
     struct wire_state to_state;    /* DIFF; REWIND: the one to go back to */
     uint64_t offset;               /* GET_RANGE; UPLOAD_DATA: the bytes that came before these */
     uint32_t length;               /* GET_RANGE */
     uint64_t before;               /* HISTORY: only versions below; 0: from the newest */
     int64_t amount;                /* ADD */
-    uint64_t handle;               /* UPLOAD_*: id of the upload; SNAPSHOT_CLOSE: of the snapshot */
-    uint64_t lifetime_ms;          /* SNAPSHOT_OPEN; 0: as long as the connection */
+    uint64_t handle;               /* UPLOAD_*: id of the upload; SNAPSHOT_CLOSE: of the snapshot;
+                                      TXN_COMMIT, TXN_ABORT: of the transaction */
+    uint64_t lifetime_ms;          /* SNAPSHOT_OPEN; 0: as long as the connection. TXN_BEGIN; 0: the
+                                      server's choice */
+    uint8_t begin_flags;           /* TXN_BEGIN: enum wire_begin_flag */
     uint8_t action;                /* MAINTAIN: enum wire_action */
     struct wire_settings settings; /* NAMESPACE_CREATE */
     uint16_t version_min;          /* HELLO */
@@ -236,16 +275,20 @@ enum status wire_request_decode(const struct wire_frame *frame, const struct wir
  * wire_request_decode. */
 enum status wire_list_next_key(struct wire_list *list, struct slice *key_out) MUST_CHECK;
 
-/* Takes the next item of a BATCH's list. Errors as above. */
+/* Takes the next item of a BATCH's list, or of one of a TRANSACT's. Errors as above. */
 enum status wire_list_next_item(struct wire_list *list, struct wire_item *item_out) MUST_CHECK;
+
+/* Takes the next of a TRANSACT's comparisons. Errors as above. */
+enum status wire_list_next_comparison(struct wire_list *list,
+                                      struct wire_comparison *comparison_out) MUST_CHECK;
 
 /* Takes the next entry of an extension block, as long as *rest is not empty. Errors: END,
  * PROTOCOL. */
 enum status wire_extension_next(struct slice *rest,
                                 struct wire_extension *extension_out) MUST_CHECK;
 
-/* Appends the request as one frame; flags are options.flags. MGET and BATCH take their list as
- * bytes made by wire_list_add_key and wire_list_add_item. The values are not checked against
+/* Appends the request as one frame; flags are options.flags. MGET, BATCH and TRANSACT take their
+ * lists as bytes made by wire_list_add_key and its like. The values are not checked against
  * limits: that is the receiver's business. Errors of buffer_reserve, TOO_LARGE above
  * WIRE_BODY_CEILING; nothing is appended then. */
 enum status wire_request_encode(struct buffer *buffer,
@@ -260,6 +303,8 @@ enum status wire_request_encode_head(struct buffer *buffer,
  * nothing is appended then. */
 enum status wire_list_add_key(struct buffer *bytes, struct slice key) MUST_CHECK;
 enum status wire_list_add_item(struct buffer *bytes, const struct wire_item *item) MUST_CHECK;
+enum status wire_list_add_comparison(struct buffer *bytes,
+                                     const struct wire_comparison *comparison) MUST_CHECK;
 enum status wire_extension_add(struct buffer *bytes, uint16_t type,
                                struct slice content) MUST_CHECK;
 

@@ -2,7 +2,7 @@
  *
  *      request.c          the fields of each opcode
  *      request_option.c   flags, and the optional fields that they announce
- *      request_list.c     keys of MGET, items of BATCH
+ *      request_list.c     the lists of MGET, BATCH and TRANSACT
  *
  * Each function that takes something refuses with a status, a text and a detail, and leaves the
  * rest of the decode to its caller, which stops. Nothing allocates. */
@@ -94,5 +94,6 @@ enum status decoder_take_condition(struct decoder *decoder, uint8_t *condition_o
 
 enum status decoder_take_keys(struct decoder *decoder, struct wire_list *list) MUST_CHECK;
 enum status decoder_take_items(struct decoder *decoder, struct wire_list *list) MUST_CHECK;
+enum status decoder_take_transact(struct decoder *decoder, struct wire_request *request) MUST_CHECK;
 
 #endif

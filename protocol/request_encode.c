@@ -124,6 +124,11 @@ static void put_state(struct encoder *encoder, const struct wire_state *state) {
     }
 }
 
+static void put_list(struct encoder *encoder, const struct wire_list *list) {
+    put_varint(encoder, list->count);
+    put_bytes(encoder, list->bytes);
+}
+
 static void put_settings(struct encoder *encoder, const struct wire_settings *settings) {
     put_u64(encoder, settings->quota_bytes);
     put_u64(encoder, settings->keep_ms);
@@ -170,7 +175,18 @@ static bool put_operation_of_state(struct encoder *encoder, const struct wire_re
         return true;
     case WIRE_UPLOAD_ABORT:
     case WIRE_SNAPSHOT_CLOSE:
+    case WIRE_TXN_COMMIT:
+    case WIRE_TXN_ABORT:
         put_u64(encoder, request->handle);
+        return true;
+    case WIRE_TXN_BEGIN:
+        put_u8(encoder, request->begin_flags);
+        put_u64(encoder, request->lifetime_ms);
+        return true;
+    case WIRE_TRANSACT:
+        put_list(encoder, &request->comparisons);
+        put_list(encoder, &request->list);
+        put_list(encoder, &request->other_list);
         return true;
     default:
         return false;
@@ -215,8 +231,7 @@ static void put_operation(struct encoder *encoder, const struct wire_request *re
         break;
     case WIRE_MGET:
     case WIRE_BATCH:
-        put_varint(encoder, request->list.count);
-        put_bytes(encoder, request->list.bytes);
+        put_list(encoder, &request->list);
         break;
     case WIRE_PUT:
         put_u32(encoder, request->user_flags);
@@ -326,6 +341,25 @@ enum status wire_list_add_item(struct buffer *bytes, const struct wire_item *ite
     size_t mark = buffer_mark(bytes);
 
     put_item(&encoder, item);
+    if (encoder.status != STATUS_OK) {
+        buffer_rollback(bytes, mark);
+    }
+    return encoder.status;
+}
+
+enum status wire_list_add_comparison(struct buffer *bytes,
+                                     const struct wire_comparison *comparison) {
+    struct encoder encoder = {bytes, STATUS_OK};
+    size_t mark = buffer_mark(bytes);
+
+    put_u8(&encoder, comparison->kind);
+    put_u8(&encoder, comparison->relation);
+    put_block(&encoder, comparison->key);
+    if (comparison->kind == WIRE_COMPARE_VERSION) {
+        put_u64(&encoder, comparison->version);
+    } else if (comparison->kind == WIRE_COMPARE_VALUE) {
+        put_block(&encoder, comparison->value);
+    }
     if (encoder.status != STATUS_OK) {
         buffer_rollback(bytes, mark);
     }

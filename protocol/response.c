@@ -90,6 +90,33 @@ enum status wire_response_error_text(struct buffer *buffer, uint32_t id, enum st
     return finish_or_rollback(buffer, start, mark, done);
 }
 
+enum status wire_response_conflict(struct buffer *buffer, uint32_t id, uint64_t version,
+                                   const struct wire_conflict *conflict) {
+    size_t start = buffer_mark(buffer);
+    size_t mark = start;
+    enum status done = wire_response_begin(buffer, id, STATUS_CONFLICT, 0, &mark);
+
+    if (done == STATUS_OK) {
+        done = append_error(buffer, WIRE_NO_ITEM, version, slice_make(NULL, 0));
+    }
+    if (done == STATUS_OK) {
+        done = buffer_append_u8(buffer, conflict->flags);
+    }
+    if (done == STATUS_OK) {
+        done = append_block(buffer, conflict->namespace_name);
+    }
+    if (done == STATUS_OK) {
+        done = append_block(buffer, conflict->from);
+    }
+    if (done == STATUS_OK) {
+        done = append_block(buffer, conflict->to);
+    }
+    if (done == STATUS_OK) {
+        done = append_slice(buffer, slice_from_text(status_text(STATUS_CONFLICT)));
+    }
+    return finish_or_rollback(buffer, start, mark, done);
+}
+
 /* --- whole responses --- */
 
 struct limit_value {
@@ -110,6 +137,10 @@ static enum status append_limits(struct buffer *buffer, const struct wire_limits
         {WIRE_LIMIT_SCAN_PAGE_BYTES_MAX, limits->scan_page_bytes_max},
         {WIRE_LIMIT_MEMORY_BYTES, limits->memory_bytes},
         {WIRE_LIMIT_DURABILITY, limits->durability},
+        {WIRE_LIMIT_TRANSACTIONS_MAX, limits->transactions_max},
+        {WIRE_LIMIT_TRANSACTION_BYTES, limits->transaction_bytes},
+        {WIRE_LIMIT_TRANSACTION_AGE_MS, limits->transaction_age_ms},
+        {WIRE_LIMIT_TRANSACTION_IDLE_MS, limits->transaction_idle_ms},
     };
     const uint16_t count = sizeof values / sizeof values[0];
     enum status status = buffer_append_u16(buffer, count);
@@ -320,6 +351,37 @@ enum status wire_mget_entry_error(struct buffer *buffer, enum status status, str
         buffer_rollback(buffer, mark);
     }
     return done;
+}
+
+enum status wire_transact_begin(struct buffer *buffer, bool held, size_t *list_mark_out) {
+    enum status status = buffer_append_u64(buffer, 0);
+
+    if (status == STATUS_OK) {
+        status = buffer_append_u8(buffer, held);
+    }
+    return status == STATUS_OK ? wire_list_begin(buffer, list_mark_out) : status;
+}
+
+enum status wire_result_entry(struct buffer *buffer, uint8_t kind, int64_t number) {
+    size_t mark = buffer_mark(buffer);
+    enum status status = buffer_append_u8(buffer, kind);
+
+    if (status == STATUS_OK && kind == WIRE_RESULT_NUMBER) {
+        status = buffer_append_u64(buffer, (uint64_t)number);
+    }
+    if (status != STATUS_OK) {
+        buffer_rollback(buffer, mark);
+    }
+    return status;
+}
+
+enum status wire_result_found_begin(struct buffer *buffer) {
+    return buffer_append_u8(buffer, WIRE_RESULT_FOUND);
+}
+
+void wire_transact_version(struct buffer *buffer, size_t mark, uint64_t version) {
+    ASSERT(mark + WIRE_FRAME_HEADER_BYTES + sizeof version <= buffer->len);
+    store_u64(buffer->data + mark + WIRE_FRAME_HEADER_BYTES, version);
 }
 
 enum status wire_page_begin(struct buffer *buffer, size_t *mark_out) {

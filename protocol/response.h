@@ -4,7 +4,9 @@
  * header's code is the wire status. The body of a status other than OK is an error body; the body
  * of OK depends on the opcode that was asked:
  *
- *      error     empty, or: item u32 (0xFFFFFFFF none), detail u64, rest: text in UTF-8
+ *      error     empty, or: item u32 (0xFFFFFFFF none), detail u64,
+ *                CONFLICT: flags u8 (1 range, 2 expired), namespace block, from block, to block,
+ *                rest: text in UTF-8
  *      HELLO     version u16, features u64, count u16, count times limit {id u16, value u64},
  *                rest: server name
  *      PING      rest: the bytes sent
@@ -12,16 +14,19 @@
  *      GET_RANGE record (of the whole value), rest: the bytes
  *      META      record
  *      EXISTS    version u64
- *      PUT, DELETE, DELETE_RANGE, TOUCH, PERSIST, UPLOAD_COMMIT, NAMESPACE_CREATE, NAMESPACE_DROP
- *                version u64 (of the commit)
+ *      PUT, DELETE, DELETE_RANGE, TOUCH, PERSIST, UPLOAD_COMMIT, NAMESPACE_CREATE, NAMESPACE_DROP,
+ *      TXN_COMMIT   version u64 (of the commit)
  *      BATCH     version u64; if it has items that add or append: count u32, count times i64
  *      ADD       version u64, i64 (the sum)
  *      APPEND    version u64, u64 (the new length)
  *      REWIND    version u64, u64 (keys changed)
  *      UPLOAD_BEGIN   u64 (the id)
  *      UPLOAD_DATA    u64 (bytes so far)
- *      UPLOAD_ABORT, SNAPSHOT_CLOSE   nothing
- *      SNAPSHOT_OPEN  id u64, version u64, time ms u64, deadline ms u64 (0 none)
+ *      UPLOAD_ABORT, SNAPSHOT_CLOSE, TXN_ABORT   nothing
+ *      TRANSACT  version u64, held u8 (1: all comparisons), count u32, count times a result:
+ *                  kind u8 (0 done | 1 number | 2 found | 3 absent), and
+ *                  1: i64 | 2: record, value_len bytes
+ *      SNAPSHOT_OPEN, TXN_BEGIN   id u64, version u64, time ms u64, deadline ms u64 (0 none)
  *      MGET      count u32, count times an entry: status u16, and
  *                  OK: record, value_len bytes;  NOT_FOUND: nothing;  others: text block
  *      SCAN      page flags u8 (1 = end, 2 = last entry without value), count u32, count times an
@@ -88,6 +93,10 @@ enum wire_limit {
     WIRE_LIMIT_SCAN_PAGE_BYTES_MAX = 9,
     WIRE_LIMIT_MEMORY_BYTES = 10,
     WIRE_LIMIT_DURABILITY = 11,
+    WIRE_LIMIT_TRANSACTIONS_MAX = 12,
+    WIRE_LIMIT_TRANSACTION_BYTES = 13,
+    WIRE_LIMIT_TRANSACTION_AGE_MS = 14,
+    WIRE_LIMIT_TRANSACTION_IDLE_MS = 15,
 };
 
 struct wire_hello {
@@ -122,6 +131,35 @@ struct wire_snapshot {
     uint64_t opened_ms;   /* SNAPSHOT_LIST */
     uint64_t deadline_ms; /* 0: none */
     struct slice owner;   /* SNAPSHOT_LIST: text */
+};
+
+enum wire_conflict_flag {
+    WIRE_CONFLICT_RANGE =
+        1 << 0, /* keys [from, to), an empty `to` is the end; else the key `from` */
+    WIRE_CONFLICT_EXPIRED = 1 << 1, /* it expired; the version is that which was read */
+};
+
+/* What a transaction had read and another commit changed. */
+struct wire_conflict {
+    uint8_t flags; /* enum wire_conflict_flag */
+    struct slice namespace_name;
+    struct slice from;
+    struct slice to;
+};
+
+enum wire_result_kind {
+    WIRE_RESULT_DONE = 0,
+    WIRE_RESULT_NUMBER = 1, /* add: the sum; append: the new length */
+    WIRE_RESULT_FOUND = 2,  /* get */
+    WIRE_RESULT_ABSENT = 3, /* get: there is no such key */
+};
+
+/* What one item of a TRANSACT came to. */
+struct wire_result {
+    uint8_t kind; /* enum wire_result_kind */
+    int64_t number;
+    struct wire_record record;
+    struct slice value;
 };
 
 /* One line of WHY. */
@@ -180,6 +218,10 @@ enum status wire_response_results(struct buffer *buffer, uint32_t id, uint64_t v
 enum status wire_response_snapshot(struct buffer *buffer, uint32_t id,
                                    const struct wire_snapshot *snapshot) MUST_CHECK;
 
+/* An error response of a CONFLICT; `version` is the one that won. */
+enum status wire_response_conflict(struct buffer *buffer, uint32_t id, uint64_t version,
+                                   const struct wire_conflict *conflict) MUST_CHECK;
+
 /* Leaves room for a record (with its checksum if `flags` has WIRE_FLAG_CHECKSUM); the value goes
  * directly behind. */
 enum status wire_record_begin(struct buffer *buffer, uint32_t flags, size_t *mark_out) MUST_CHECK;
@@ -201,6 +243,8 @@ struct slice wire_record_value(const struct buffer *buffer, size_t mark, uint32_
  *             wire_page_finish
  *   DIFF      wire_page_begin, per entry: wire_change_entry; wire_page_finish
  *   HISTORY   wire_page_begin, per entry: wire_version_entry; wire_history_finish
+ *   TRANSACT  wire_transact_begin, per item: wire_result_entry, or wire_result_found_begin +
+ *             record + value; wire_list_finish; wire_transact_version once it is known
  *   others    wire_list_begin, per line: wire_..._entry; wire_list_finish
  *
  * An entry that does not fit any more: buffer_rollback to where it began and do not count it. An
@@ -211,6 +255,14 @@ void wire_list_finish(struct buffer *buffer, size_t mark, uint32_t count);
 enum status wire_mget_entry_begin(struct buffer *buffer) MUST_CHECK; /* then wire_record_begin */
 enum status wire_mget_entry_error(struct buffer *buffer, enum status status, struct slice text)
     MUST_CHECK; /* NOT_FOUND: the text is left out */
+
+/* Directly behind wire_response_begin; the version is 0 so far. */
+enum status wire_transact_begin(struct buffer *buffer, bool held, size_t *list_mark_out) MUST_CHECK;
+enum status wire_result_entry(struct buffer *buffer, uint8_t kind, int64_t number) MUST_CHECK;
+enum status wire_result_found_begin(struct buffer *buffer) MUST_CHECK; /* then wire_record_begin */
+
+/* `mark`: where the response begins. */
+void wire_transact_version(struct buffer *buffer, size_t mark, uint64_t version);
 
 enum status wire_page_begin(struct buffer *buffer, size_t *mark_out) MUST_CHECK;
 enum status wire_scan_entry_begin(struct buffer *buffer,
@@ -242,9 +294,10 @@ enum status wire_namespace_entry(struct buffer *buffer,
 /* --- reading: the client's side. */
 
 struct wire_error {
-    uint32_t item;     /* index in the list, or WIRE_NO_ITEM */
-    uint64_t detail;   /* present version, limit or flag bits; 0 none */
-    struct slice text; /* borrowed; may be empty */
+    uint32_t item;                 /* index in the list, or WIRE_NO_ITEM */
+    uint64_t detail;               /* present version, limit or flag bits; 0 none */
+    struct wire_conflict conflict; /* CONFLICT; zeroed for others */
+    struct slice text;             /* borrowed; may be empty */
 };
 
 struct wire_entry {
@@ -279,7 +332,8 @@ struct wire_response {
     struct wire_list list; /* MGET: entries; BATCH: results; STATS, EXPLAIN, MAINTAIN, WHY: lines;
                               SNAPSHOT_LIST, NAMESPACE_LIST */
     struct wire_page page; /* SCAN, COUNT, HISTORY (no cursor), DIFF */
-    struct wire_snapshot snapshot; /* SNAPSHOT_OPEN */
+    struct wire_snapshot snapshot; /* SNAPSHOT_OPEN, TXN_BEGIN */
+    bool held;                     /* TRANSACT: all comparisons did; the results are in list */
     bool keys_only;                /* SCAN, as given */
 };
 
@@ -303,6 +357,8 @@ enum status wire_response_next_stat(struct wire_response *response, struct slice
  * above. */
 enum status wire_response_next_result(struct wire_response *response,
                                       int64_t *result_out) MUST_CHECK;
+enum status wire_response_next_outcome(struct wire_response *response,
+                                       struct wire_result *result_out) MUST_CHECK; /* TRANSACT */
 enum status wire_response_next_version(struct wire_response *response,
                                        struct wire_version *version_out) MUST_CHECK;
 enum status wire_response_next_change(struct wire_response *response,

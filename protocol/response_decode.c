@@ -5,12 +5,21 @@
 
 /* --- bodies; each returns NULL, or what is wrong --- */
 
-static const char *take_error(struct reader *reader, struct wire_error *error) {
+static bool take_conflict(struct reader *reader, struct wire_conflict *conflict) {
+    return reader_take_u8(reader, &conflict->flags) &&
+           reader_take_block(reader, &conflict->namespace_name) &&
+           reader_take_block(reader, &conflict->from) && reader_take_block(reader, &conflict->to);
+}
+
+static const char *take_error(struct reader *reader, enum status status, struct wire_error *error) {
     *error = (struct wire_error){.item = WIRE_NO_ITEM};
     if (reader_left(reader) == 0) {
         return NULL;
     }
     if (!reader_take_u32(reader, &error->item) || !reader_take_u64(reader, &error->detail)) {
+        return SHORT;
+    }
+    if (status == STATUS_CONFLICT && !take_conflict(reader, &error->conflict)) {
         return SHORT;
     }
     error->text = decoder_take_rest(reader);
@@ -55,6 +64,18 @@ static void set_limit(struct wire_limits *limits, uint16_t id, uint64_t value) {
         break;
     case WIRE_LIMIT_DURABILITY:
         limits->durability = (uint8_t)(value & 0xFF);
+        break;
+    case WIRE_LIMIT_TRANSACTIONS_MAX:
+        limits->transactions_max = clamp_u32(value);
+        break;
+    case WIRE_LIMIT_TRANSACTION_BYTES:
+        limits->transaction_bytes = value;
+        break;
+    case WIRE_LIMIT_TRANSACTION_AGE_MS:
+        limits->transaction_age_ms = clamp_u32(value);
+        break;
+    case WIRE_LIMIT_TRANSACTION_IDLE_MS:
+        limits->transaction_idle_ms = clamp_u32(value);
         break;
     default: /* a limit of a later version */
         break;
@@ -125,6 +146,16 @@ static const char *take_batch(struct reader *reader, struct wire_response *respo
         return SHORT;
     }
     return reader_left(reader) > 0 ? take_list(reader, response) : NULL;
+}
+
+static const char *take_transact(struct reader *reader, struct wire_response *response) {
+    uint8_t held;
+
+    if (!reader_take_u64(reader, &response->version) || !reader_take_u8(reader, &held)) {
+        return SHORT;
+    }
+    response->held = held == 1;
+    return held <= 1 ? take_list(reader, response) : "neither held nor not";
 }
 
 static const char *take_snapshot(struct reader *reader, struct wire_snapshot *snapshot) {
@@ -216,6 +247,7 @@ static const char *take_written(struct reader *reader, struct wire_response *res
     case WIRE_TOUCH:
     case WIRE_PERSIST:
     case WIRE_UPLOAD_COMMIT:
+    case WIRE_TXN_COMMIT:
     case WIRE_NAMESPACE_CREATE:
     case WIRE_NAMESPACE_DROP:
         return reader_take_u64(reader, &response->version) ? NULL : SHORT;
@@ -251,13 +283,17 @@ static const char *take_ok(struct reader *reader, struct wire_response *response
     case WIRE_SNAPSHOT_LIST:
     case WIRE_NAMESPACE_LIST:
         return take_list(reader, response);
+    case WIRE_TRANSACT:
+        return take_transact(reader, response);
     case WIRE_SNAPSHOT_OPEN:
+    case WIRE_TXN_BEGIN:
         return take_snapshot(reader, &response->snapshot);
     case WIRE_UPLOAD_BEGIN:
     case WIRE_UPLOAD_DATA:
         return reader_take_u64(reader, &response->number) ? NULL : SHORT;
     case WIRE_UPLOAD_ABORT:
     case WIRE_SNAPSHOT_CLOSE:
+    case WIRE_TXN_ABORT:
         return NULL;
     default:
         return take_written(reader, response);
@@ -280,7 +316,7 @@ enum status wire_response_decode(const struct wire_frame *frame, uint16_t opcode
         return STATUS_UNSUPPORTED;
     }
     reason = response.status == STATUS_OK ? take_ok(&reader, &response)
-                                          : take_error(&reader, &response.error);
+                                          : take_error(&reader, response.status, &response.error);
     if (!reason && reader_left(&reader) != 0) {
         reason = "the body goes on behind its fields";
     }

@@ -101,6 +101,22 @@ static bool take_namespace(struct reader *reader, struct wire_namespace *space) 
            reader_take_u64(reader, &space->pinned_bytes);
 }
 
+static bool take_result(struct reader *reader, uint32_t flags, struct wire_result *result) {
+    uint64_t number;
+
+    if (!reader_take_u8(reader, &result->kind) || result->kind > WIRE_RESULT_ABSENT) {
+        return false;
+    }
+    if (result->kind == WIRE_RESULT_NUMBER) {
+        bool taken = reader_take_u64(reader, &number);
+        result->number = taken ? (int64_t)number : 0;
+        return taken;
+    }
+    return result->kind != WIRE_RESULT_FOUND ||
+           (decoder_take_record(reader, flags, &result->record) &&
+            take_value(reader, &result->record, &result->value));
+}
+
 /* One element of any list: which field is filled depends on the opcode. */
 union element {
     struct wire_entry entry;
@@ -109,6 +125,7 @@ union element {
     struct wire_change change;
     struct wire_snapshot snapshot;
     struct wire_namespace space;
+    struct wire_result outcome;
     struct {
         struct slice name;
         struct slice value;
@@ -138,6 +155,8 @@ static bool take_element(struct reader *reader, const struct wire_response *resp
         return take_namespace(reader, &element->space);
     case WIRE_BATCH:
         return reader_take_u64(reader, &element->result);
+    case WIRE_TRANSACT:
+        return take_result(reader, response->flags, &element->outcome);
     default: /* STATS, EXPLAIN, MAINTAIN */
         return take_stat(reader, &element->stat.name, &element->stat.value);
     }
@@ -202,6 +221,17 @@ enum status wire_response_next_result(struct wire_response *response, int64_t *r
 
     if (status == STATUS_OK) {
         *result_out = (int64_t)element.result;
+    }
+    return status;
+}
+
+enum status wire_response_next_outcome(struct wire_response *response,
+                                       struct wire_result *result_out) {
+    union element element;
+    enum status status = next_element(response, &element);
+
+    if (status == STATUS_OK) {
+        *result_out = element.outcome;
     }
     return status;
 }

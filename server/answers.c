@@ -5,7 +5,7 @@
 #include "server/job_task.h"
 
 #define TASK_BYTES_MIN (16u * 1024) /* as many tasks as limits.tasks_max fit then */
-#define REWIND_TRIES_MAX 4u         /* while others write into the range */
+#define TRIES_MAX 8u                /* of a job, while others write what it has read */
 
 static void recycle_reply(struct connection *connection, struct reply *reply) {
     struct loop *loop = connection->loop;
@@ -70,23 +70,30 @@ static void learn_task_bytes(struct connection *connection, size_t bytes) {
     connection->task_bytes = bytes > expected ? bytes : expected;
 }
 
-static void task_back(struct connection *connection, struct reply *reply) {
+/* An answer that is done, and shows what a crash could still undo, waits. */
+static void hold_if_needed(struct connection *connection, struct reply *reply) {
     struct store *store = connection->loop->service->store;
 
+    if (connection->phase >= CONNECTION_CLOSING || store_hold_passed(store, &reply->waiter.hold)) {
+        return;
+    }
+    metrics_add(connection->loop->metrics, METRIC_REPLIES_HELD, 1);
+    reply->phase = REPLY_HELD;
+    reply->waiter.done_cb = reply_held_cb;
+    reply->waiter.arg = reply;
+    store_hold_wait(store, &reply->waiter);
+}
+
+static void task_back(struct connection *connection, struct reply *reply) {
     connection->replies.tasks--;
+    connection->replies.jobs -= reply->alone;
     service_slot_give(connection->loop->service, (enum service_slot)reply->slot);
     learn_task_bytes(connection, reply->bytes.len);
     connection->replies.bytes += reply->bytes.len;
     buffer_pool_give(&connection->loop->buffers, &reply->frame);
     metrics_add(connection->loop->metrics, METRIC_REQUESTS_FAILED, reply->failed);
     reply->phase = REPLY_DONE;
-    if (connection->phase < CONNECTION_CLOSING && !store_hold_passed(store, &reply->waiter.hold)) {
-        metrics_add(connection->loop->metrics, METRIC_REPLIES_HELD, 1);
-        reply->phase = REPLY_HELD;
-        reply->waiter.done_cb = reply_held_cb;
-        reply->waiter.arg = reply;
-        store_hold_wait(store, &reply->waiter);
-    }
+    hold_if_needed(connection, reply);
 }
 
 /* Whatever of a commit's outcome lies in the commit itself becomes bytes; then it is free. */
@@ -104,6 +111,48 @@ static void release_commit(struct connection *connection, struct reply *reply) {
     reply->commit = NULL;
 }
 
+/* ---- Transactions */
+
+static enum status append_conflict(const struct service *service, struct reply *reply) {
+    char name[STORE_NAMESPACE_NAME_MAX];
+    struct store_conflict met = {0};
+    struct wire_conflict conflict = {.flags = 0};
+    size_t len = 0;
+
+    if (store_transaction_conflict(reply->transaction, &met) == STATUS_OK) {
+        len = store_namespace_name(service->store, met.namespace_id, name);
+    }
+    conflict.flags = (uint8_t)((met.is_range ? WIRE_CONFLICT_RANGE : 0) |
+                               (met.expired ? WIRE_CONFLICT_EXPIRED : 0));
+    conflict.namespace_name = slice_make(name, len);
+    conflict.from = met.from;
+    conflict.to = met.to;
+    return wire_response_conflict(&reply->bytes, reply->id, met.version, &conflict);
+}
+
+/* What is to be answered and lies in the transaction becomes bytes before that goes. A TRANSACT has
+ * its answer, for the case that all went well. */
+static void release_transaction(struct connection *connection, struct reply *reply) {
+    struct loop *loop = connection->loop;
+
+    if (reply->outcome.status == STATUS_OK && reply->bytes.len > 0) {
+        reply->is_write = false;
+        wire_transact_version(&reply->bytes, 0, reply->outcome.version);
+    } else {
+        buffer_clear(&reply->bytes);
+    }
+    if (reply->outcome.status == STATUS_CONFLICT) {
+        if (!reply->bytes.data) {
+            buffer_pool_take(&loop->buffers, connection->output.bytes_cap, &reply->bytes);
+        }
+        reply->is_write = false;
+        reply->lost = append_conflict(loop->service, reply) != STATUS_OK;
+    }
+    connection->replies.bytes += reply->bytes.len;
+    store_transaction_destroy(reply->transaction);
+    reply->transaction = NULL;
+}
+
 /* ---- Jobs */
 
 static void job_done(struct connection *connection, struct reply *reply) {
@@ -114,10 +163,14 @@ static void job_done(struct connection *connection, struct reply *reply) {
     connection->upload_memory = uploads ? (size_t)uploads_memory(uploads) : 0;
     service_slot_give(connection->loop->service, (enum service_slot)reply->slot);
     metrics_add(connection->loop->metrics, METRIC_REQUESTS_FAILED, reply->failed);
+    if (reply->transaction) {
+        release_transaction(connection, reply);
+    }
     if (reply->commit) {
         release_commit(connection, reply);
     }
     reply->phase = REPLY_DONE;
+    hold_if_needed(connection, reply);
 }
 
 /* An I/O thread is done with it: its commit goes on, behind those of all requests before it, since
@@ -126,6 +179,10 @@ static void job_back(struct connection *connection, struct reply *reply) {
     struct loop *loop = connection->loop;
 
     if (!reply->filled || connection->phase >= CONNECTION_CLOSING) {
+        if (reply->transaction) { /* nobody is left to know how it would end */
+            store_transaction_destroy(reply->transaction);
+            reply->transaction = NULL;
+        }
         connection->replies.bytes += reply->bytes.len;
         job_done(connection, reply);
         return;
@@ -133,18 +190,34 @@ static void job_back(struct connection *connection, struct reply *reply) {
     reply->phase = REPLY_IN_COMMIT;
     reply->is_write = true;
     connection->replies.writes++;
+    if (reply->transaction) {
+        commit_batch_submit(&loop->commits);
+        store_transaction_submit(reply->transaction, reply->durability, reply_committed_cb, reply);
+        return;
+    }
     store_commit_set_arg(reply->commit, reply);
-    store_commit_set_stream(reply->commit, (uintptr_t)connection);
+    store_commit_set_stream(reply->commit, connection->session.stream);
     commit_batch_add(&loop->commits, reply->commit, reply->durability);
 }
 
-/* A rewind that others came before is made again, from what is there now. */
+static bool came_too_late(const struct reply *reply) {
+    enum status status = reply->outcome.status;
+
+    return (reply->opcode == WIRE_REWIND && status == STATUS_BUSY) ||
+           (reply->opcode == WIRE_TRANSACT &&
+            (status == STATUS_CONFLICT || status == STATUS_TXN_TOO_OLD));
+}
+
+/* A job that others came before is done again, from what is there now. */
 static bool retry(const struct connection *connection, struct reply *reply) {
-    if (reply->opcode != WIRE_REWIND || reply->outcome.status != STATUS_BUSY ||
-        connection->phase >= CONNECTION_CLOSING || ++reply->tries == REWIND_TRIES_MAX) {
+    if (!came_too_late(reply) || connection->phase >= CONNECTION_CLOSING ||
+        ++reply->tries == TRIES_MAX) {
         return false;
     }
     store_commit_reset(reply->commit);
+    store_transaction_destroy(reply->transaction);
+    reply->transaction = NULL;
+    buffer_clear(&reply->bytes);
     reply->is_write = false;
     reply->phase = REPLY_IN_TASK;
     job_task_post(reply);
@@ -160,7 +233,11 @@ static void commit_back(struct connection *connection, struct reply *reply) {
         return;
     }
     connection->replies.write_bytes -= reply->write_bytes;
-    release_commit(connection, reply);
+    if (reply->transaction) {
+        release_transaction(connection, reply);
+    } else {
+        release_commit(connection, reply);
+    }
     reply->phase = REPLY_DONE;
 }
 

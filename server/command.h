@@ -7,7 +7,8 @@
  *           loop, where it must not wait (and may return WOULD_BLOCK), and on an I/O thread
  *   write   fills a commit; the answer is made from the commit's outcome
  *   job     runs on an I/O thread, the only request of its connection meanwhile. It appends its
- *           answer, or fills a commit (and returns PENDING), which its loop then submits
+ *           answer, or fills a commit or a transaction (and returns PENDING), which its loop then
+ *           submits
  *
  * A read or job that fails leaves the buffer as it was or with an unfinished answer: the caller
  * rolls it back to its mark and answers with an error. */
@@ -35,7 +36,11 @@ struct job_context {
     uint64_t fresh_id;           /* of an upload that it may begin */
     uint64_t now_ms;             /* monotonic */
     struct store_commit *commit; /* empty; filled if PENDING is returned */
+    uint64_t stream;             /* of its commit */
     uint64_t number;             /* out: for the answer of a commit (REWIND: keys changed) */
+    struct store_transaction *transaction; /* out: to be submitted; its answer is complete but for
+                                              the version */
+    struct store_hold hold;                /* out: of what was read for the answer */
     struct buffer *answer;
     struct wire_refusal *refusal; /* out, on an error: text and detail, if there are any */
 };
@@ -56,6 +61,13 @@ enum status command_snapshot_open(const struct service *service, struct session 
 enum status command_snapshot_close(const struct service *service, struct session *session,
                                    const struct wire_request *request, struct buffer *answer,
                                    struct wire_refusal *refusal_out) MUST_CHECK;
+
+enum status command_txn_begin(const struct service *service, struct session *session,
+                              const struct wire_request *request, struct buffer *answer,
+                              struct wire_refusal *refusal_out) MUST_CHECK;
+enum status command_txn_abort(const struct service *service, struct session *session,
+                              const struct wire_request *request, struct buffer *answer,
+                              struct wire_refusal *refusal_out) MUST_CHECK;
 
 /* Closes the snapshots that end with the connection. */
 void command_snapshots_end(const struct service *service, struct session *session);
@@ -93,6 +105,10 @@ enum status command_maintain(struct read_context *context, const struct wire_req
 enum status command_explain(struct read_context *context, const struct wire_request *request,
                             struct buffer *answer, struct error *error) MUST_CHECK;
 
+/* What writes do inside a transaction, the one that the read belongs to. */
+enum status command_write_inside(struct read_context *context, const struct wire_request *request,
+                                 struct buffer *answer, struct error *error) MUST_CHECK;
+
 /* Whether they are too long for a loop. */
 bool command_scan_is_long(const struct wire_request *request);
 bool command_get_range_is_long(const struct wire_request *request);
@@ -128,6 +144,8 @@ enum status command_namespace_drop(const struct service *service,
 /* --- job. Errors: those of the store; PENDING when the commit was filled. */
 enum status command_rewind(struct job_context *context, const struct wire_request *request,
                            struct error *error) MUST_CHECK;
+enum status command_transact(struct job_context *job, const struct wire_request *request,
+                             struct error *error) MUST_CHECK;
 enum status command_upload_begin(struct job_context *context, const struct wire_request *request,
                                  struct error *error) MUST_CHECK;
 enum status command_upload_data(struct job_context *context, const struct wire_request *request,

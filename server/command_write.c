@@ -93,6 +93,8 @@ static enum status add_item(const struct service *service, struct store_commit *
     case WIRE_ITEM_TOUCH:
     case WIRE_ITEM_PERSIST:
         return store_commit_expire(commit, namespace_id, item->key, ttl_ms, &condition);
+    case WIRE_ITEM_GET: /* the codec lets none pass */
+        break;
     }
     return STATUS_INVALID;
 }

@@ -58,6 +58,15 @@
     X(SERVER_STOP_TIMEOUT, "server.stop_timeout", DURATION, "\"10s\"", 0, CONFIG_HOUR, "", RELOAD, \
       "Time for requests in flight when kvd is asked to stop; connections are closed then. 0 "     \
       "closes them at once. What was acknowledged stays in any case.")                             \
+    X(SERVER_TRANSACTION_SIZE, "server.transaction_size", SIZE, "\"64MiB\"", 64 * CONFIG_KIB,      \
+      64 * CONFIG_MIB, "", RESTART,                                                                \
+      "What one transaction may write, keys and values as they lie in memory. Where memory_limit " \
+      "is small, an eighth of it counts instead, half of what all clients may use together.")      \
+    X(SERVER_TRANSACTION_IDLE, "server.transaction_idle", DURATION, "\"10s\"", 100, CONFIG_HOUR,   \
+      "", RESTART, "A transaction without a request for so long is ended.")                        \
+    X(SERVER_TRANSACTION_AGE, "server.transaction_age", DURATION, "\"60s\"", 100, CONFIG_HOUR, "", \
+      RESTART,                                                                                     \
+      "A transaction may last so long, however busy it is: until it ends, what it sees is kept.")  \
     X(STORAGE_DIR, "storage.dir", TEXT, "\"./data\"", 1, 4000, "", RESTART,                        \
       "Directory of the store, made if it is missing. A relative one starts from where kvd was "   \
       "started.")                                                                                  \

@@ -69,6 +69,10 @@ static void bury_if_dead(struct connection *connection) {
     if (connection->replies.count > 0 || connection->turn.scheduled || free_uploads(connection)) {
         return;
     }
+    if (connection->session.transactions) {
+        transactions_clear(connection->session.transactions);
+        memory_free(connection->session.transactions);
+    }
     output_deinit(&connection->output);
     buffer_pool_give(&connection->loop->buffers, &connection->received);
     memory_free(connection);
@@ -179,14 +183,21 @@ static size_t received_len(const struct connection *connection) {
 
 size_t connection_memory(const struct connection *connection) {
     return sizeof *connection + connection->received.capacity + output_memory(&connection->output) +
-           connection->replies.bytes + connection->replies.write_bytes + connection->upload_memory;
+           connection->replies.bytes + connection->replies.write_bytes + connection->upload_memory +
+           connection->transaction_memory;
 }
 
 static void charge(struct connection *connection) {
     struct service *service = connection->loop->service;
-    size_t bytes = connection_memory(connection);
-    int64_t delta = (int64_t)bytes - (int64_t)connection->charged_bytes;
+    size_t bytes;
+    int64_t delta;
 
+    if (connection->session.transactions && connection->replies.jobs == 0) {
+        connection->transaction_memory =
+            (size_t)transactions_memory(connection->session.transactions);
+    }
+    bytes = connection_memory(connection);
+    delta = (int64_t)bytes - (int64_t)connection->charged_bytes;
     connection->charged_bytes = bytes;
     if (delta != 0 && client_memory_charge(&service->client_memory, delta) && delta > 0) {
         service->shed_cb(service->shed_arg, connection->loop->index);
@@ -490,6 +501,10 @@ void connection_sweep(struct connection *connection) {
         uploads_need_reap(connection->session.uploads, now_ms)) {
         (void)requests_reap(connection, false); /* without memory: at the next look */
     }
+    if (connection->session.transactions && connection->replies.jobs == 0) {
+        transactions_sweep(connection->session.transactions, now_ms,
+                           connection->loop->service->limits.wire.transaction_idle_ms);
+    }
     fault = frame_fault(connection, now_ms);
     if (fault) {
         metrics_add(connection->loop->metrics, METRIC_CLOSED_FOR_TIME, 1);
@@ -558,6 +573,7 @@ enum status connection_open(const struct connection_options *options,
         return STATUS_NO_MEMORY;
     }
     connection->loop = loop;
+    connection->session.stream = (uintptr_t)connection;
     if (take_socket(connection, options) != 0) {
         uv_close(&connection->socket.handle, free_unopened_cb);
         return STATUS_IO;

@@ -64,10 +64,11 @@ struct connection {
     size_t task_bytes;      /* that the answer of an I/O thread is expected to have */
     struct buffer received; /* bytes not executed yet, from received_start on */
     size_t received_start;
-    size_t frame_bytes;     /* length that the unfinished frame says it has, or its header has */
-    size_t upload_memory;   /* of its uploads, when a job last ended */
-    size_t charged_bytes;   /* to the memory of clients */
-    uint64_t counted_bytes; /* sent, of which the metrics know */
+    size_t frame_bytes;        /* length that the unfinished frame says it has, or its header has */
+    size_t upload_memory;      /* of its uploads, when a job last ended */
+    size_t transaction_memory; /* when it was last charged */
+    size_t charged_bytes;      /* to the memory of clients */
+    uint64_t counted_bytes;    /* sent, of which the metrics know */
 
     uint64_t opened_ms;
     uint64_t last_read_ms;     /* when bytes last came */

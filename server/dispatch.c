@@ -3,11 +3,13 @@
 
 #define FLAGS_ALL ((uint32_t)(WIRE_FLAG_DEADLINE | WIRE_FLAG_EXTENSIONS))
 #define FLAGS_NAMED ((uint32_t)(FLAGS_ALL | WIRE_FLAG_NAMESPACE))
-#define FLAGS_READ ((uint32_t)(FLAGS_NAMED | WIRE_FLAGS_STATE))
+#define FLAGS_STATE ((uint32_t)(FLAGS_NAMED | WIRE_FLAGS_STATE))
+#define FLAGS_READ ((uint32_t)(FLAGS_STATE | WIRE_FLAG_TRANSACTION))
 #define FLAGS_READ_RECORD ((uint32_t)(FLAGS_READ | WIRE_FLAG_WANT_CHECKSUM))
 #define FLAGS_COMMIT ((uint32_t)(FLAGS_ALL | WIRE_FLAG_DURABILITY))
 #define FLAGS_WRITE ((uint32_t)(FLAGS_COMMIT | WIRE_FLAG_NAMESPACE))
-#define FLAGS_WRITE_KEY ((uint32_t)(FLAGS_WRITE | WIRE_FLAG_CONDITION))
+#define FLAGS_INSIDE ((uint32_t)(FLAGS_WRITE | WIRE_FLAG_TRANSACTION))
+#define FLAGS_WRITE_KEY ((uint32_t)(FLAGS_INSIDE | WIRE_FLAG_CONDITION))
 #define FLAGS_EXPIRY ((uint32_t)(WIRE_FLAG_TTL | WIRE_FLAG_EXPIRE_AT))
 #define FLAGS_PUT ((uint32_t)(FLAGS_WRITE_KEY | FLAGS_EXPIRY | WIRE_FLAG_CHECKSUM))
 #define FLAGS_UPLOAD_COMMIT                                                                        \
@@ -63,6 +65,14 @@
      .flags = allowed,                                                                             \
      .metric = METRIC_REQUESTS_##NAME,                                                             \
      .write = function}
+/* A write that may be one of a transaction. */
+#define WRITE_INSIDE(NAME, function, allowed)                                                      \
+    {.kind = COMMAND_WRITE,                                                                        \
+     .right = RIGHT_WRITE,                                                                         \
+     .flags = allowed,                                                                             \
+     .metric = METRIC_REQUESTS_##NAME,                                                             \
+     .write = function,                                                                            \
+     .read = command_write_inside}
 #define OPERATE(NAME, function)                                                                    \
     {.kind = COMMAND_WRITE,                                                                        \
      .right = RIGHT_OPERATE,                                                                       \
@@ -90,18 +100,18 @@ static const struct command commands[] = {
     [WIRE_GET_RANGE] =
         READ_LONG(GET_RANGE, command_get_range, FLAGS_READ_RECORD, command_get_range_is_long),
     [WIRE_COUNT] = READ_IN_TASK(COUNT, command_count, FLAGS_READ, SERVICE_SLOT_NONE),
-    [WIRE_HISTORY] = READ_IN_TASK(HISTORY, command_history, FLAGS_READ, SERVICE_SLOT_NONE),
-    [WIRE_EXPLAIN] = READ_IN_TASK(EXPLAIN, command_explain, FLAGS_READ, SERVICE_SLOT_NONE),
+    [WIRE_HISTORY] = READ_IN_TASK(HISTORY, command_history, FLAGS_STATE, SERVICE_SLOT_NONE),
+    [WIRE_EXPLAIN] = READ_IN_TASK(EXPLAIN, command_explain, FLAGS_STATE, SERVICE_SLOT_NONE),
     [WIRE_DIFF] = READ_IN_TASK(DIFF, command_diff, FLAGS_NAMED, SERVICE_SLOT_WALK),
 
-    [WIRE_PUT] = WRITE(PUT, command_put, FLAGS_PUT),
-    [WIRE_DELETE] = WRITE(DELETE, command_delete, FLAGS_WRITE_KEY),
+    [WIRE_PUT] = WRITE_INSIDE(PUT, command_put, FLAGS_PUT),
+    [WIRE_DELETE] = WRITE_INSIDE(DELETE, command_delete, FLAGS_WRITE_KEY),
     [WIRE_BATCH] = WRITE(BATCH, command_batch, FLAGS_WRITE),
-    [WIRE_DELETE_RANGE] = WRITE(DELETE_RANGE, command_delete_range, FLAGS_WRITE),
-    [WIRE_ADD] = WRITE(ADD, command_add, FLAGS_WRITE_KEY),
-    [WIRE_APPEND] = WRITE(APPEND, command_append, FLAGS_WRITE_KEY),
-    [WIRE_TOUCH] = WRITE(TOUCH, command_expire, FLAGS_WRITE_KEY | FLAGS_EXPIRY),
-    [WIRE_PERSIST] = WRITE(PERSIST, command_expire, FLAGS_WRITE_KEY),
+    [WIRE_DELETE_RANGE] = WRITE_INSIDE(DELETE_RANGE, command_delete_range, FLAGS_INSIDE),
+    [WIRE_ADD] = WRITE_INSIDE(ADD, command_add, FLAGS_WRITE_KEY),
+    [WIRE_APPEND] = WRITE_INSIDE(APPEND, command_append, FLAGS_WRITE_KEY),
+    [WIRE_TOUCH] = WRITE_INSIDE(TOUCH, command_expire, FLAGS_WRITE_KEY | FLAGS_EXPIRY),
+    [WIRE_PERSIST] = WRITE_INSIDE(PERSIST, command_expire, FLAGS_WRITE_KEY),
     [WIRE_REWIND] = JOB(REWIND, command_rewind, FLAGS_WRITE, SERVICE_SLOT_WALK),
 
     [WIRE_UPLOAD_BEGIN] = JOB(UPLOAD_BEGIN, command_upload_begin, FLAGS_NAMED, SERVICE_SLOT_NONE),
@@ -114,6 +124,24 @@ static const struct command commands[] = {
     [WIRE_SNAPSHOT_CLOSE] = SNAPSHOT(SNAPSHOT_CLOSE, command_snapshot_close),
     [WIRE_SNAPSHOT_LIST] =
         REPORT(SNAPSHOT_LIST, command_snapshot_list, RIGHT_READ, SERVICE_SLOT_NONE),
+
+    [WIRE_TRANSACT] = JOB(TRANSACT, command_transact,
+                          FLAGS_WRITE | (uint32_t)WIRE_FLAG_WANT_CHECKSUM, SERVICE_SLOT_NONE),
+    [WIRE_TXN_BEGIN] = {.kind = COMMAND_LOCAL,
+                        .right = RIGHT_READ,
+                        .after_writes = true,
+                        .flags = FLAGS_ALL | (uint32_t)WIRE_FLAG_SNAPSHOT,
+                        .metric = METRIC_REQUESTS_TXN_BEGIN,
+                        .local = command_txn_begin},
+    [WIRE_TXN_COMMIT] = {.kind = COMMAND_COMMIT,
+                         .right = RIGHT_READ,
+                         .flags = FLAGS_COMMIT,
+                         .metric = METRIC_REQUESTS_TXN_COMMIT},
+    [WIRE_TXN_ABORT] = {.kind = COMMAND_LOCAL,
+                        .right = RIGHT_READ,
+                        .flags = FLAGS_ALL,
+                        .metric = METRIC_REQUESTS_TXN_ABORT,
+                        .local = command_txn_abort},
 
     [WIRE_NAMESPACE_CREATE] = OPERATE(NAMESPACE_CREATE, command_namespace_create),
     [WIRE_NAMESPACE_DROP] = OPERATE(NAMESPACE_DROP, command_namespace_drop),

@@ -6,7 +6,13 @@
 
 #include "server/command.h"
 
-enum command_kind { COMMAND_LOCAL, COMMAND_READ, COMMAND_WRITE, COMMAND_JOB };
+enum command_kind {
+    COMMAND_LOCAL,
+    COMMAND_READ,
+    COMMAND_WRITE,
+    COMMAND_JOB,
+    COMMAND_COMMIT /* of a transaction; it has no handler */
+};
 
 /* What a client must be allowed to. Without authentication everybody may all of them. */
 enum command_right { RIGHT_NONE, RIGHT_READ, RIGHT_WRITE, RIGHT_OPERATE };
@@ -21,7 +27,8 @@ struct command {
     enum service_slot slot; /* that it takes while it runs on an I/O thread */
     uint32_t flags;         /* that the request may carry */
     enum metric metric;
-    /* the handler of its kind; the others are NULL */
+    /* the handler of its kind; the others are NULL, but for `read` of a write: what it does inside
+     * a transaction */
     enum status (*local)(const struct service *, struct session *, const struct wire_request *,
                          struct buffer *, struct wire_refusal *);
     enum status (*read)(struct read_context *, const struct wire_request *, struct buffer *,

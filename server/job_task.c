@@ -28,6 +28,7 @@ static enum status run_job(struct reply *reply) {
                                   .fresh_id = reply->fresh_id,
                                   .now_ms = now_ms(),
                                   .commit = reply->commit,
+                                  .stream = reply->stream,
                                   .answer = &reply->bytes,
                                   .refusal = &refusal};
     size_t mark = buffer_mark(&reply->bytes);
@@ -42,11 +43,16 @@ static enum status run_job(struct reply *reply) {
     read_task_decode(reply, &request);
     status = dispatch_find(request.opcode)->job(&context, &request, &error);
     reply->number = context.number;
+    reply->transaction = context.transaction;
+    reply->waiter.hold = context.hold;
     reply->filled = status == STATUS_PENDING;
     if (status == STATUS_OK || status == STATUS_PENDING) {
         return STATUS_OK;
     }
     buffer_rollback(&reply->bytes, mark);
+    if (refusal.item != WIRE_NO_ITEM && !refusal.text) {
+        refusal.text = status_text(status);
+    }
     return append_failure(reply, status, &refusal, &error);
 }
 

@@ -1,6 +1,8 @@
 /* limits.c: see limits.h. */
 #include "server/limits.h"
 
+#include "server/transactions.h"
+
 #define KIB 1024u
 #define MIB (1024u * KIB)
 
@@ -12,6 +14,10 @@ void limits_init(struct limits *limits) {
                 .key_max = 64 * KIB - 1,
                 .value_max = 24 * MIB,
                 .requests_max = 1024,
+                .transactions_max = TRANSACTIONS_MAX,
+                .transaction_bytes = STORE_TRANSACTION_BYTES_MAX,
+                .transaction_age_ms = 60000,
+                .transaction_idle_ms = 10000,
                 .mget_keys_max = 4096,
                 .batch_items_max = 65536,
                 .batch_bytes_max = 24 * MIB,

@@ -7,8 +7,9 @@ enum status lookup_namespace(struct read_context *context, const struct wire_req
         *namespace_id_out = STORE_NAMESPACE_DEFAULT;
         return STATUS_OK;
     }
-    return store_namespace(context->service->store, request->options.namespace_name, false,
-                           namespace_id_out);
+    /* What a transaction has not found in a new namespace, it has read. */
+    return store_namespace(context->service->store, request->options.namespace_name,
+                           context->read && context->read->transaction, namespace_id_out);
 }
 
 uint32_t lookup_flags(const struct wire_request *request) {

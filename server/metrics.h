@@ -53,6 +53,10 @@
     X(REQUESTS_SNAPSHOT_OPEN, "requests_snapshot_open")                                            \
     X(REQUESTS_SNAPSHOT_CLOSE, "requests_snapshot_close")                                          \
     X(REQUESTS_SNAPSHOT_LIST, "requests_snapshot_list")                                            \
+    X(REQUESTS_TXN_BEGIN, "requests_txn_begin")                                                    \
+    X(REQUESTS_TXN_COMMIT, "requests_txn_commit")                                                  \
+    X(REQUESTS_TXN_ABORT, "requests_txn_abort")                                                    \
+    X(REQUESTS_TRANSACT, "requests_transact")                                                      \
     X(REQUESTS_WHY, "requests_why")                                                                \
     X(REQUESTS_MAINTAIN, "requests_maintain")                                                      \
     X(REQUESTS_EXPLAIN, "requests_explain")                                                        \

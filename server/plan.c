@@ -42,6 +42,13 @@ static void plan_limits(const struct config *config, uint64_t client_bytes, stru
     limits->wire.value_max = value_max;
     limits->wire.batch_bytes_max = value_max;
     limits->wire.frame_max = value_max + FRAME_MARGIN_BYTES;
+    limits->wire.transaction_bytes =
+        smaller(config_number(config, CONFIG_SERVER_TRANSACTION_SIZE),
+                smaller(STORE_TRANSACTION_BYTES_MAX, client_bytes / 2));
+    limits->wire.transaction_idle_ms =
+        (uint32_t)config_number(config, CONFIG_SERVER_TRANSACTION_IDLE);
+    limits->wire.transaction_age_ms =
+        (uint32_t)config_number(config, CONFIG_SERVER_TRANSACTION_AGE);
     limits->wire.memory_bytes = config_number(config, CONFIG_MEMORY_LIMIT);
     limits->wire.requests_max =
         (uint32_t)config_number(config, CONFIG_SERVER_REQUESTS_IN_FLIGHT_MAX);

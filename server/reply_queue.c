@@ -76,6 +76,15 @@ void reply_held_cb(struct store_waiter *waiter, enum status status) {
     mailbox_post(reply->mailbox, &reply->message);
 }
 
+void reply_committed_cb(void *arg, struct store_transaction *txn,
+                        const struct store_outcome *outcome) {
+    struct reply *reply = arg;
+
+    (void)txn;
+    reply->outcome = *outcome;
+    mailbox_post(reply->mailbox, &reply->message);
+}
+
 /* What is said of an outcome; NULL: its own text. */
 static const char *outcome_text(const struct reply *reply) {
     switch (reply->outcome.status) {

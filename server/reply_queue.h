@@ -45,6 +45,8 @@ struct reply {
     struct store_commit *commit; /* owned until the commit is done, then the pool's */
     size_t write_bytes;          /* of its frame; 0 once it is done */
     struct store_outcome outcome;
+    struct store_transaction *transaction; /* of a TXN_COMMIT or TRANSACT: owned until that is
+                                              done */
 
     /* a job: in a task first, then perhaps in commit */
     bool is_job;
@@ -54,11 +56,13 @@ struct reply {
     enum store_durability durability;
     struct uploads **uploads; /* of the session; the job's while in a task */
     uint64_t fresh_id;        /* of an upload that it may begin */
+    uint64_t stream;          /* of its commit */
     uint64_t number;          /* for the answer of the commit */
 
     /* a read or job on an I/O thread */
     uint8_t slot;  /* enum service_slot that it has taken */
     bool has_read; /* `read` was begun */
+    bool alone;    /* it is one of a transaction, so nothing else is executed meanwhile */
     struct store_task task;
     struct store_read read;        /* on the state that the request saw */
     const struct service *service; /* shared, constant */
@@ -93,7 +97,7 @@ struct reply_queue {
     struct reply *newest;
     uint32_t count;
     uint32_t writes;    /* in commit */
-    uint32_t jobs;      /* 1 while a job is not done */
+    uint32_t jobs;      /* 1 while a job, or a task of a transaction, is not done */
     uint32_t tasks;     /* in a task */
     size_t bytes;       /* of the answers that are done or held */
     size_t write_bytes; /* of the commits and jobs in flight */
@@ -107,6 +111,10 @@ struct reply *reply_queue_pop_done(struct reply_queue *queue);
 /* done_cb of reply->waiter, whose arg is the reply: notes how the wait ended and posts the message.
  * Called on any thread. */
 void reply_held_cb(struct store_waiter *waiter, enum status status);
+
+/* The callback of reply->transaction, with the reply as argument: likewise. */
+void reply_committed_cb(void *arg, struct store_transaction *txn,
+                        const struct store_outcome *outcome);
 
 /* Whether the answer of a write has more than the version: it must be rendered while the commit
  * still has its results. */

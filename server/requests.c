@@ -111,6 +111,8 @@ static enum step run_task(const struct pending *pending, const struct store_read
     if (read) {
         store_read_begin_same(read, &reply->read);
         reply->has_read = true;
+        reply->alone = read->transaction != NULL;
+        connection->replies.jobs += reply->alone;
     }
     read_task_post(reply);
     return STEP_DONE;
@@ -210,7 +212,7 @@ static void submit(const struct pending *pending, struct store_commit *commit) {
     connection->replies.writes++;
     connection->replies.write_bytes += reply->write_bytes;
     store_commit_set_arg(commit, reply);
-    store_commit_set_stream(commit, (uintptr_t)connection);
+    store_commit_set_stream(commit, connection->session.stream);
     commit_batch_add(&loop->commits, commit, durability_of(loop->service, pending->request));
 }
 
@@ -237,6 +239,77 @@ static enum step run_write(const struct pending *pending) {
         commit_batch_give(&loop->commits, commit);
     }
     answering_error(connection, pending->request->id, status, &refusal);
+    return STEP_DONE;
+}
+
+/* ---- Transactions */
+
+/* The open transaction of an id. NULL, and all is said, if there is none. */
+static struct transaction *find_transaction(const struct pending *pending, uint64_t id) {
+    struct connection *connection = pending->connection;
+    struct transactions *transactions = connection->session.transactions;
+    struct transaction *transaction = transactions ? transactions_find(transactions, id) : NULL;
+    struct wire_refusal refusal = {TRANSACTION_NOT_OPEN, WIRE_NO_ITEM, 0};
+
+    if (transaction && !transaction->ended_text) {
+        transaction->used_ms = loop_now_ms(connection->loop);
+        return transaction;
+    }
+    if (transaction) {
+        refusal.text = transaction->ended_text;
+    }
+    answering_error(connection, pending->request->id,
+                    transaction ? STATUS_DEADLINE : STATUS_NOT_FOUND, &refusal);
+    return NULL;
+}
+
+/* A request inside a transaction, on a read of it: a write changes what it holds in memory. */
+static enum step run_inside(const struct pending *pending) {
+    static const struct wire_refusal read_only = {"the transaction is read-only", WIRE_NO_ITEM, 0};
+    struct connection *connection = pending->connection;
+    struct transaction *transaction =
+        find_transaction(pending, pending->request->options.transaction);
+    struct store_read read;
+    enum status status;
+    enum step step;
+
+    if (!transaction) {
+        return STEP_DONE;
+    }
+    if (transaction->read_only && pending->command->kind == COMMAND_WRITE) {
+        answering_error(connection, pending->request->id, STATUS_INVALID, &read_only);
+        return STEP_DONE;
+    }
+    status = store_read_begin_transaction(transaction->store_transaction, &read);
+    if (status != STATUS_OK) {
+        answering_error(connection, pending->request->id, status, NULL);
+        return STEP_DONE;
+    }
+    step = run_read_of(pending, &read);
+    store_read_end(&read);
+    return step;
+}
+
+static enum step run_commit(const struct pending *pending) {
+    struct connection *connection = pending->connection;
+    struct loop *loop = connection->loop;
+    struct transaction *transaction = find_transaction(pending, pending->request->handle);
+    struct reply *reply = transaction ? answering_add(connection, REPLY_IN_COMMIT) : NULL;
+
+    if (!reply) {
+        return STEP_DONE;
+    }
+    reply->is_write = true;
+    reply->id = pending->request->id;
+    reply->opcode = pending->request->opcode;
+    reply->transaction = transaction->store_transaction;
+    reply->write_bytes = (size_t)store_transaction_memory(reply->transaction);
+    connection->replies.writes++;
+    connection->replies.write_bytes += reply->write_bytes;
+    transactions_remove(connection->session.transactions, transaction);
+    commit_batch_submit(&loop->commits); /* those before it */
+    store_transaction_submit(reply->transaction, durability_of(loop->service, pending->request),
+                             reply_committed_cb, reply);
     return STEP_DONE;
 }
 
@@ -283,6 +356,7 @@ static enum step run_job(const struct pending *pending) {
     reply->commit = commit;
     reply->durability = durability_of(loop->service, pending->request);
     reply->uploads = &connection->session.uploads;
+    reply->stream = connection->session.stream;
     reply->fresh_id =
         1 + atomic_fetch_add_explicit(&loop->service->upload_ids, 1, memory_order_relaxed);
     reply->write_bytes = pending->frame.len;
@@ -301,6 +375,9 @@ static bool deadline_passed(const struct connection *connection,
 }
 
 static enum step run_command(const struct pending *pending) {
+    if (pending->request->options.flags & WIRE_FLAG_TRANSACTION) {
+        return run_inside(pending);
+    }
     switch (pending->command->kind) {
     case COMMAND_LOCAL:
         run_local(pending);
@@ -311,6 +388,8 @@ static enum step run_command(const struct pending *pending) {
         return run_write(pending);
     case COMMAND_JOB:
         return run_job(pending);
+    case COMMAND_COMMIT:
+        return run_commit(pending);
     }
     ASSERT(false);
     return STEP_DONE;

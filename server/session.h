@@ -3,12 +3,14 @@
 #ifndef KVD_SERVER_SESSION_H
 #define KVD_SERVER_SESSION_H
 
+#include "server/transactions.h"
 #include "server/uploads.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #define SESSION_SNAPSHOTS_MAX 64u /* that end with the connection */
+#define TRANSACTION_NOT_OPEN "this connection has no such transaction"
 #define SESSION_PEER_BYTES_MAX 46 /* "address:port #number"; the longest are cut */
 
 struct session {
@@ -20,6 +22,9 @@ struct session {
     char peer[SESSION_PEER_BYTES_MAX + 1];     /* who connected, for people */
     char owner[STORE_OWNER_BYTES_MAX + 1];     /* of snapshots: the client's name and the peer */
     struct uploads *uploads;                   /* owned; NULL until the first is begun */
+    struct transactions *transactions;         /* likewise */
+    uint64_t transaction_ids;                  /* given so far */
+    uint64_t stream;                           /* of its commits */
 };
 
 #endif

@@ -10,6 +10,29 @@ enum status store_namespace(struct store *store, struct slice name, bool create,
     return namespaces_find(&store->namespaces, name, create, namespace_id_out);
 }
 
+struct name_search {
+    uint32_t id;
+    char *name_out;
+    size_t len;
+};
+
+static void name_cb(void *arg, struct slice name, const struct namespace_row *row) {
+    struct name_search *search = arg;
+
+    if (row->id == search->id) {
+        search->len = name.len;
+        memcpy(search->name_out, name.ptr ? name.ptr : (const uint8_t *)"", name.len);
+    }
+}
+
+size_t store_namespace_name(struct store *store, uint32_t namespace_id,
+                            char name_out[STORE_NAMESPACE_NAME_MAX]) {
+    struct name_search search = {namespace_id, name_out, 0};
+
+    namespaces_each(&store->namespaces, name_cb, &search);
+    return search.len;
+}
+
 /* ---- Changes ----------------------------------------------------------------------------------
  */
 

@@ -84,6 +84,11 @@ uint64_t store_now_ms(struct store *store);
 enum status store_namespace(struct store *store, struct slice name, bool create,
                             uint32_t *namespace_id_out) MUST_CHECK;
 
+/* The name of an id, of at most STORE_NAMESPACE_NAME_MAX bytes, not NUL-ended. Returns its length;
+ * 0 for the default namespace and for one that is not there. */
+size_t store_namespace_name(struct store *store, uint32_t namespace_id,
+                            char name_out[STORE_NAMESPACE_NAME_MAX]);
+
 /* What may be set for a namespace; zeroed: no quota, nothing kept beyond snapshots. */
 struct store_namespace_settings {
     uint64_t quota_bytes; /* puts that would pass it answer QUOTA; 0: none */

@@ -12,6 +12,29 @@ static const struct wire_limits limits = {.frame_max = 1u << 20,
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
+static void walk_items(struct wire_list list) {
+    struct wire_item item;
+
+    for (uint32_t left = list.count; left > 0; left--) {
+        ASSERT(wire_list_next_item(&list, &item) == STATUS_OK);
+        ASSERT(item.key.len > 0 || item.kind == WIRE_ITEM_DELETE_RANGE);
+    }
+    ASSERT(list.bytes.len == 0);
+}
+
+static void walk_transact(const struct wire_request *request) {
+    struct wire_list list = request->comparisons;
+    struct wire_comparison comparison;
+
+    for (uint32_t left = list.count; left > 0; left--) {
+        ASSERT(wire_list_next_comparison(&list, &comparison) == STATUS_OK);
+        ASSERT(comparison.key.len > 0);
+    }
+    ASSERT(list.bytes.len == 0);
+    walk_items(request->list);
+    walk_items(request->other_list);
+}
+
 static void walk(const struct wire_request *request) {
     struct wire_list list = request->list;
     struct wire_item item;
@@ -29,6 +52,10 @@ static void walk(const struct wire_request *request) {
             ASSERT(item.key.len > 0 || item.kind == WIRE_ITEM_DELETE_RANGE);
             count++;
         }
+    }
+    if (request->opcode == WIRE_TRANSACT) {
+        walk_transact(request);
+        return;
     }
     ASSERT(count == request->list.count);
     ASSERT(list.bytes.len == 0);

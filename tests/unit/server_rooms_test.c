@@ -1,9 +1,10 @@
-/* server_rooms_test.c: small rooms of the server: uploads of a connection, ranges of pages, the
- * folder of the store, slots. */
+/* server_rooms_test.c: small rooms of the server: uploads and transactions of a connection, ranges
+ * of pages, the folder of the store, slots. */
 #include "protocol/base/memory.h"
 #include "server/data_folder.h"
 #include "server/page_range.h"
 #include "server/service.h"
+#include "server/transactions.h"
 #include "server/uploads.h"
 #include "tests/unit/unit.h"
 
@@ -50,6 +51,52 @@ START_TEST(an_upload_that_nobody_uses_ends_in_a_minute) {
     uploads_reap(&uploads, 1000 + UPLOADS_IDLE_MS);
     ck_assert_ptr_null(uploads_find(&uploads, 1));
     ck_assert_ptr_nonnull(uploads_find(&uploads, 2));
+}
+END_TEST
+
+static struct transactions *some_transactions(uint32_t count) {
+    struct transactions *transactions = memory_alloc_zeroed(sizeof *transactions);
+
+    ck_assert_ptr_nonnull(transactions);
+    for (uint64_t id = 1; id <= count; id++) {
+        struct transaction transaction = {
+            .id = id, .begun_ms = 1000, .used_ms = 1000 + id, .lifetime_ms = 500};
+        ck_assert_int_eq(transactions_add(transactions, &transaction), STATUS_OK);
+    }
+    return transactions;
+}
+
+START_TEST(a_connection_has_sixty_four_transactions_and_an_ended_one_gives_its_place_away) {
+    struct transactions *transactions = some_transactions(TRANSACTIONS_MAX);
+    struct transaction one_more = {.id = 65};
+
+    ck_assert_int_eq(transactions_add(transactions, &one_more), STATUS_BUSY);
+    transactions_find(transactions, 7)->ended_text = "over";
+    ck_assert_int_eq(transactions_add(transactions, &one_more), STATUS_OK);
+    ck_assert_ptr_null(transactions_find(transactions, 7));
+    ck_assert_ptr_nonnull(transactions_find(transactions, 64));
+    transactions_remove(transactions, transactions_find(transactions, 65));
+    ck_assert_ptr_null(transactions_find(transactions, 65));
+    ck_assert_uint_eq(transactions->count, TRANSACTIONS_MAX - 1);
+    transactions_clear(transactions);
+    memory_free(transactions);
+}
+END_TEST
+
+START_TEST(a_transaction_ends_when_it_is_idle_or_old_and_is_still_known) {
+    struct transactions *transactions = some_transactions(3);
+
+    transactions_sweep(transactions, 900, 100); /* another clock may be a little behind */
+    transactions_sweep(transactions, 1101, 100);
+    ck_assert_ptr_nonnull(transactions_find(transactions, 1)->ended_text);
+    ck_assert_ptr_null(transactions_find(transactions, 2)->ended_text);
+    transactions_sweep(transactions, 1499, 1000);
+    ck_assert_ptr_null(transactions_find(transactions, 3)->ended_text);
+    transactions_sweep(transactions, 1500, 1000);
+    ck_assert_ptr_nonnull(transactions_find(transactions, 3)->ended_text);
+    ck_assert_uint_eq(transactions->count, 3);
+    transactions_clear(transactions);
+    memory_free(transactions);
 }
 END_TEST
 
@@ -172,6 +219,8 @@ END_TEST
 
 UNIT_MAIN("server_rooms", a_connection_has_sixteen_uploads_and_room_again_when_one_ends,
           an_upload_that_nobody_uses_ends_in_a_minute,
+          a_connection_has_sixty_four_transactions_and_an_ended_one_gives_its_place_away,
+          a_transaction_ends_when_it_is_idle_or_old_and_is_still_known,
           a_cursor_replaces_the_bound_at_which_the_page_ended,
           behind_a_key_of_the_greatest_length_comes_the_next_that_is_not_longer,
           a_cursor_of_another_make_is_invalid, a_folder_is_taken_if_it_is_new_empty_or_a_store,

@@ -222,6 +222,28 @@ static void encode_list(struct buffer *out, struct wire_response *response) {
     wire_list_finish(out, mark, count);
 }
 
+static void append_results(struct buffer *out, struct wire_response *response) {
+    struct wire_result result;
+
+    while (wire_response_next_outcome(response, &result) == STATUS_OK) {
+        if (result.kind == WIRE_RESULT_FOUND) {
+            must(wire_result_found_begin(out));
+            append_record(out, response->flags, &result.record, result.value);
+        } else {
+            must(wire_result_entry(out, result.kind, result.number));
+        }
+    }
+}
+
+static void encode_transact(struct buffer *out, struct wire_response *response) {
+    uint32_t count = response->list.count;
+    size_t mark;
+
+    must(wire_transact_begin(out, response->held, &mark));
+    append_results(out, response);
+    wire_list_finish(out, mark, count);
+}
+
 /* Those with values and lists are made piece by piece. */
 static void encode_pieces(struct buffer *out, struct wire_response *response) {
     size_t mark;
@@ -236,6 +258,10 @@ static void encode_pieces(struct buffer *out, struct wire_response *response) {
     case WIRE_HISTORY:
     case WIRE_DIFF:
         encode_page(out, response);
+        break;
+    case WIRE_TRANSACT:
+        encode_transact(out, response);
+        wire_transact_version(out, mark, response->version);
         break;
     default:
         encode_list(out, response);
@@ -255,6 +281,12 @@ static void encode_batch(struct buffer *out, struct wire_response *response) {
 
 static void encode_error(struct buffer *out, const struct wire_response *response) {
     char text[128] = "";
+
+    if (response->status == STATUS_CONFLICT) {
+        must(wire_response_conflict(out, response->id, response->error.detail,
+                                    &response->error.conflict));
+        return;
+    }
     const struct wire_refusal refusal = {text, response->error.item, response->error.detail};
 
     ck_assert_uint_lt(response->error.text.len, sizeof text);
@@ -300,6 +332,7 @@ static void encode_response(struct buffer *out, struct wire_response *response) 
         must(wire_response_empty(out, response->id));
         break;
     case WIRE_SNAPSHOT_OPEN:
+    case WIRE_TXN_BEGIN:
         must(wire_response_snapshot(out, response->id, &response->snapshot));
         break;
     default:
@@ -371,6 +404,7 @@ static void cut_response(const struct example *example, size_t body_len, struct 
         STATUS_OK) {
         encode_response(out, &response);
         ck_assert(body_len == 0 || response.opcode == WIRE_BATCH ||
+                  response.status == STATUS_CONFLICT || /* its text is made anew */
                   slice_equal(buffer_slice(out), slice_make(bytes, out->len)));
     } else {
         ck_assert_ptr_nonnull(reason);

@@ -143,6 +143,12 @@ enum kvd_status kvd_batch_persist(struct kvd_batch *batch, struct kvd_bytes key,
     return add(batch, &item);
 }
 
+enum kvd_status kvd_batch_get(struct kvd_batch *batch, struct kvd_bytes key) {
+    struct wire_item item = {.kind = WIRE_ITEM_GET, .key = connection_slice(key)};
+
+    return add(batch, &item);
+}
+
 uint32_t kvd_batch_count(const struct kvd_batch *batch) {
     return batch->count;
 }

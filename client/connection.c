@@ -22,6 +22,7 @@ enum status connection_begin(struct kvd *db) {
     db->error[0] = '\0';
     db->error_detail = 0;
     db->error_item = KVD_NO_ITEM;
+    db->has_conflict = false;
     if (db->pipeline.head != db->pipeline.tail) {
         return connection_fail(db, STATUS_BUSY, 0, "results of a pipeline are not read yet");
     }
@@ -54,6 +55,8 @@ bool connection_is_write(uint16_t opcode) {
     case WIRE_WHY:
     case WIRE_EXPLAIN:
     case WIRE_NAMESPACE_LIST:
+    case WIRE_TXN_BEGIN: /* one that was lost ended with its connection */
+    case WIRE_TXN_ABORT:
         return false;
     default: /* and all that is not harmless to repeat */
         return true;
@@ -83,6 +86,10 @@ static void keep_hello(struct kvd *db, const struct wire_hello *hello) {
         .batch_bytes_max = limits->batch_bytes_max,
         .scan_entries_max = limits->scan_entries_max,
         .scan_page_bytes_max = limits->scan_page_bytes_max,
+        .transactions_max = limits->transactions_max,
+        .transaction_bytes = limits->transaction_bytes,
+        .transaction_age_ms = limits->transaction_age_ms,
+        .transaction_idle_ms = limits->transaction_idle_ms,
         .memory_bytes = limits->memory_bytes,
         .durability = public_durability(limits->durability),
     };
@@ -191,6 +198,10 @@ void connection_set_state(struct wire_options *wire, const struct kvd_state *sta
         wire->flags |= WIRE_FLAG_AT_TIME;
         wire->at_time_ms = state->time_ms;
     }
+    if (state->transaction != 0) {
+        wire->flags |= WIRE_FLAG_TRANSACTION;
+        wire->transaction = state->transaction;
+    }
 }
 
 struct wire_request connection_read_request(const struct kvd *db, uint16_t opcode,
@@ -228,7 +239,10 @@ struct wire_request connection_write_request(const struct kvd *db, uint16_t opco
 
     set_namespace(db, wire);
     set_deadline(from->deadline_ms, wire);
-    if (durability != KVD_DURABILITY_DEFAULT) {
+    if (from->transaction != 0 && opcode != WIRE_TXN_COMMIT) {
+        wire->flags |= WIRE_FLAG_TRANSACTION;
+        wire->transaction = from->transaction;
+    } else if (durability != KVD_DURABILITY_DEFAULT) {
         wire->flags |= WIRE_FLAG_DURABILITY;
         wire->durability = (uint8_t)durability;
     }
@@ -363,11 +377,18 @@ static enum status exchange(struct kvd *db, struct wire_request *request, int64_
     return status;
 }
 
-/* A write whose answer was lost is unknown; the text keeps the reason. */
-static enum status judge_loss(struct kvd *db, enum status status) {
+/* A write whose answer was lost is unknown; the text keeps the reason. One inside a transaction is
+ * lost, for the transaction ended with the connection. */
+static enum status judge_loss(struct kvd *db, const struct wire_request *request,
+                              enum status status) {
     char reason[CONNECTION_ERROR_BYTES / 2];
 
     snprintf(reason, sizeof reason, "%.*s", (int)sizeof reason - 1, db->error);
+    if (request->options.flags & WIRE_FLAG_TRANSACTION) {
+        return connection_fail(db, STATUS_GONE, 0,
+                               "the transaction ended with its connection (%s): %s",
+                               status_name(status), reason);
+    }
     return connection_fail(db, STATUS_UNKNOWN, 0, "the answer was lost (%s): %s",
                            status_name(status), reason);
 }
@@ -377,6 +398,8 @@ static enum status keep_refusal(struct kvd *db, const struct wire_response *resp
         connection_describe(response, db->error, sizeof db->error);
         db->error_detail = response->error.detail;
         db->error_item = response->error.item;
+        db->conflict = response->error.conflict;
+        db->has_conflict = response->status == STATUS_CONFLICT;
     }
     return response->status;
 }
@@ -398,7 +421,7 @@ enum status connection_call(struct kvd *db, struct wire_request *request,
             return keep_refusal(db, response_out);
         }
         if (is_write && whole) {
-            return judge_loss(db, status);
+            return judge_loss(db, request, status);
         }
         if (is_write || status != STATUS_CLOSED) {
             return status;

@@ -57,6 +57,8 @@ struct kvd {
     char error[CONNECTION_ERROR_BYTES];
     uint64_t error_detail;
     uint32_t error_item;
+    bool has_conflict;             /* it ended with CONFLICT, */
+    struct wire_conflict conflict; /* this one; in the receive buffer */
 };
 
 /* A handle that is not connected; NULL when out of memory. kvd_close frees it. */

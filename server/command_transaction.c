@@ -49,6 +49,20 @@ static enum status append_begun(struct buffer *answer, const struct wire_request
     return wire_response_snapshot(answer, request->id, &state);
 }
 
+/* Ids start anywhere, so that one of a connection that was lost means nothing on the next. */
+static bool have_transactions(struct session *session) {
+    if (session->transactions) {
+        return true;
+    }
+    session->transactions = memory_alloc_zeroed(sizeof *session->transactions);
+    if (uv_random(NULL, NULL, &session->transaction_ids, sizeof session->transaction_ids, 0,
+                  NULL) != 0) {
+        session->transaction_ids = uv_hrtime();
+    }
+    session->transaction_ids |= 1; /* 0 is none */
+    return session->transactions != NULL;
+}
+
 enum status command_txn_begin(const struct service *service, struct session *session,
                               const struct wire_request *request, struct buffer *answer,
                               struct wire_refusal *refusal_out) {
@@ -62,13 +76,10 @@ enum status command_txn_begin(const struct service *service, struct session *ses
         .lifetime_ms = request->lifetime_ms == 0 ? age_ms : smaller(request->lifetime_ms, age_ms)};
     enum status status;
 
-    if (!session->transactions) {
-        session->transactions = memory_alloc_zeroed(sizeof *session->transactions);
-    }
-    if (!session->transactions) {
+    if (!have_transactions(session)) {
         return STATUS_NO_MEMORY;
     }
-    transaction.id = ++session->transaction_ids;
+    transaction.id = session->transaction_ids++;
     status =
         begin(service, session, request, transaction.lifetime_ms, &transaction.store_transaction);
     if (status != STATUS_OK) {
@@ -76,7 +87,7 @@ enum status command_txn_begin(const struct service *service, struct session *ses
                             : status == STATUS_TXN_TOO_OLD ? "the snapshot is too old to write from"
                             : status == STATUS_BUSY        ? "too many snapshots are open"
                                                            : NULL;
-        return status;
+        return status == STATUS_NOT_FOUND ? STATUS_GONE : status;
     }
     status = append_begun(answer, request, &transaction);
     if (status == STATUS_OK) {
@@ -99,7 +110,7 @@ enum status command_txn_abort(const struct service *service, struct session *ses
     (void)service;
     if (!transaction) {
         refusal_out->text = TRANSACTION_NOT_OPEN;
-        return STATUS_NOT_FOUND;
+        return STATUS_GONE;
     }
     store_transaction_destroy(transaction->store_transaction);
     transactions_remove(session->transactions, transaction);

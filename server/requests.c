@@ -258,8 +258,8 @@ static struct transaction *find_transaction(const struct pending *pending, uint6
     if (transaction) {
         refusal.text = transaction->ended_text;
     }
-    answering_error(connection, pending->request->id,
-                    transaction ? STATUS_DEADLINE : STATUS_NOT_FOUND, &refusal);
+    answering_error(connection, pending->request->id, transaction ? STATUS_DEADLINE : STATUS_GONE,
+                    &refusal);
     return NULL;
 }
 

@@ -23,7 +23,7 @@ struct session {
     char owner[STORE_OWNER_BYTES_MAX + 1];     /* of snapshots: the client's name and the peer */
     struct uploads *uploads;                   /* owned; NULL until the first is begun */
     struct transactions *transactions;         /* likewise */
-    uint64_t transaction_ids;                  /* given so far */
+    uint64_t transaction_ids;                  /* the next one to give */
     uint64_t stream;                           /* of its commits */
 };
 

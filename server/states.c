@@ -28,7 +28,8 @@ static enum status explain(enum status status, const struct wire_state *state,
     const char *text;
 
     switch (status) {
-    case STATUS_NOT_FOUND:
+    case STATUS_NOT_FOUND: /* which would say that there is no such key */
+        status = STATUS_GONE;
         text = "no such snapshot is open";
         break;
     case STATUS_GONE:

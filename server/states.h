@@ -11,7 +11,7 @@
 struct wire_state states_of(const struct wire_request *request);
 
 /* Begins a read for the namespace of the request. For the newest state it is the one of `present`.
- * Errors: NOT_FOUND (no such snapshot), GONE, INVALID, NO_MEMORY, with the reason in
+ * Errors: GONE (no such snapshot, or not kept any more), INVALID, NO_MEMORY, with the reason in
  * *error. */
 enum status states_begin(const struct service *service, const struct wire_request *request,
                          const struct wire_state *state, const struct store_read *present,

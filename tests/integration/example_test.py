@@ -14,6 +14,8 @@ BUILD = os.path.abspath(os.environ.get("KVD_BUILD", "build"))
 SAID = {
     "example": ("name = Ada", "second put refused"),
     "event_loop": ("event/0999 = Ada", "1000 puts done"),
+    "transactions": ("30 moved: ok, attempts: 2", "ada 69, alan 30", "Ada has the lock", "item 0 read Ada",
+                     "Alan does not have the lock"),
     "threads": ("counted to 800 on",),
     "poll_loop": ("request 9: not_found",),
 }

@@ -136,7 +136,7 @@ class PastTest(Case):
         self.assertEqual(self.done("count", "--snapshot", snapshot), b"2\n")
         self.assertIn(snapshot, [line.split("\t")[0] for line in self.lines("snapshot", "list")])
         self.done("snapshot", "close", snapshot)
-        self.refused(1, "get", "a", "--snapshot", snapshot)
+        self.refused(4, "get", "a", "--snapshot", snapshot)
         self.refused(1, "snapshot", "close", snapshot)
 
     def test_history_diff_and_rewind(self):

@@ -62,7 +62,7 @@ class LayoutTest(unittest.TestCase):
         self.assertIs(type(kvd._errors.make_error(12345)), kvd.KvdError)
 
     def test_every_parameter_has_a_type(self):
-        for name in ("Batch", "Connection", "Pool", "Scan", "Snapshot", "Upload"):
+        for name in ("Batch", "Connection", "Pool", "Scan", "Snapshot", "Transaction", "Upload"):
             for member, call in vars(getattr(kvd, name)).items():
                 if inspect.isfunction(call):
                     wanted = set(inspect.signature(call).parameters) - {"self", "_"} | {"return"}
@@ -274,6 +274,98 @@ class PythonTest(kvd_server.SharedServerTest):
 
     # --- the past ---
 
+    def test_a_transaction_commits_at_the_end_of_its_block(self):
+        self.db.put("a", "1")
+        with self.db.transaction() as txn:
+            txn["b"] = txn["a"] + b"!"
+            txn.add("n", 5)
+            txn.append("a", "2")
+            self.assertEqual((txn.get("a"), txn.count(), "b" in txn), (b"12", 3, True))
+            self.assertEqual(list(txn.scan()), [(b"a", b"12"), (b"b", b"1!"), (b"n", b"5")])
+            self.assertEqual(txn.mget(["b", "none"]), [b"1!", None])
+            self.assertEqual(self.db.get("b"), None)
+        self.assertGreater(txn.commit_version, txn.version)
+        self.assertEqual(list(self.db.scan()), [(b"a", b"12"), (b"b", b"1!"), (b"n", b"5")])
+        with self.db.transaction() as txn:
+            del txn["a"]
+            txn.delete("n")
+            txn.touch("b", ttl=100)
+            txn.persist("b")
+            self.assertEqual(list(txn), [b"b"])
+            txn.delete_prefix("b")
+            txn.delete_range("x", "y")
+        self.assertEqual(list(self.db), [])
+        with self.assertRaises(ValueError):
+            txn.commit()
+
+    def test_an_exception_rolls_a_transaction_back(self):
+        with self.assertRaises(RuntimeError), self.db.transaction() as txn:
+            txn.put("a", "1")
+            raise RuntimeError
+        self.assertTrue(txn.over)
+        self.assertNotIn("a", self.db)
+        with self.assertRaises(kvd.Gone):
+            txn.get("a")
+
+    def test_a_conflict_tells_what_and_who(self):
+        other = self.connect()
+        with self.assertRaises(kvd.TransactionConflict) as caught, self.db.transaction() as txn:
+            self.assertIsNone(txn.get("k"))
+            won = other.put("k", "first")
+            txn.put("x", "too late")
+        conflict = caught.exception.conflict
+        self.assertEqual((conflict.namespace, conflict.start, conflict.is_range, conflict.version),
+                         ("", b"k", False, won))
+        self.assertNotIn("x", self.db)
+        with self.assertRaises(kvd.TransactionConflict) as caught, self.db.transaction() as txn:
+            self.assertEqual(list(txn.keys(prefix="phantom/")), [])
+            other.put("phantom/1", "")
+            txn.put("x", "too late")
+        self.assertTrue(caught.exception.conflict.is_range)
+
+    def test_transact_runs_again_until_it_commits(self):
+        threads = [self.connect() for _ in range(4)]
+        self.db.put("n", "0")
+
+        def work(txn):
+            value = int(txn["n"])
+            txn["n"] = str(value + 1)
+            return value
+
+        def run(db, seen):
+            for _ in range(25):
+                seen.append(db.transact(work))
+
+        seen = []
+        running = [threading.Thread(target=run, args=(db, seen)) for db in threads]
+        for thread in running:
+            thread.start()
+        for thread in running:
+            thread.join()
+        self.assertEqual((self.db["n"], sorted(seen)), (b"100", list(range(100))))
+        calls = []
+
+        def loses(txn):
+            calls.append(txn.get("n"))
+            threads[0].add("n", 1)
+            txn.put("x", "")
+
+        with self.assertRaises(kvd.TransactionConflict):
+            self.db.transact(loses, attempts=3)
+        self.assertEqual(len(calls), 3)
+
+    def test_a_read_only_transaction_sees_one_state(self):
+        self.db.put("a", "1")
+        with self.db.transaction(read_only=True) as txn:
+            self.db.put("a", "2")
+            self.assertEqual(txn.get("a"), b"1")
+            with self.assertRaises(kvd.InvalidCall):
+                txn.put("a", "3")
+        with self.db.snapshot() as snapshot:
+            self.db.put("a", "4")
+            with self.db.transaction(read_only=True, at=snapshot) as txn:
+                self.assertEqual(txn.get("a"), b"2")
+
     def test_a_snapshot_keeps_the_state_of_its_moment(self):
         self.db.put("a", "old")
         with self.db.snapshot() as snapshot:
@@ -444,6 +536,24 @@ class LossTest(unittest.TestCase):
                 db.put("k", "w")
             self.assertEqual(caught.exception.outcome, kvd.Outcome.FAILED)
             kvd_server.start(self, folder=folder, listen=(address,))
+            self.assertEqual(db.get("k"), b"v")
+
+    def test_a_transaction_ends_with_its_server_and_says_so(self):
+        folder = tempfile.mkdtemp(prefix="kvd-loss-")
+        self.addCleanup(shutil.rmtree, folder)
+        address = "unix:" + folder + "/socket"
+        server = kvd_server.start(self, folder=folder, listen=(address,))
+        with kvd.connect(address, timeout=5) as db:
+            db.put("k", "v", durability=kvd.Durability.SYNCED)
+            txn = db.transaction()
+            txn.put("k", "w")
+            server.kill()
+            kvd_server.start(self, folder=folder, listen=(address,))
+            for call in (lambda: txn.get("k"), lambda: txn.put("k", "w"), txn.commit):
+                with self.assertRaises(kvd.Gone) as caught:
+                    call()
+                self.assertEqual(caught.exception.outcome, kvd.Outcome.FAILED)
+            txn.rollback()
             self.assertEqual(db.get("k"), b"v")
 
     def test_a_write_without_an_answer_has_an_unknown_outcome(self):

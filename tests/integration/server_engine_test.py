@@ -417,7 +417,7 @@ class SnapshotTest(EngineTest):
         self.assertEqual(self.get(b"k"), NOT_FOUND)
         self.assertEqual(self.close(id), OK)
         reply = self.ask(GET, b"k", **self.at(id))
-        self.assertEqual((reply.status, reply.text), (NOT_FOUND, "no such snapshot is open"))
+        self.assertEqual((reply.status, reply.text), (GONE, "no such snapshot is open"))
 
     def test_snapshot_sees_the_writes_sent_before_it(self):
         for i in range(20):
@@ -454,7 +454,7 @@ class SnapshotTest(EngineTest):
         id, _, now, deadline = self.open(100)
         self.assertAlmostEqual(deadline, now + 100, delta=20)
         time.sleep(0.3)
-        self.assertEqual(self.ask(GET, b"k", **self.at(id)).status, NOT_FOUND)
+        self.assertEqual(self.ask(GET, b"k", **self.at(id)).status, GONE)
 
     def test_pages_of_a_scan_at_a_snapshot_are_of_one_state(self):
         self.fill([b"k%02d" % i for i in range(10)])
@@ -477,7 +477,7 @@ class SnapshotTest(EngineTest):
         self.assertEqual(self.ok(self.ask(REWIND, state(AT_SNAPSHOT, id) + bounds())).number, 1)
         self.assertEqual(self.get(b"k"), b"old")
         self.close(id)
-        self.assertEqual(self.ask(REWIND, state(AT_SNAPSHOT, id) + bounds()).status, NOT_FOUND)
+        self.assertEqual(self.ask(REWIND, state(AT_SNAPSHOT, id) + bounds()).status, GONE)
 
 
 class NamespaceTest(EngineTest):

@@ -77,15 +77,15 @@ class InteractiveTest(TransactionTest):
         version = self.ok(self.commit(txn)).version
         self.assertGreater(version, 0)
         self.assertEqual(self.scan(), [(b"a", b"changed"), (b"b", b"new")])
-        self.assertEqual(self.commit(txn).status, NOT_FOUND)
+        self.assertEqual(self.commit(txn).status, GONE)
 
     def test_aborted_one_leaves_nothing(self):
         txn = self.begin()
         self.put(b"a", b"1", txn)
         self.assertEqual(self.abort(txn), OK)
         self.assertEqual(self.scan(), [])
-        self.assertEqual(self.abort(txn), NOT_FOUND)
-        self.assertEqual(self.get(b"a", txn), NOT_FOUND)
+        self.assertEqual(self.abort(txn), GONE)
+        self.assertEqual(self.get(b"a", txn), GONE)
 
     def test_every_write_works_inside(self):
         for key in (b"gone", b"r1", b"r2", b"t"):
@@ -183,7 +183,7 @@ class InteractiveTest(TransactionTest):
         self.assertEqual(self.get(b"k", txn), b"1")
         self.assertEqual(self.abort(txn), OK)
         reply = self.client.ask(frame(TXN_BEGIN, number(12345) + bytes(9), flags=FLAG_SNAPSHOT))
-        self.assertEqual((reply.status, reply.text), (NOT_FOUND, "no such snapshot is open"))
+        self.assertEqual((reply.status, reply.text), (GONE, "no such snapshot is open"))
 
     def test_it_sees_the_writes_sent_before_it(self):
         for i in range(20):
@@ -233,8 +233,8 @@ class InteractiveTest(TransactionTest):
         txn = self.begin()
         other = self.server.client()
         self.addCleanup(other.close)
-        self.assertEqual(self.get(b"k", txn, client=other), NOT_FOUND)
-        self.assertEqual(self.commit(txn, other).status, NOT_FOUND)
+        self.assertEqual(self.get(b"k", txn, client=other), GONE)
+        self.assertEqual(self.commit(txn, other).status, GONE)
         self.assertEqual(self.abort(txn), OK)
 
     def test_connection_that_ends_takes_its_transactions_along(self):

@@ -205,6 +205,10 @@ struct kvd_server_info {
     uint64_t batch_bytes_max; /* of keys and values */
     uint64_t scan_entries_max;
     uint64_t scan_page_bytes_max;
+    uint64_t transactions_max;    /* open on a connection */
+    uint64_t transaction_bytes;   /* what one may write, as it lies in the server's memory */
+    uint64_t transaction_age_ms;  /* how long one may last */
+    uint64_t transaction_idle_ms; /* how long it may be without a request */
     uint64_t memory_bytes;
     enum kvd_durability durability; /* the server's default */
 };
@@ -223,13 +227,14 @@ KVD_API enum kvd_status kvd_ping(struct kvd *db);
 
 /* --- reading --- */
 
-/* A state of the store; zeroed: the newest. At most one of the three is set. Errors of reads at
- * one: KVD_NOT_FOUND (no such snapshot), KVD_GONE (not kept any more), KVD_INVALID (of the future).
+/* A state of the store; zeroed: the newest. At most one of the four is set. Errors of reads at
+ * one: KVD_GONE (no such snapshot or transaction, not kept any more), KVD_INVALID (of the future).
  */
 struct kvd_state {
-    uint64_t snapshot; /* id of an open snapshot */
-    uint64_t version;  /* a commit: as it was right after it */
-    uint64_t time_ms;  /* as it was then */
+    uint64_t snapshot;    /* id of an open snapshot */
+    uint64_t version;     /* a commit: as it was right after it */
+    uint64_t time_ms;     /* as it was then */
+    uint64_t transaction; /* id of an open one of this connection; with its own writes */
 };
 
 /* Of one read. */
@@ -315,7 +320,10 @@ struct kvd_write_options {
     uint32_t user_flags;            /* puts: stored with the value */
     enum kvd_durability durability; /* when to acknowledge; ignored for items of a batch */
     uint32_t deadline_ms;           /* drop the work if not begun by then; ignored for items */
-    bool checksum;                  /* puts: send a checksum; the server verifies the value */
+    uint64_t transaction; /* inside this one (kvd/transaction.h): put, delete, add, append,
+                             touch, persist, delete_range and _prefix; KVD_GONE if it is
+                             not open */
+    bool checksum;        /* puts: send a checksum; the server verifies the value */
 };
 
 /* Stores `value` under `key`. *version_out (may be NULL) is the version of the commit.
@@ -497,8 +505,8 @@ KVD_API struct kvd_bytes kvd_scan_cursor(const struct kvd_scan *scan);
 
 KVD_API void kvd_scan_close(struct kvd_scan *scan); /* NULL is allowed */
 
-/* Counts the keys of the range (prefix, from, to; the rest of the options counts only as
- * deadline_ms). Errors: KVD_INVALID (prefix and range). */
+/* Counts the keys of the range (prefix, from, to; of the rest only deadline_ms and `at`
+ * count). Errors: KVD_INVALID (prefix and range). */
 KVD_API enum kvd_status kvd_count(struct kvd *db, const struct kvd_scan_options *options,
                                   uint64_t *count_out);
 
@@ -567,7 +575,7 @@ struct kvd_change {
 typedef void (*kvd_change_cb)(const struct kvd_change *change, void *arg);
 
 /* The keys that differ between two states, in key order; of `range` prefix, from, to and
- * deadline_ms count. Errors: KVD_NOT_FOUND (snapshot), KVD_GONE, KVD_INVALID, KVD_IO, KVD_CORRUPT.
+ * deadline_ms count. Errors: KVD_GONE, KVD_INVALID, KVD_IO, KVD_CORRUPT.
  */
 KVD_API enum kvd_status kvd_diff(struct kvd *db, const struct kvd_state *from,
                                  const struct kvd_state *to, const struct kvd_scan_options *range,
@@ -663,5 +671,6 @@ KVD_API enum kvd_status kvd_maintain(struct kvd *db, enum kvd_action action, con
 
 #include <kvd/async.h>
 #include <kvd/pool.h>
+#include <kvd/transaction.h>
 
 #endif

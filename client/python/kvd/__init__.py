@@ -14,7 +14,7 @@ absolute ones since 1970 UTC. What the server or the connection refuses is a Kvd
 its own for each status. The guide is docs/python.md."""
 
 from ._errors import (  # noqa: F401
-    Absent, Busy, Cancelled, ChecksumMismatch, ConnectFailed, ConnectionClosed, Corrupt, DeadlinePassed,
+    Absent, Busy, Cancelled, ChecksumMismatch, Conflict, ConnectFailed, ConnectionClosed, Corrupt, DeadlinePassed,
     Denied, Exists, Gone, Internal, InvalidCall, IoFailed, KvdError, LogFailed, NoMemory, NoSpace,
     NotFound, Outcome, Overflow, ProtocolError, QuotaReached, ReadOnly, ShuttingDown, Status, TimedOut,
     TooLarge, TransactionConflict, TransactionTooOld, UnknownOutcome, Unsupported, VersionMismatch)
@@ -24,6 +24,7 @@ from .connection import Connection, connect  # noqa: F401
 from .pool import Pool  # noqa: F401
 from .scan import Scan  # noqa: F401
 from .snapshot import Snapshot  # noqa: F401
+from .transaction import Transaction  # noqa: F401
 from .upload import Upload  # noqa: F401
 
 __all__ = [name for name in dir() if not name.startswith("_")]

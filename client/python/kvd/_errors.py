@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import enum
+from dataclasses import dataclass
 
 from ._library import lib
 
@@ -53,6 +54,19 @@ class Outcome(enum.Enum):
     DONE = 0
     FAILED = 1
     UNKNOWN = 2
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """What a transaction had read and another commit changed: the key `start`, or, if is_range, the keys
+    from `start` up to, not including, `end` (empty: to the last)."""
+
+    namespace: str
+    is_range: bool
+    expired: bool    # it expired; version is that which was read
+    start: bytes
+    end: bytes
+    version: int     # the commit that won
 
 
 class KvdError(Exception):
@@ -191,7 +205,9 @@ class Overflow(KvdError, OverflowError):
 
 
 class TransactionConflict(KvdError):
-    """What was read has been changed by another."""
+    """What was read has been changed by another: `conflict` tells what, and which version won."""
+
+    conflict: Conflict | None = None
 
 
 class TransactionTooOld(KvdError):

@@ -35,11 +35,14 @@ class kvd_server_info(Structure):
                 ("frame_max", c_uint64), ("key_max", c_uint64), ("value_max", c_uint64),
                 ("requests_max", c_uint64), ("mget_keys_max", c_uint64), ("batch_items_max", c_uint64),
                 ("batch_bytes_max", c_uint64), ("scan_entries_max", c_uint64),
-                ("scan_page_bytes_max", c_uint64), ("memory_bytes", c_uint64), ("durability", c_int)]
+                ("scan_page_bytes_max", c_uint64), ("transactions_max", c_uint64),
+                ("transaction_bytes", c_uint64), ("transaction_age_ms", c_uint64),
+                ("transaction_idle_ms", c_uint64), ("memory_bytes", c_uint64), ("durability", c_int)]
 
 
 class kvd_state(Structure):
-    _fields_ = [("snapshot", c_uint64), ("version", c_uint64), ("time_ms", c_uint64)]
+    _fields_ = [("snapshot", c_uint64), ("version", c_uint64), ("time_ms", c_uint64),
+                ("transaction", c_uint64)]
 
 
 class kvd_read_options(Structure):
@@ -53,7 +56,7 @@ class kvd_part(Structure):
 class kvd_write_options(Structure):
     _fields_ = [("condition", c_int), ("version", c_uint64), ("ttl_ms", c_uint64), ("expire_at_ms", c_uint64),
                 ("user_flags", c_uint32), ("durability", c_int), ("deadline_ms", c_uint32),
-                ("checksum", c_bool)]
+                ("transaction", c_uint64), ("checksum", c_bool)]
 
 
 class kvd_results(Structure):
@@ -76,6 +79,20 @@ class kvd_snapshot(Structure):
                 ("deadline_ms", c_uint64), ("owner", c_char_p)]
 
 
+class kvd_transaction_options(Structure):
+    _fields_ = [("read_only", c_bool), ("snapshot", c_uint64), ("lifetime_ms", c_uint64),
+                ("deadline_ms", c_uint32)]
+
+
+class kvd_transaction(Structure):
+    _fields_ = [("id", c_uint64), ("version", c_uint64), ("time_ms", c_uint64), ("deadline_ms", c_uint64)]
+
+
+class kvd_conflict(Structure):
+    _fields_ = [("namespace_name", kvd_bytes), ("is_range", c_bool), ("expired", c_bool), ("from", kvd_bytes),
+                ("to", kvd_bytes), ("version", c_uint64)]
+
+
 class kvd_pool_options(Structure):
     _fields_ = [("connect", kvd_connect_options), ("connections_min", c_uint32),
                 ("connections_max", c_uint32), ("idle_ms", c_uint32), ("check_ms", c_uint32)]
@@ -88,7 +105,7 @@ class kvd_pool_stats(Structure):
 
 STRUCTS = (kvd_bytes, kvd_meta, kvd_value, kvd_connect_options, kvd_server_info, kvd_state, kvd_read_options,
            kvd_part, kvd_write_options, kvd_results, kvd_scan_options, kvd_entry, kvd_snapshot,
-           kvd_pool_options, kvd_pool_stats)
+           kvd_transaction_options, kvd_transaction, kvd_conflict, kvd_pool_options, kvd_pool_stats)
 
 stat_cb = CFUNCTYPE(None, c_char_p, c_char_p, c_void_p)
 sink_cb = CFUNCTYPE(c_bool, kvd_bytes, c_void_p)
@@ -150,6 +167,10 @@ _CALLS = {
     "kvd_count": (c_int, [_db, _scan, POINTER(c_uint64)]),
     "kvd_snapshot_open": (c_int, [_db, c_uint64, POINTER(kvd_snapshot)]),
     "kvd_snapshot_close": (c_int, [_db, c_uint64]),
+    "kvd_begin": (c_int, [_db, POINTER(kvd_transaction_options), POINTER(kvd_transaction)]),
+    "kvd_commit": (c_int, [_db, c_uint64, _write, _version_out]),
+    "kvd_rollback": (c_int, [_db, c_uint64]),
+    "kvd_conflict": (c_int, [_db, POINTER(kvd_conflict)]),
     "kvd_stats": (c_int, [_db, c_char_p, stat_cb, c_void_p]),
     "kvd_pool_create": (c_int, [c_char_p, POINTER(kvd_pool_options), POINTER(_handle)]),
     "kvd_pool_destroy": (None, [_handle]),

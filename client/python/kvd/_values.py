@@ -36,6 +36,7 @@ class WriteOptions(TypedDict, total=False):
     durability: Durability   # when to acknowledge
     deadline: float          # seconds after which the server need not begin any more
     checksum: bool           # the server verifies the value on arrival
+    transaction: int         # inside the one with this id; the calls of a Transaction set it
 
 
 class ScanOptions(TypedDict, total=False):
@@ -46,7 +47,7 @@ class ScanOptions(TypedDict, total=False):
     end: Data
     limit: int          # entries in all
     reverse: bool       # from the greatest key down
-    at: object          # a Snapshot or State
+    at: object          # a Snapshot, Transaction or State
     verify: bool        # compare each value with its checksum
     page_entries: int   # entries of a request
     page_bytes: int     # bytes of a reply
@@ -54,11 +55,13 @@ class ScanOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class State:
-    """A state of the store to read: at most one of a snapshot's id, a version, a time in seconds."""
+    """A state of the store to read: at most one of a snapshot's id, a version, a time in seconds, the id of
+    an open transaction of the connection."""
 
     snapshot: int = 0
     version: int = 0
     time: float = 0.0
+    transaction: int = 0
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,10 @@ class ServerInfo:
     batch_bytes_max: int
     scan_entries_max: int
     scan_page_bytes_max: int
+    transactions_max: int      # open on a connection
+    transaction_bytes: int     # what one may write
+    transaction_age_ms: int    # how long one may last
+    transaction_idle_ms: int   # how long it may be without a call
     memory_bytes: int
     durability: Durability
 
@@ -157,13 +164,13 @@ def make_meta(meta: c.kvd_meta) -> Meta:
 
 
 def make_state(at: object) -> c.kvd_state:
-    """Of None, a State, or a Snapshot."""
+    """Of None, a State, a Snapshot, or a Transaction."""
     if at is None:
         return c.kvd_state()
     state = getattr(at, "state", at)
     if not isinstance(state, State):
-        raise TypeError("a kvd.State or a snapshot expected, not %s" % type(at).__name__)
-    return c.kvd_state(state.snapshot, state.version, round(state.time * 1000))
+        raise TypeError("a kvd.State, snapshot or transaction expected, not %s" % type(at).__name__)
+    return c.kvd_state(state.snapshot, state.version, round(state.time * 1000), state.transaction)
 
 
 def read_options(at: object, verify: bool, deadline: float | None) -> c.kvd_read_options:
@@ -173,7 +180,7 @@ def read_options(at: object, verify: bool, deadline: float | None) -> c.kvd_read
 def write_options(*, ttl: float | None = None, expires_at: float | None = None, flags: int = 0,
                   if_absent: bool = False, if_present: bool = False, if_version: int | None = None,
                   durability: Durability = Durability.DEFAULT, deadline: float | None = None,
-                  checksum: bool = False) -> c.kvd_write_options:
+                  checksum: bool = False, transaction: int = 0) -> c.kvd_write_options:
     """The conditions exclude each other."""
     if if_absent + if_present + (if_version is not None) > 1:
         raise ValueError("only one of if_absent, if_present and if_version")
@@ -182,7 +189,7 @@ def write_options(*, ttl: float | None = None, expires_at: float | None = None, 
     condition = 1 if if_absent else 2 if if_present else 3 if if_version is not None else 0
     return c.kvd_write_options(condition, if_version or 0, milliseconds(ttl, "ttl"),
                                milliseconds(expires_at, "expires_at"), flags, int(durability),
-                               milliseconds_32(deadline, "deadline"), checksum)
+                               milliseconds_32(deadline, "deadline"), transaction, checksum)
 
 
 def range_options(prefix: bytes, start: bytes, end: bytes) -> c.kvd_scan_options:

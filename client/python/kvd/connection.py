@@ -4,25 +4,30 @@
 from __future__ import annotations
 
 import ctypes
+import random
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO, Protocol, TypeVar, Unpack, overload
 
 from . import _library as c
-from ._errors import ConnectionClosed, KvdError, Status, make_error
+from ._errors import (Conflict, ConnectionClosed, KvdError, Status, TransactionConflict, TransactionTooOld,
+                      make_error)
 from ._values import (Data, Durability, Entry, Meta, ScanOptions, ServerInfo, Value, WriteOptions, borrow, copy,
-                      make_meta, milliseconds, milliseconds_32, range_options, read_options, text, to_bytes,
+                      make_meta, make_state, milliseconds, milliseconds_32, range_options, read_options, text, to_bytes,
                       write_options)
 from .batch import Batch
 from .scan import Scan
 from .snapshot import Snapshot
+from .transaction import Transaction
 from .upload import Upload
 
 lib = c.lib
 T = TypeVar("T")
 WARM_BYTES_MAX = 1 << 20  # of the memory for values that a connection keeps between calls
 PIECE_BYTES = 1 << 20     # of streams, unless asked for otherwise
+PAUSE_FIRST_S, PAUSE_MAX_S = 0.001, 0.1  # between attempts of a transaction
 
 
 class _Closable(Protocol):
@@ -122,8 +127,19 @@ class Connection:
         """Within a turn: raises unless the call was done."""
         if status != Status.OK:
             handle = self._live()
-            raise make_error(status, lib.kvd_error(handle).decode(errors="replace"),
-                             lib.kvd_error_detail(handle), lib.kvd_error_item(handle))
+            error = make_error(status, lib.kvd_error(handle).decode(errors="replace"),
+                               lib.kvd_error_detail(handle), lib.kvd_error_item(handle))
+            if isinstance(error, TransactionConflict):
+                error.conflict = self._conflict(handle)
+            raise error
+
+    @staticmethod
+    def _conflict(handle: ctypes.c_void_p) -> Conflict | None:
+        met = c.kvd_conflict()
+        if lib.kvd_conflict(handle, ctypes.byref(met)) != Status.OK:
+            return None
+        return Conflict(copy(met.namespace_name).decode(errors="replace"), met.is_range, met.expired,
+                        copy(getattr(met, "from")), copy(met.to), met.version)
 
     def _call(self, function: Callable[..., int], *arguments: Any) -> None:
         with self._turn:
@@ -434,13 +450,46 @@ class Connection:
     def __iter__(self) -> Iterator[bytes]:
         return self.keys()
 
-    def count(self, *, prefix: Data = b"", start: Data = b"", end: Data = b"") -> int:
+    def count(self, *, prefix: Data = b"", start: Data = b"", end: Data = b"", at: object = None) -> int:
         """How many keys there are with a prefix, or in a range."""
         prefix, start, end = to_bytes(prefix), to_bytes(start), to_bytes(end)
         count = ctypes.c_uint64()
         options = range_options(prefix, start, end)
+        options.at = make_state(at)
         self._call(lib.kvd_count, ctypes.byref(options), ctypes.byref(count))
         return count.value
+
+    # --- transactions ---
+
+    def transaction(self, *, read_only: bool = False, at: object = None, lifetime: float | None = None,
+                    durability: Durability = Durability.DEFAULT, deadline: float | None = None) -> Transaction:
+        """Begins a transaction: `with db.transaction() as txn: txn.put(key, txn.get(other))` commits at its
+        end. at: a Snapshot to read instead of the newest state. lifetime: seconds; None: what the server
+        allows. durability: of the commit."""
+        options = c.kvd_transaction_options(read_only, make_state(at).snapshot,
+                                            milliseconds(lifetime, "lifetime"),
+                                            milliseconds_32(deadline, "deadline"))
+        return Transaction(self, options, durability)
+
+    def transact(self, work: Callable[[Transaction], T], *, attempts: int = 20,
+                 durability: Durability = Durability.DEFAULT) -> T:
+        """Calls work(transaction) and commits, again from the begin when another came before, after a
+        growing pause, `attempts` times in all. Returns what `work` returned. What it raises rolls back and
+        is raised here, but for TransactionConflict and TransactionTooOld, which are tried again as well."""
+        if attempts < 1:
+            raise ValueError("attempts is at least 1")
+        pause = PAUSE_FIRST_S
+        while True:
+            attempts -= 1
+            try:
+                with self.transaction(durability=durability) as transaction:
+                    result = work(transaction)
+                return result
+            except (TransactionConflict, TransactionTooOld):
+                if attempts == 0:
+                    raise
+            time.sleep(pause * random.uniform(0.5, 1))
+            pause = min(2 * pause, PAUSE_MAX_S)
 
     # --- the past ---
 

@@ -112,8 +112,13 @@ enum kvd_status cli_open(struct cli *cli) {
 }
 
 int cli_connect(struct cli *cli) {
-    enum kvd_status status = cli_open(cli);
+    enum kvd_status status;
     int code = CLI_DONE;
+
+    if (cli->db) {
+        return CLI_DONE;
+    }
+    status = cli_open(cli);
 
     if (status != KVD_OK) {
         code = cli_fail_call(cli, kvd_bytes(NULL, 0), status);

@@ -24,7 +24,7 @@ struct cli {
 /* The address that options and environment name. */
 const char *cli_address(const struct options *options);
 
-/* Connects. Returns CLI_DONE, or prints and returns another code. */
+/* Connects, unless there is a connection. Returns CLI_DONE, or prints and returns another code. */
 int cli_connect(struct cli *cli);
 
 /* Connects, and prints nothing; the connection may be used, and tries again, if it failed. */

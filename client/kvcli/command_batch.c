@@ -1,7 +1,7 @@
 /* command_batch.c: writes from standard input, one a line: as one commit, or pipelined. */
+#include "client/kvcli/batch_line.h"
 #include "client/kvcli/command.h"
 #include "client/kvcli/line_reader.h"
-#include "client/kvcli/text.h"
 #include "client/kvcli/words.h"
 #include "client/kvcli/write_options.h"
 #include "client/kvcli/write_stream.h"
@@ -11,12 +11,10 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define LINE_BYTES_MAX ((size_t)256 << 20)
-#define WORDS_MAX 3 /* put KEY VALUE */
 
 struct batch_input {
     struct cli *cli; /* borrowed; connected */
@@ -31,90 +29,25 @@ struct batch_input {
 
 /* --- lines --- */
 
-static struct kvd_bytes word_bytes(struct slice word) {
-    return kvd_bytes(word.ptr, word.len);
-}
-
-/* What a line may say: a verb and so many words. */
-struct verb {
-    const char *name;
-    enum write_kind kind;
-    size_t words; /* the verb included */
-};
-
-static const struct verb verbs[] = {
-    {"put", WRITE_PUT, 3},         {"del", WRITE_DELETE, 2},    {"delrange", WRITE_DELETE_RANGE, 3},
-    {"add", WRITE_ADD, 3},         {"append", WRITE_APPEND, 3}, {"touch", WRITE_TOUCH, 3},
-    {"persist", WRITE_PERSIST, 2},
-};
-
-#define VERB_COUNT (sizeof verbs / sizeof verbs[0])
-
-static const struct verb *find_verb(struct slice word) {
-    for (size_t i = 0; i < VERB_COUNT; i++) {
-        if (slice_equal(word, slice_from_text(verbs[i].name))) {
-            return &verbs[i];
-        }
-    }
-    return NULL;
-}
-
-/* The third word of an add or a touch. */
-static bool take_number(struct slice word, struct write_item *item) {
-    char text[32];
-    char *end;
-
-    if (word.len == 0 || word.len >= sizeof text) {
-        return false;
-    }
-    memcpy(text, word.ptr, word.len);
-    text[word.len] = '\0';
-    if (item->kind == WRITE_TOUCH) {
-        return text_parse_duration_ms(text, &item->ttl_ms) == STATUS_OK && item->ttl_ms > 0;
-    }
-    errno = 0;
-    item->amount = strtoll(text, &end, 10);
-    return errno == 0 && *end == '\0';
-}
-
-/* Understands the words of one line. False if they are no write. */
-static bool understand(const struct slice *words, size_t count, struct write_item *item_out) {
-    const struct verb *verb = find_verb(words[0]);
-
-    if (!verb || count != verb->words) {
-        return false;
-    }
-    *item_out = (struct write_item){
-        .kind = verb->kind,
-        .key = word_bytes(words[1]),
-        .value = count == 3 ? word_bytes(words[2]) : kvd_bytes(NULL, 0),
-    };
-    if (verb->kind == WRITE_ADD || verb->kind == WRITE_TOUCH) {
-        item_out->value = kvd_bytes(NULL, 0);
-        return words[1].len > 0 && take_number(words[2], item_out);
-    }
-    return words[1].len > 0 || verb->kind == WRITE_DELETE_RANGE;
-}
-
 static int fail_line(const struct batch_input *input, const char *reason) {
     return cli_fail(CLI_USAGE, "line %" PRIu64 ": %s", input->reader.number, reason);
 }
 
 /* Takes one line; false to stop. */
 static bool take_line(struct batch_input *input, char *line, size_t len) {
-    struct slice words[WORDS_MAX];
+    struct slice words[BATCH_LINE_WORDS_MAX];
     struct write_item item;
     const char *reason = "";
     size_t count = 0;
 
-    if (words_split(line, len, words, WORDS_MAX, &count, &reason) != STATUS_OK) {
+    if (words_split(line, len, words, BATCH_LINE_WORDS_MAX, &count, &reason) != STATUS_OK) {
         input->code = fail_line(input, reason);
         return false;
     }
     if (count == 0) {
         return true;
     }
-    if (!understand(words, count, &item)) {
+    if (!batch_line_understand(words, count, &item)) {
         input->code = fail_line(input, "write put KEY VALUE, del KEY, delrange FROM TO, add KEY "
                                        "NUMBER, append KEY BYTES, touch KEY TIME or persist KEY");
         return false;
@@ -164,31 +97,9 @@ static int run_pipelined(struct batch_input *input) {
 
 /* --- atomic --- */
 
-static enum kvd_status add_to_batch(struct batch_input *input, const struct write_item *item) {
-    struct kvd_write_options touch = {.ttl_ms = item->ttl_ms};
-
-    switch (item->kind) {
-    case WRITE_PUT:
-        return kvd_batch_put(input->batch, item->key, item->value, &input->write);
-    case WRITE_DELETE:
-        return kvd_batch_delete(input->batch, item->key, NULL);
-    case WRITE_DELETE_RANGE:
-        return kvd_batch_delete_range(input->batch, item->key, item->value);
-    case WRITE_ADD:
-        return kvd_batch_add(input->batch, item->key, item->amount, NULL);
-    case WRITE_APPEND:
-        return kvd_batch_append(input->batch, item->key, item->value, NULL);
-    case WRITE_TOUCH:
-        return kvd_batch_touch(input->batch, item->key, &touch);
-    case WRITE_PERSIST:
-        break;
-    }
-    return kvd_batch_persist(input->batch, item->key, NULL);
-}
-
 static bool take_atomic(struct batch_input *input, const struct write_item *item) {
     uint64_t line = input->reader.number;
-    enum kvd_status status = add_to_batch(input, item);
+    enum kvd_status status = batch_line_add(input->batch, item, &input->write);
 
     if (status == KVD_OK && buffer_append(&input->lines, &line, sizeof line) != STATUS_OK) {
         status = KVD_NO_MEMORY;

@@ -196,7 +196,8 @@ static int check_range(const struct options *options) {
 
 int command_delrange(struct cli *cli) {
     const struct options *options = cli->options;
-    struct kvd_write_options write = {.durability = options->durability};
+    struct kvd_write_options write = {.durability = options->durability,
+                                      .transaction = options->transaction};
     struct kvd_bytes prefix = kvd_bytes(NULL, 0);
     uint64_t version = 0;
     enum kvd_status status;

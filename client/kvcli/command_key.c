@@ -207,7 +207,8 @@ static int delete_some(struct cli *cli, const struct kvd_bytes *keys, size_t cou
 int command_del(struct cli *cli) {
     struct kvd_write_options write = {.condition = delete_condition(cli->options),
                                       .version = cli->options->if_version,
-                                      .durability = cli->options->durability};
+                                      .durability = cli->options->durability,
+                                      .transaction = cli->options->transaction};
     size_t count = (size_t)cli->options->argument_count;
     struct kvd_bytes *keys;
     int code = cli_keys(cli, &keys);

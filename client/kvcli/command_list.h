@@ -17,6 +17,8 @@
     X(SCAN, scan, "[PREFIX]", 0, 1, "keys and values in key order, one a line")                    \
     X(COUNT, count, "[PREFIX]", 0, 1, "the number of keys")                                        \
     X(BATCH, batch, "", 0, 0, "writes from standard input, one a line: put KEY VALUE, del KEY...") \
+    X(DECIDE, decide, "", 0, 0,                                                                    \
+      "compare and write at once, from lines: if KEY ..., then ..., else ...")                     \
     X(IMPORT, import, "SOURCE", 1, 1, "store a directory tree, or a .tsv or .jsonl file (or -)")   \
     X(EXPORT, export, "TARGET", 1, 1, "write a directory tree, or a .tsv or .jsonl file (or -)")   \
     X(ADD, add, "KEY [AMOUNT]", 1, 2, "add to a number; without AMOUNT, 1")                        \

@@ -30,8 +30,8 @@ enum option_kind {
 #define OPTION_ON(command) (UINT64_C(1) << COMMAND_##command)
 #define OPTION_EVERYWHERE UINT64_MAX
 #define OPTION_WRITES                                                                              \
-    (OPTION_ON(PUT) | OPTION_ON(DEL) | OPTION_ON(BATCH) | OPTION_ON(IMPORT) | OPTION_ON(BENCH) |   \
-     OPTION_CHANGES | OPTION_ON(DELRANGE) | OPTION_ON(REWIND))
+    (OPTION_ON(PUT) | OPTION_ON(DEL) | OPTION_ON(BATCH) | OPTION_ON(DECIDE) | OPTION_ON(IMPORT) |  \
+     OPTION_ON(BENCH) | OPTION_CHANGES | OPTION_ON(DELRANGE) | OPTION_ON(REWIND))
 #define OPTION_CHANGES (OPTION_ON(ADD) | OPTION_ON(APPEND) | OPTION_ON(TOUCH) | OPTION_ON(PERSIST))
 #define OPTION_RANGES (OPTION_ON(SCAN) | OPTION_ON(COUNT) | OPTION_ON(DELRANGE))
 #define OPTION_READS                                                                               \
@@ -138,6 +138,7 @@ struct options {
     uint64_t timeout_ms, ttl_ms, if_version, user_flags, limit, retry_ms;
     uint64_t connections, threads, pipeline, key_count, value_bytes, read_percent, requests;
     uint64_t duration_ms, rate, seed, server_pid;
+    uint64_t transaction; /* of the shell: the one that reads and writes are part of */
     enum kvd_durability durability;
     bool all, json, escape, help, version, if_absent, if_present, force, verify, reverse, keys_only;
     bool atomic, skip_existing, gets, preload, compressible;

@@ -111,8 +111,13 @@ static int put_argument(struct cli *cli, struct kvd_bytes key,
 /* Puts what was read of the source; with what it still has, if that is not all. */
 static int put_source(struct cli *cli, struct kvd_bytes key, const struct value_source *source,
                       bool is_long, const struct kvd_write_options *write, uint64_t *version_out) {
-    enum kvd_status status = is_long ? value_stream_put(cli, key, source, write, version_out)
-                                     : kvd_put(cli->db, key, source->head, write, version_out);
+    enum kvd_status status;
+
+    if (is_long && write->transaction != 0) {
+        return cli_fail(CLI_FAILED, "the value is too long to be part of a transaction");
+    }
+    status = is_long ? value_stream_put(cli, key, source, write, version_out)
+                     : kvd_put(cli->db, key, source->head, write, version_out);
 
     if (status == KVD_CANCELLED) {
         return CLI_FAILED; /* and printed */

@@ -18,7 +18,10 @@ int read_options_from(const struct options *options, struct kvd_read_options *re
     }
     *read_out = (struct kvd_read_options){
         .verify = options->verify,
-        .at = {.snapshot = options->snapshot, .version = options->at, .time_ms = options->at_time},
+        .at = {.snapshot = options->snapshot,
+               .version = options->at,
+               .time_ms = options->at_time,
+               .transaction = states == 0 ? options->transaction : 0},
     };
     return CLI_DONE;
 }

@@ -34,6 +34,8 @@ struct shell {
     bool connected;      /* as far as is known */
     bool greeted;        /* from then on it tells when it connects */
     bool ended;
+    struct kvd *inside;          /* owned: of the open transaction; NULL if there is none */
+    uint64_t transaction;        /* its id */
     struct shell_editor *editor; /* owned */
     struct shell_history history;
 };
@@ -224,6 +226,123 @@ static void run_options(struct shell *shell, struct options *options) {
     }
 }
 
+/* --- transactions ---
+ *
+ * An open one has a connection of its own, and the commands that can be part of it run in this
+ * process; the others run as ever, outside of it. */
+
+static bool runs_inside(enum command command) {
+    switch (command) {
+    case COMMAND_GET:
+    case COMMAND_PUT:
+    case COMMAND_DEL:
+    case COMMAND_EXISTS:
+    case COMMAND_META:
+    case COMMAND_MGET:
+    case COMMAND_SCAN:
+    case COMMAND_COUNT:
+    case COMMAND_ADD:
+    case COMMAND_APPEND:
+    case COMMAND_TOUCH:
+    case COMMAND_PERSIST:
+    case COMMAND_TTL:
+    case COMMAND_DELRANGE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void run_inside(struct shell *shell, struct options *options) {
+    struct cli cli = {.options = options, .db = shell->inside};
+
+    options_inherit(options, &shell->base);
+    options->transaction = shell->transaction;
+    (void)command_run(&cli);
+    fflush(stdout);
+}
+
+static void begin_transaction(struct shell *shell, bool read_only) {
+    const struct kvd_transaction_options how = {.read_only = read_only};
+    struct cli cli = {.options = &shell->base};
+    struct kvd_transaction begun;
+    enum kvd_status status;
+
+    if (shell->inside) {
+        cli_fail(CLI_USAGE, "a transaction is open; end it with commit or rollback");
+        return;
+    }
+    status = cli_open(&cli);
+    if (status == KVD_OK) {
+        status = kvd_begin(cli.db, &how, &begun);
+    }
+    if (status != KVD_OK) {
+        cli_fail_call(&cli, kvd_text(""), status);
+        cli_deinit(&cli);
+        return;
+    }
+    shell->inside = cli.db;
+    shell->transaction = begun.id;
+    printf("reads version %" PRIu64 "; get, put, del, scan and their like are part of it until "
+           "commit or rollback\n",
+           begun.version);
+}
+
+static void tell_conflict(const struct shell *shell) {
+    struct kvd_conflict conflict;
+
+    if (kvd_conflict(shell->inside, &conflict) == KVD_OK) {
+        fputs(conflict.is_range ? "kvcli: keys from \"" : "kvcli: \"", stderr);
+        output_escaped(stderr, conflict.from);
+        if (conflict.is_range) {
+            fputs("\" to \"", stderr);
+            output_escaped(stderr, conflict.to);
+        }
+        fprintf(stderr, "\" %s version %" PRIu64 "\n",
+                conflict.expired ? "expired, which was read with" : "changed with",
+                conflict.version);
+    }
+}
+
+static void end_transaction(struct shell *shell, bool commit) {
+    uint64_t version = 0;
+    enum kvd_status status;
+
+    if (!shell->inside) {
+        cli_fail(CLI_USAGE, "no transaction is open; 'begin' opens one");
+        return;
+    }
+    status = commit ? kvd_commit(shell->inside, shell->transaction, NULL, &version)
+                    : kvd_rollback(shell->inside, shell->transaction);
+    if (status != KVD_OK) {
+        cli_fail_call(&(struct cli){.db = shell->inside}, kvd_text(""), status);
+        tell_conflict(shell);
+    } else if (commit) {
+        printf("%" PRIu64 "\n", version);
+    }
+    kvd_close(shell->inside);
+    shell->inside = NULL;
+}
+
+/* Whether the line was about transactions. */
+static bool run_transaction_verb(struct shell *shell, const struct shell_line *line) {
+    struct slice verb = line->words[1];
+    bool read_only =
+        line->count == 3 && slice_equal(line->words[2], slice_from_text("--read-only"));
+
+    if (slice_equal(verb, slice_from_text("begin")) && (line->count == 2 || read_only)) {
+        begin_transaction(shell, read_only);
+    } else if (slice_equal(verb, slice_from_text("commit")) && line->count == 2) {
+        end_transaction(shell, true);
+    } else if (slice_equal(verb, slice_from_text("rollback")) && line->count == 2) {
+        end_transaction(shell, false);
+    } else {
+        return false;
+    }
+    fflush(stdout);
+    return true;
+}
+
 static void use_namespace(struct shell *shell, const struct shell_line *line) {
     struct slice name = line->count == 3 ? line->words[2] : slice_make("", 0);
 
@@ -239,7 +358,8 @@ static void use_namespace(struct shell *shell, const struct shell_line *line) {
 }
 
 static void print_verbs(void) {
-    puts("\nhere also: use [NAMESPACE], exit. Words are quoted as in 'kvcli batch': '...' as it "
+    puts("\nhere also: use [NAMESPACE], begin [--read-only], commit, rollback, exit. Words are "
+         "quoted as in 'kvcli batch': '...' as it "
          "is,\n\"...\" with C escapes. Tab completes, Ctrl-R searches, Ctrl-C ends a command.");
     fflush(stdout);
 }
@@ -253,9 +373,13 @@ static void run_words(struct shell *shell, struct shell_line *line) {
         shell->ended = true;
     } else if (slice_equal(verb, slice_from_text("use"))) {
         use_namespace(shell, line);
+    } else if (run_transaction_verb(shell, line)) {
+        return;
     } else if (options_parse_words(&options, line->words, line->count, line->argv, &error) !=
                STATUS_OK) {
         cli_fail(CLI_USAGE, "%s", error.text);
+    } else if (shell->inside && runs_inside(options.command) && !options.help) {
+        run_inside(shell, &options);
     } else {
         run_options(shell, &options);
         if (options.command == COMMAND_HELP && line->count == 2) {
@@ -302,8 +426,9 @@ static void run_lines(struct shell *shell, struct slice text) {
 static void make_prompt(const struct shell *shell, char *prompt) {
     const char *name = shell->base.namespace_name ? shell->base.namespace_name : "";
 
-    snprintf(prompt, PROMPT_BYTES_MAX, "%.128s%s%.128s%s>", cli_address(&shell->base),
-             name[0] ? "/" : "", name, shell->connected ? "" : " (not connected)");
+    snprintf(prompt, PROMPT_BYTES_MAX, "%.128s%s%.128s%s%s>", cli_address(&shell->base),
+             name[0] ? "/" : "", name, shell->connected ? "" : " (not connected)",
+             shell->inside ? " (transaction)" : "");
 }
 
 static void loop(struct shell *shell) {
@@ -345,6 +470,7 @@ int shell_run(const struct options *base) {
     shell.greeted = true;
     loop(&shell);
     shell_editor_destroy(shell.editor);
+    kvd_close(shell.inside);
     kvd_close(shell.db);
     return cli_finish_output();
 }

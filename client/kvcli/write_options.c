@@ -31,6 +31,7 @@ int write_options_from(const struct options *options, struct kvd_write_options *
         .ttl_ms = options->ttl_ms,
         .user_flags = (uint32_t)options->user_flags,
         .durability = options->durability,
+        .transaction = options->transaction,
         .checksum = true,
     };
     return CLI_DONE;

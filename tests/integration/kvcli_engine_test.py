@@ -122,6 +122,25 @@ class NumberTest(Case):
         self.refused(2, "batch", given=b"add a many\n")
 
 
+class DecideTest(Case):
+    def test_compares_and_writes_at_once(self):
+        script = b"if lock absent\nthen put lock 'Ada L.'\nthen add takes 1\nelse get lock\n"
+        self.assertEqual(self.run_kvcli("decide", given=script).stdout, b"1\n")
+        run = self.run_kvcli("decide", given=script)
+        self.assertEqual((run.returncode, run.stdout, run.stderr), (1, b"found\tAda L.\n", b""))
+        self.assertEqual(self.done("decide", given=b"if takes value > 0\nif lock version > 0\nthen del lock\n"), b"")
+        self.assertEqual(self.run_kvcli("decide", given=b"if lock exists\nelse get lock").stdout, b"absent\n")
+
+    def test_bad_lines_are_named(self):
+        for line, part in ((b"when lock absent", b"if, then or else"), (b"if lock maybe", b"write if KEY exists"),
+                           (b"if lock version = x", b"write if KEY exists"), (b"then get", b"get KEY or a line"),
+                           (b"then nothing x", b"get KEY or a line"), (b"if 'open", b"a quote that does not end")):
+            run = self.run_kvcli("decide", given=b"\n# fine\n" + line + b"\n")
+            self.assertEqual(run.returncode, 2, line)
+            self.assertIn(b"line 3: ", run.stderr)
+            self.assertIn(part, run.stderr)
+
+
 class PastTest(Case):
     def test_a_snapshot_keeps_its_state(self):
         self.fill("a", "b")

@@ -87,6 +87,17 @@ class JsonTest(KvcliCase):
         self.assertEqual(self.only("batch", given=line), {"done": 1})
         self.assertEqual(self.done("get", "-e", r"\x00\xfe"), VALUE)
 
+    def check_decide(self):
+        lines = (b'if "\\x00key\\n\\xff" exists\nthen get "\\x00key\\n\\xff"\nthen add n 5\n'
+                 b'then put "\\x00\\xfe" x\nelse get none\n')
+        entry = self.only("decide", given=lines)
+        self.assertEqual((entry["held"], entry["results"][1:]), (True, [{"number": 5}, {}]))
+        self.assertEqual((entry["results"][0]["found"], bytes_of(entry["results"][0], "value")), (True, VALUE))
+        self.assertGreater(entry["version"], self.version)
+        entry = self.only("decide", given=b"if n value = 6\nelse get none\n", code=1)
+        self.assertEqual((entry["held"], entry["results"]), (False, [{"found": False}]))
+        self.assertEqual(self.only("decide", given=b"if none exists\n", code=1)["results"], [])
+
     def check_export(self):
         lines = self.done("--json", "export", "-", "--format", "jsonl")
         entry = json.loads(lines.splitlines()[0])

@@ -71,7 +71,7 @@ class ShellTest(KvcliCase):
         shell.type("help put" + ENTER)
         shell.expect(b"usage: kvcli put KEY")
         shell.type("help" + ENTER)
-        shell.expect(b"here also: use [NAMESPACE], exit")
+        shell.expect(b"here also: use [NAMESPACE], begin [--read-only], commit, rollback, exit")
         shell.type("nonsense" + ENTER)
         shell.expect(b"no command 'nonsense'")
 
@@ -94,6 +94,40 @@ class ShellTest(KvcliCase):
         shell.expect(b"no such key")
         self.assertEqual(self.done("-n", "space", "get", "key"), b"inside")
         self.done("-n", "space", "del", "key")
+
+    def test_a_transaction_is_one_commit_of_several_lines(self):
+        self.done("put", "n", "40")
+        shell = self.open_shell()
+        shell.type("commit" + ENTER)
+        shell.expect(b"no transaction is open; 'begin' opens one\r\n")
+        shell.type("begin" + ENTER)
+        shell.expect(b"reads version ")
+        shell.expect(b" (transaction)> ")
+        shell.type("add n 2" + ENTER)
+        shell.expect(b"\r\n42\r\n")
+        self.run_line(shell, "put m new")
+        shell.type("scan" + ENTER)
+        shell.expect(b"m\tnew\r\nn\t42\r\n")
+        self.assertEqual(self.done("scan"), b"n\t40\n")
+        self.run_line(shell, "commit")
+        self.assertEqual(self.done("scan"), b"m\tnew\nn\t42\n")
+        self.run_line(shell, "begin")
+        self.run_line(shell, "del m n")
+        self.run_line(shell, "rollback")
+        self.assertEqual(self.done("scan"), b"m\tnew\nn\t42\n")
+
+    def test_a_conflict_is_told_with_its_key_and_version(self):
+        shell = self.open_shell()
+        self.run_line(shell, "begin")
+        shell.type("get n" + ENTER)
+        shell.expect(b"no such key\r\n")
+        self.done("put", "n", "1")
+        self.run_line(shell, "put n 2")
+        shell.type("commit" + ENTER)
+        shell.expect(b"changed by another")
+        shell.expect(b'"n" changed with version ')
+        self.prompt(shell)
+        self.assertEqual(self.done("get", "n"), b"1")
 
     # --- editing
 

@@ -164,7 +164,11 @@ class Client:
         if address.startswith("unix:"):
             self.socket = socket.socket(socket.AF_UNIX)
             self.socket.settimeout(DEADLINE_S)
-            self.socket.connect(address[5:])
+            try:
+                self.socket.connect(address[5:])
+            except OSError:
+                self.socket.close()
+                raise
         else:
             host, port = address.rsplit(":", 1)
             self.socket = socket.create_connection((host.strip("[]"), int(port)), DEADLINE_S)

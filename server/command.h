@@ -109,8 +109,9 @@ enum status command_explain(struct read_context *context, const struct wire_requ
 enum status command_write_inside(struct read_context *context, const struct wire_request *request,
                                  struct buffer *answer, struct error *error) MUST_CHECK;
 
-/* Whether they are too long for a loop. */
+/* Whether they are too long for a loop, and for others to wait behind them. */
 bool command_scan_is_long(const struct wire_request *request);
+bool command_count_is_long(const struct wire_request *request);
 bool command_get_range_is_long(const struct wire_request *request);
 
 /* --- write. Errors: those of adding to a commit, with *refusal_out filled where there is more to

@@ -99,7 +99,7 @@ static const struct command commands[] = {
     [WIRE_SCAN] = READ_LONG(SCAN, command_scan, FLAGS_READ_RECORD, command_scan_is_long),
     [WIRE_GET_RANGE] =
         READ_LONG(GET_RANGE, command_get_range, FLAGS_READ_RECORD, command_get_range_is_long),
-    [WIRE_COUNT] = READ_IN_TASK(COUNT, command_count, FLAGS_READ, SERVICE_SLOT_NONE),
+    [WIRE_COUNT] = READ_LONG(COUNT, command_count, FLAGS_READ, command_count_is_long),
     [WIRE_HISTORY] = READ_IN_TASK(HISTORY, command_history, FLAGS_STATE, SERVICE_SLOT_NONE),
     [WIRE_EXPLAIN] = READ_IN_TASK(EXPLAIN, command_explain, FLAGS_STATE, SERVICE_SLOT_NONE),
     [WIRE_DIFF] = READ_IN_TASK(DIFF, command_diff, FLAGS_NAMED, SERVICE_SLOT_WALK),

@@ -5,17 +5,23 @@
 #include "protocol/base/memory.h"
 
 #define SCRATCH_BYTES_MAX (256u * 1024) /* two keys and a prefix */
+#define TURNS_NS_MAX 500000u /* then sockets are polled again: a point read waits no longer */
 
+/* Turns for a while; those who are left get theirs after the next poll, before all others. */
 static void give_turns(struct loop *loop) {
-    struct loop_turn *turn = loop->first_turn;
+    uint64_t started_ns = loop->first_turn ? uv_hrtime() : 0;
+    struct loop_turn *last = loop->last_turn;
+    bool more = loop->first_turn != NULL;
 
-    loop->first_turn = NULL;
-    loop->last_turn = NULL;
-    while (turn) {
-        struct loop_turn *next = turn->next;
+    while (more) {
+        struct loop_turn *turn = loop->first_turn;
+        loop->first_turn = turn->next;
+        if (!loop->first_turn) {
+            loop->last_turn = NULL;
+        }
         turn->scheduled = false;
+        more = turn != last && uv_hrtime() - started_ns < TURNS_NS_MAX;
         loop->hooks.turn_cb(turn);
-        turn = next;
     }
 }
 

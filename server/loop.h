@@ -1,8 +1,9 @@
 /* loop.h: one thread with an event loop, and what its connections share.
  *
  * An iteration: the poll phase reads sockets and the mailbox, and what is ready is executed at
- * once; then everyone who was scheduled meanwhile gets one turn; then all commits that were filled
- * are submitted together. A loop with somebody scheduled polls without waiting.
+ * once; then everyone who was scheduled meanwhile gets one turn, or as many as half a millisecond
+ * allows; then all commits that were filled are submitted together. A loop with somebody scheduled
+ * polls without waiting.
  *
  * Everything here belongs to the loop's thread, but for the mailbox and, before loop_start and
  * after loop_join, the thread that owns the loop. */

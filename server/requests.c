@@ -95,7 +95,8 @@ static struct reply *task_begin(const struct pending *pending) {
 }
 
 /* `read`: on which it is to be done; NULL for those that read no state. */
-static enum step run_task(const struct pending *pending, const struct store_read *read) {
+static enum step run_task(const struct pending *pending, const struct store_read *read,
+                          bool is_walk) {
     struct connection *connection = pending->connection;
     struct reply *reply;
 
@@ -114,6 +115,7 @@ static enum step run_task(const struct pending *pending, const struct store_read
         reply->alone = read->transaction != NULL;
         connection->replies.jobs += reply->alone;
     }
+    reply->task.is_walk = is_walk;
     read_task_post(reply);
     return STEP_DONE;
 }
@@ -137,7 +139,7 @@ static enum step run_read_here(const struct pending *pending, struct store_read 
     status = read_run(&context, pending->command, pending->request, answer.buffer, &failed);
     hold = store_read_hold_take(read);
     if (status == STATUS_WOULD_BLOCK) {
-        return run_task(pending, read);
+        return run_task(pending, read, false);
     }
     metrics_add(loop->metrics, METRIC_REQUESTS_FAILED, failed);
     if (status == STATUS_OK && !store_hold_passed(loop->service->store, &hold)) {
@@ -151,8 +153,8 @@ static enum step run_read_here(const struct pending *pending, struct store_read 
 static enum step run_read_of(const struct pending *pending, struct store_read *read) {
     const struct command *command = pending->command;
 
-    return command->is_long && command->is_long(pending->request) ? run_task(pending, read)
-           : command->always_task                                 ? run_task(pending, read)
+    return command->is_long && command->is_long(pending->request) ? run_task(pending, read, true)
+           : command->always_task                                 ? run_task(pending, read, false)
                                                                   : run_read_here(pending, read);
 }
 
@@ -180,7 +182,7 @@ static enum step run_read(const struct pending *pending) {
     const struct wire_state state = states_of(pending->request);
 
     if (pending->command->no_state) {
-        return run_task(pending, NULL);
+        return run_task(pending, NULL, false);
     }
     return state.kind == WIRE_STATE_NEWEST ? run_read_of(pending, loop_read(loop))
                                            : run_read_at(pending, &state);

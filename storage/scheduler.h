@@ -7,6 +7,7 @@
  *   COMMIT      one at a time, in order of posting: validates, inserts and appends
  *   SYNC        one at a time, in order: fdatasync of the log
  *   IO          several at once: reads that need the disk
+ *   WALK        few at once: reads of so much that those in IO must not wait behind them
  *   BACKGROUND  several at once: flush, compaction, GC; may wait for a disk
  *
  * scheduler_threads runs them on threads; scheduler_sim runs one at a time on the caller's thread
@@ -24,7 +25,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum lane { LANE_COMMIT, LANE_SYNC, LANE_IO, LANE_BACKGROUND, LANE_COUNT };
+enum lane { LANE_COMMIT, LANE_SYNC, LANE_IO, LANE_WALK, LANE_BACKGROUND, LANE_COUNT };
 
 #define SCHEDULER_DELAY_MS_MAX (UINT64_C(366) * 24 * 3600 * 1000) /* of post_after: a year */
 
@@ -85,6 +86,7 @@ static inline void scheduler_destroy(struct scheduler *scheduler) {
 
 struct scheduler_threads_options {
     uint32_t io_threads;         /* 1 to 64 */
+    uint32_t walk_threads;       /* 1 to 16 */
     uint32_t background_threads; /* 1 to 16 */
 };
 

@@ -91,7 +91,7 @@ static struct step *choose(struct sim *sim) {
         return NULL;
     }
     lane = lanes[random_below(&sim->random, lane_count)];
-    if (lane == LANE_IO || lane == LANE_BACKGROUND) {
+    if (lane == LANE_IO || lane == LANE_WALK || lane == LANE_BACKGROUND) {
         skip = random_below(&sim->random, count_of(sim->due[lane]));
     }
     for (step = sim->due[lane]; skip > 0; skip--) {

@@ -27,8 +27,9 @@
 #include <stdio.h>
 
 #define IO_THREADS_MAX 64
+#define WALK_THREADS_MAX 16
 #define BACKGROUND_THREADS_MAX 16
-#define THREADS_MAX (2 + IO_THREADS_MAX + BACKGROUND_THREADS_MAX)
+#define THREADS_MAX (2 + IO_THREADS_MAX + WALK_THREADS_MAX + BACKGROUND_THREADS_MAX)
 #define THREAD_NAME_BYTES 16 /* the kernel's limit, NUL included */
 
 struct threads;
@@ -336,6 +337,7 @@ static bool start_all(struct threads *threads, const struct scheduler_threads_op
     ok = start_thread(threads, LANE_COMMIT, "kvd-commit") &&
          start_thread(threads, LANE_SYNC, "kvd-sync") &&
          start_numbered(threads, LANE_IO, "io", options->io_threads) &&
+         start_numbered(threads, LANE_WALK, "walk", options->walk_threads) &&
          start_numbered(threads, LANE_BACKGROUND, "job", options->background_threads);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return ok;
@@ -351,6 +353,7 @@ enum status scheduler_threads_create(const struct scheduler_threads_options *opt
     struct threads *threads;
 
     ASSERT(options->io_threads >= 1 && options->io_threads <= IO_THREADS_MAX);
+    ASSERT(options->walk_threads >= 1 && options->walk_threads <= WALK_THREADS_MAX);
     ASSERT(options->background_threads >= 1);
     ASSERT(options->background_threads <= BACKGROUND_THREADS_MAX);
     threads = memory_alloc_zeroed(sizeof *threads);

@@ -12,6 +12,7 @@
 #include "storage/store_state.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #define KIB UINT64_C(1024)
 #define MIB (UINT64_C(1024) * 1024)
@@ -75,8 +76,16 @@ static void close_environment(struct store *store) {
     environment_close(&store->environment);
 }
 
+/* Half of the processors: the others are left to point reads, commits and background work. */
+static uint32_t walk_threads(void) {
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return processors < 4 ? 1 : processors < 8 ? 2 : 4;
+}
+
 static enum status open_scheduler(struct store *store, struct error *error) {
     struct scheduler_threads_options options = {.io_threads = store->options.io_threads,
+                                                .walk_threads = walk_threads(),
                                                 .background_threads = 3};
     enum status status = STATUS_OK;
 

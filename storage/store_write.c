@@ -126,5 +126,5 @@ void store_task_post(struct store *store, struct store_task *task) {
     struct step *step = (struct step *)(void *)task->reserved;
 
     step_init(step, task_step);
-    scheduler_post(store->scheduler, LANE_IO, step);
+    scheduler_post(store->scheduler, task->is_walk ? LANE_WALK : LANE_IO, step);
 }

@@ -120,6 +120,7 @@ enum status store_namespace_list(struct store *store, store_namespace_cb list_cb
  * STORE_WAIT_ALLOWED, and then posts to the mailbox of the loop it came from. */
 struct store_task {
     void (*run_cb)(struct store_task *);
+    bool is_walk;      /* it reads a lot: those that do not never wait behind it */
     void *reserved[4]; /* the store's while posted */
 };
 

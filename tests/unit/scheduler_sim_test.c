@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define JOBS 40
+#define JOBS 50
 #define NS_PER_MS UINT64_C(1000000)
 
 struct job {
@@ -79,15 +79,18 @@ END_TEST
 
 START_TEST(commit_and_sync_keep_order_and_the_others_do_not_always) {
     bool io_shuffled = false;
+    bool walk_shuffled = false;
     bool background_shuffled = false;
     for (uint64_t seed = 0; seed < 20; seed++) {
         run_ten_in_each_lane(seed);
         ck_assert(lane_in_order(LANE_COMMIT));
         ck_assert(lane_in_order(LANE_SYNC));
         io_shuffled |= !lane_in_order(LANE_IO);
+        walk_shuffled |= !lane_in_order(LANE_WALK);
         background_shuffled |= !lane_in_order(LANE_BACKGROUND);
     }
     ck_assert(io_shuffled);
+    ck_assert(walk_shuffled);
     ck_assert(background_shuffled);
 }
 END_TEST

@@ -34,8 +34,8 @@ static atomic_int inside_most;
 static atomic_bool gate_open;
 
 static void start(uint32_t io_threads, uint32_t background_threads) {
-    struct scheduler_threads_options options = {.io_threads = io_threads,
-                                                .background_threads = background_threads};
+    struct scheduler_threads_options options = {
+        .io_threads = io_threads, .walk_threads = 1, .background_threads = background_threads};
     ck_assert_int_eq(scheduler_threads_create(&options, &scheduler), STATUS_OK);
 }
 
@@ -116,12 +116,13 @@ START_TEST(a_lane_runs_as_many_at_once_as_it_has_threads) {
     post(LANE_BACKGROUND, 7, gate_cb);
     post(LANE_COMMIT, 8, gate_cb);
     post(LANE_SYNC, 9, gate_cb);
-    while (atomic_load(&inside) < 7) { /* each lane has threads of its own */
+    post(LANE_WALK, 10, gate_cb);
+    while (atomic_load(&inside) < 8) { /* each lane has threads of its own */
         usleep(200);
     }
     atomic_store(&gate_open, true);
     scheduler_drain(scheduler);
-    ck_assert_int_eq(atomic_load(&ran), 10);
+    ck_assert_int_eq(atomic_load(&ran), 11);
     scheduler_destroy(scheduler);
 }
 END_TEST
@@ -326,7 +327,8 @@ START_TEST(threads_have_names) {
 END_TEST
 
 START_TEST(failed_creation_is_reported) {
-    struct scheduler_threads_options options = {.io_threads = 64, .background_threads = 16};
+    struct scheduler_threads_options options = {
+        .io_threads = 64, .walk_threads = 16, .background_threads = 16};
     memory_fail_after(0, false);
     ck_assert_int_eq(scheduler_threads_create(&options, &scheduler), STATUS_NO_MEMORY);
     memory_fail_never();

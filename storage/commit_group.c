@@ -5,6 +5,7 @@
 #include "storage/checksum.h"
 #include "storage/commit_catalogue.h"
 #include "storage/commit_ready.h"
+#include "storage/commit_retry.h"
 #include "storage/ikey.h"
 
 /* What an operation takes in a memtable beyond the bytes that it has in the batch's meta. */
@@ -22,6 +23,7 @@ struct group_build {
     struct view *view;     /* owned */
     uint64_t log_bytes;    /* upper bound */
     uint64_t extent_bytes; /* that its large values refer to */
+    uint64_t wanted;       /* the newest version that a repeat waits for */
     size_t count;
 };
 
@@ -48,10 +50,14 @@ static void complete(struct commit_pipeline *pipeline, struct store_commit *comm
     watermarks_wait(pipeline->options.marks, &commit->waiter);
 }
 
-static void fail(struct commit_pipeline *pipeline, struct store_commit *commit,
-                 enum status status) {
+static void set_failure(struct store_commit *commit, enum status status) {
     commit->outcome = (struct store_outcome){.status = status};
     commit->waiter.hold = (struct store_hold){0, 0};
+}
+
+static void fail(struct commit_pipeline *pipeline, struct store_commit *commit,
+                 enum status status) {
+    set_failure(commit, status);
     complete(pipeline, commit);
 }
 
@@ -258,11 +264,13 @@ static void add_member(struct commit_pipeline *pipeline, struct group_build *bui
     if (placed->values.len > 0) {
         commit_log_layout(pipeline->options.log, pipeline->group, build->count);
     }
-    commit->outcome =
-        (struct store_outcome){.status = STATUS_OK,
-                               .version = placed->version,
-                               .result_count = (uint32_t)(commit->results.len / sizeof(int64_t)),
-                               .results = (const int64_t *)(const void *)commit->results.data};
+    if (commit->outcome.status == STATUS_OK) { /* else it is the row of a refusal */
+        commit->outcome = (struct store_outcome){
+            .status = STATUS_OK,
+            .version = placed->version,
+            .result_count = (uint32_t)(commit->results.len / sizeof(int64_t)),
+            .results = (const int64_t *)(const void *)commit->results.data};
+    }
     hold_member(commit, placed->version);
     insert(pipeline, build, commit, placed);
     commit_catalogue_inserted(commit, pipeline->options.namespaces);
@@ -305,6 +313,14 @@ static void complete_empty(struct commit_pipeline *pipeline, struct store_commit
     complete(pipeline, commit);
 }
 
+/* It has been done before: it waits for that one, which may be of this very group. */
+static void complete_repeat(struct commit_pipeline *pipeline, struct group_build *build,
+                            struct store_commit *commit) {
+    build->wanted = later(build->wanted, commit->waiter.hold.durable_version);
+    atomic_fetch_add_explicit(&pipeline->stats.repeats, 1, memory_order_relaxed);
+    complete(pipeline, commit);
+}
+
 /* Brings the commit at the head so far that it can be inserted. OK: it is judged, see its outcome.
  * WOULD_BLOCK, BUSY: it stays. Else what it is to fail with. */
 static enum status prepare_head(struct commit_pipeline *pipeline, struct group_build *build) {
@@ -325,6 +341,23 @@ static enum status prepare_head(struct commit_pipeline *pipeline, struct group_b
     return status;
 }
 
+/* Whether a commit that is refused has something to write all the same. */
+static bool stage_refusal(struct commit_pipeline *pipeline, struct store_commit *commit) {
+    return commit->has_token &&
+           commit_retry_stage_refusal(commit, store_clock_now_ms(pipeline->options.clock));
+}
+
+static void place(struct commit_pipeline *pipeline, struct group_build *build,
+                  struct store_commit *commit) {
+    enum status status = reserve(pipeline, build, commit);
+
+    if (status == STATUS_OK) {
+        add_member(pipeline, build, commit);
+    } else {
+        fail(pipeline, commit, status);
+    }
+}
+
 /* Takes the commit at the head into the group, or completes it otherwise. WOULD_BLOCK, BUSY: it
  * stays. */
 static enum status take_head(struct commit_pipeline *pipeline, struct group_build *build) {
@@ -335,24 +368,22 @@ static enum status take_head(struct commit_pipeline *pipeline, struct group_buil
         return status;
     }
     pop(pipeline);
-    if (status == STATUS_OK && commit->outcome.status != STATUS_OK) {
-        complete(pipeline, commit);
+    if (status == STATUS_OK && commit->is_repeat) {
+        complete_repeat(pipeline, build, commit);
         return STATUS_OK;
     }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK && commit->outcome.status == STATUS_OK) {
         status = commit_ready_finish(pipeline, commit, build->view);
     }
-    if (status == STATUS_OK && commit->batch.op_count == 0) {
+    if (status != STATUS_OK) {
+        set_failure(commit, status);
+    }
+    if (commit->outcome.status != STATUS_OK && !stage_refusal(pipeline, commit)) {
+        complete(pipeline, commit);
+    } else if (commit->batch.op_count == 0) {
         complete_empty(pipeline, commit);
-        return STATUS_OK;
-    }
-    if (status == STATUS_OK) {
-        status = reserve(pipeline, build, commit);
-    }
-    if (status == STATUS_OK) {
-        add_member(pipeline, build, commit);
     } else {
-        fail(pipeline, commit, status);
+        place(pipeline, build, commit);
     }
     return STATUS_OK;
 }
@@ -431,7 +462,7 @@ static void complete_members(struct commit_pipeline *pipeline, size_t count) {
 static void wait_in_vain(struct commit_pipeline *pipeline, size_t count) {
     for (size_t i = 0; i < count; i++) {
         struct store_commit *commit = pipeline->members[i];
-        commit->waiter.hold.written_version = commit->outcome.version;
+        commit->waiter.hold.written_version = pipeline->group[i].version;
     }
 }
 
@@ -543,6 +574,9 @@ enum status commit_group_run(struct commit_pipeline *pipeline) {
     if (build.count > 0) {
         write_group(pipeline, &build);
         status = STATUS_OK; /* who stays is met again at the head of the next group */
+    }
+    if (build.wanted > 0) {
+        syncer_want(pipeline->options.syncer, build.wanted);
     }
     view_unref(build.view);
     if (status != STATUS_WOULD_BLOCK) {

@@ -45,6 +45,7 @@ struct commit_options {
 struct commit_stats {
     _Atomic uint64_t commits; /* relaxed, all */
     _Atomic uint64_t groups;
+    _Atomic uint64_t repeats; /* answered with what was done before */
     _Atomic uint64_t log_bytes;
     _Atomic uint64_t delays;
     _Atomic uint64_t delay_ms;

@@ -3,6 +3,7 @@
 
 #include "storage/commit_catalogue.h"
 #include "storage/commit_resolve.h"
+#include "storage/commit_retry.h"
 #include "storage/namespace_usage.h"
 
 /* ---- Admission --------------------------------------------------------------------------------
@@ -55,6 +56,14 @@ bool commit_ready_judge(struct commit_pipeline *pipeline, struct store_commit *c
                                  .now_ms = store_clock_now_ms(pipeline->options.clock),
                                  .wait = wait};
 
+    if (commit->has_token) {
+        if (!commit_retry_find(commit, &sight)) {
+            return false;
+        }
+        if (commit->is_repeat || commit->outcome.status != STATUS_OK) {
+            return true;
+        }
+    }
     if (!commit_judge(commit, &sight)) {
         return false;
     }
@@ -130,5 +139,11 @@ enum status commit_ready_finish(struct commit_pipeline *pipeline, struct store_c
     if (status == STATUS_OK) {
         status = batch_finish(&commit->batch);
     }
-    return status == STATUS_OK ? check_quotas(pipeline, commit, view) : status;
+    if (status == STATUS_OK) {
+        status = check_quotas(pipeline, commit, view);
+    }
+    if (status == STATUS_OK && commit->has_token) {
+        status = commit_retry_stage(commit, store_clock_now_ms(pipeline->options.clock));
+    }
+    return status;
 }

@@ -1,5 +1,6 @@
 /* commit_ready.h: everything that comes before a commit may be inserted: may it come in now, are
- * its conditions met, what are its deferred operations, which namespaces does it touch. Part of
+ * its conditions met, what are its deferred operations, which namespaces does it touch, has it been
+ * done before. Part of
  * commit.h's step: the commit thread, or an I/O thread while that waits. */
 #ifndef KVD_STORAGE_COMMIT_READY_H
 #define KVD_STORAGE_COMMIT_READY_H
@@ -19,8 +20,8 @@ bool commit_ready_judge(struct commit_pipeline *pipeline, struct store_commit *c
 enum status commit_ready_admit(struct commit_pipeline *pipeline, const struct store_commit *commit,
                                const struct view *view) MUST_CHECK;
 
-/* Completes the batch of a commit that was judged: the rows of the catalogue, each key once, and
- * the quotas. Errors: what the commit is to fail with. */
+/* Completes the batch of a commit that was judged: the rows of the catalogue, each key once, the
+ * quotas, and the row of its token. Errors: what the commit is to fail with. */
 enum status commit_ready_finish(struct commit_pipeline *pipeline, struct store_commit *commit,
                                 const struct view *view) MUST_CHECK;
 

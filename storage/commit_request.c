@@ -389,6 +389,8 @@ void commit_request_reset(struct store_commit *commit) {
     commit->stream = 0;
     commit->makes_aliases = false;
     commit->transaction = NULL;
+    commit->has_token = false;
+    commit->refused = STATUS_OK;
     commit->names_namespace = false;
     commit->judged = false;
 }

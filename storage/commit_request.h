@@ -12,8 +12,9 @@
  *      transaction  is all that it has read still so?        transaction_judge.h
  *      deferred     additions, appends, new expiries         commit_resolve.h
  *      catalogue    namespaces made, changed, dropped        commit_catalogue.h
+ *      token        has it taken effect before?              commit_retry.h
  *
- * The last two end as ordinary operations in the batch, so replay knows nothing of them. */
+ * The last three end as ordinary operations in the batch, so replay knows nothing of them. */
 #ifndef KVD_STORAGE_COMMIT_REQUEST_H
 #define KVD_STORAGE_COMMIT_REQUEST_H
 
@@ -49,7 +50,10 @@ struct store_commit {
     bool puts;                             /* any operation stores a value */
     bool makes_aliases;                    /* a deferred operation may */
     uint64_t stream;                       /* those of one keep their order; 0: of nobody */
-    void *arg;                             /* the owner's */
+    bool has_token;
+    struct store_token token;
+    enum status refused; /* not OK: how it ends, if its token was not used before */
+    void *arg;           /* the owner's */
     /* the store's, while submitted */
     struct commit_pipeline *pipeline; /* borrowed */
     enum store_durability durability;
@@ -57,6 +61,7 @@ struct store_commit {
     struct store_commit *next;
     struct step step;      /* for what needs the disk: judges and resolves on an I/O thread */
     bool judged;           /* conditions judged and the deferred resolved; not again */
+    bool is_repeat;        /* judged: its token was used before; the outcome is that of then */
     bool ready;            /* all operations stand in the batch, and it is finished */
     struct buffer results; /* int64_t each, of additions and appends */
     struct buffer work;    /* a value being worked out */

@@ -86,6 +86,7 @@ static void report_commits(const struct report *report, struct store *store) {
     put(report, "version_durable", watermarks_durable(&store->marks));
     put(report, "commits", figure(&commits->commits));
     put(report, "commit_groups", figure(&commits->groups));
+    put(report, "commit_repeats", figure(&commits->repeats));
     put(report, "log_bytes_written", figure(&commits->log_bytes));
     put(report, "log_syncs", figure(&store->log.syncs));
     put(report, "write_delays", figure(&commits->delays));

@@ -142,6 +142,11 @@ static void done_cb(struct store_commit *commit, const struct store_outcome *out
     txn->done_cb(txn->done_arg, txn, outcome);
 }
 
+void store_transaction_set_token(struct store_transaction *txn, const struct store_token *token) {
+    txn->has_token = true;
+    txn->token = *token;
+}
+
 void store_transaction_submit(struct store_transaction *txn, enum store_durability durability,
                               store_transaction_cb transaction_cb, void *arg) {
     struct store_outcome outcome = {.status = STATUS_OK, .version = txn->version};
@@ -158,6 +163,9 @@ void store_transaction_submit(struct store_transaction *txn, enum store_durabili
         return;
     }
     txn->commit->transaction = txn;
+    if (txn->has_token) {
+        store_commit_set_token(txn->commit, &txn->token);
+    }
     store_commit_set_arg(txn->commit, txn);
     store_commit_set_stream(txn->commit, txn->stream);
     store_submit(txn->store, &txn->commit, 1, durability, done_cb);

@@ -28,6 +28,16 @@ void store_commit_set_stream(struct store_commit *commit, uint64_t stream) {
     commit->stream = stream;
 }
 
+void store_commit_set_token(struct store_commit *commit, const struct store_token *token) {
+    commit->has_token = true;
+    commit->token = *token;
+}
+
+void store_commit_refuse(struct store_commit *commit, enum status status) {
+    ASSERT(commit->has_token && commit->operations == 0);
+    commit->refused = status;
+}
+
 void *store_commit_arg(const struct store_commit *commit) {
     return commit->arg;
 }
@@ -90,6 +100,7 @@ static bool make_ready(struct store_commit *commit, enum store_durability durabi
     commit->durability = durability;
     commit->done_cb = done_cb;
     commit->judged = false;
+    commit->is_repeat = false;
     if (status != STATUS_OK) {
         commit->outcome = (struct store_outcome){.status = status};
         done_cb(commit, &commit->outcome);

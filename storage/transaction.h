@@ -36,6 +36,8 @@ struct store_transaction {
     bool owns_snapshot;
     bool read_only;
     /* the caller's thread */
+    bool has_token;
+    struct store_token token; /* of its commit */
     struct window_ticket ticket;
     struct write_set writes;
     struct read_set reads;

@@ -142,6 +142,29 @@ void *store_commit_arg(const struct store_commit *commit);
  * space, deletes of a stream may pass those of other streams (nobody has seen them yet). */
 void store_commit_set_stream(struct store_commit *commit, uint64_t stream);
 
+/* A retry token: what a client names a write by that it may have to send again. Sequences of a
+ * client ascend; a write that is sent again has that of the first time. */
+#define STORE_RETRY_CLIENT_BYTES 16u
+#define STORE_RETRY_SEQUENCES 1024u /* from the oldest that may still be repeated to the newest */
+#define STORE_RETRY_WINDOW_MS (UINT64_C(10) * 60 * 1000) /* a repeat must come within */
+
+struct store_token {
+    uint8_t client[STORE_RETRY_CLIENT_BYTES];
+    uint64_t sequence;
+};
+
+/* Of all commits with one token, whenever and by whomever submitted, at most one takes effect; the
+ * others are given its outcome, results included, once it is durable: whatever their own operations
+ * are. A refusal (any status but OK that says nothing was done for a reason of the data, not of the
+ * disk or the memory) is remembered likewise. UNKNOWN: the token is older than what is kept.
+ * INVALID: the results are not those of such a commit. Until the reset. */
+void store_commit_set_token(struct store_commit *commit, const struct store_token *token);
+
+/* A commit with a token, empty otherwise: that of a request which cannot be executed again (what it
+ * refers to has ended) and is found by its token, if it ever was. If not, it ends with `status`,
+ * which is remembered if it is one of a refusal: a first copy can take no effect any more. */
+void store_commit_refuse(struct store_commit *commit, enum status status);
+
 /* Submits `count` filled commits in this order; they get ascending versions in this order, within
  * each stream. Each
  * completes by done_cb, once, when it has reached `durability`, or has failed: never before this

@@ -68,3 +68,29 @@ enum status fill_range_result(enum status status, struct wire_refusal *refusal_o
     }
     return status;
 }
+
+_Static_assert(WIRE_RETRY_CLIENT_BYTES == STORE_RETRY_CLIENT_BYTES, "one token");
+
+void fill_token(struct store_commit *commit, const struct wire_options *options, uint64_t number) {
+    struct store_token token = {.sequence = options->retry_sequence, .number = number};
+
+    if (options->flags & WIRE_FLAG_RETRY_TOKEN) {
+        memcpy(token.client, options->retry_client, sizeof token.client);
+        store_commit_set_token(commit, &token);
+    }
+}
+
+bool fill_refusal(struct store_commit *commit, const struct wire_options *options,
+                  enum status status) {
+    bool may_be_done = status == STATUS_NOT_FOUND || status == STATUS_ABSENT ||
+                       status == STATUS_EXISTS || status == STATUS_VERSION_MISMATCH ||
+                       status == STATUS_GONE;
+
+    if (!(options->flags & WIRE_FLAG_RETRY_TOKEN) || !may_be_done) {
+        return false;
+    }
+    store_commit_reset(commit);
+    fill_token(commit, options, 0);
+    store_commit_refuse(commit, status);
+    return true;
+}

@@ -25,4 +25,13 @@ enum status fill_without_namespace(uint8_t condition) MUST_CHECK;
 enum status fill_result(enum status status, struct wire_refusal *refusal_out) MUST_CHECK;
 enum status fill_range_result(enum status status, struct wire_refusal *refusal_out) MUST_CHECK;
 
+/* Puts the retry token of the request, if it has one, on the filled commit. `number` is what the
+ * answer tells beside the outcome. */
+void fill_token(struct store_commit *commit, const struct wire_options *options, uint64_t number);
+
+/* A request that came to nothing, for `status`: if it has a token and the reason may be that it was
+ * done before, the commit is emptied and made to ask for that, and is to be submitted. */
+bool fill_refusal(struct store_commit *commit, const struct wire_options *options,
+                  enum status status);
+
 #endif

@@ -2,6 +2,7 @@
 #include "server/job_task.h"
 
 #include "protocol/base/assert.h"
+#include "server/fill.h"
 #include "server/read_task.h"
 
 #include <stddef.h>
@@ -16,6 +17,18 @@ static enum status append_failure(struct reply *reply, enum status status,
     reply->failed = true;
     return refusal && refusal->text ? wire_response_error(&reply->bytes, reply->id, status, refusal)
                                     : reply_append_error(&reply->bytes, reply->id, status, error);
+}
+
+/* PENDING: the commit is to be submitted. */
+static enum status give_token(struct reply *reply, const struct wire_options *options,
+                              enum status status) {
+    reply->has_token = (options->flags & WIRE_FLAG_RETRY_TOKEN) != 0;
+    if (status == STATUS_PENDING) {
+        fill_token(reply->commit, options, reply->number);
+        return status;
+    }
+    reply->refused = status != STATUS_OK && fill_refusal(reply->commit, options, status);
+    return reply->refused ? STATUS_PENDING : status;
 }
 
 /* Errors: those that leave no answer. */
@@ -45,6 +58,7 @@ static enum status run_job(struct reply *reply) {
     reply->number = context.number;
     reply->transaction = context.transaction;
     reply->waiter.hold = context.hold;
+    status = give_token(reply, &request.options, status);
     reply->filled = status == STATUS_PENDING;
     if (status == STATUS_OK || status == STATUS_PENDING) {
         return STATUS_OK;

@@ -127,7 +127,7 @@ static enum status append_done(const struct reply *reply, struct buffer *destina
                                             (uint64_t)outcome->results[0]);
     case WIRE_REWIND:
         return wire_response_version_number(destination, reply->id, outcome->version,
-                                            reply->number);
+                                            reply->has_token ? outcome->number : reply->number);
     default:
         return reply_has_results(reply)
                    ? wire_response_results(destination, reply->id, outcome->version,
@@ -145,14 +145,26 @@ static enum status append_dropped(const struct reply *reply, struct buffer *dest
     return wire_response_error(destination, reply->id, STATUS_BUSY, &refusal);
 }
 
+static enum status append_missing(const struct reply *reply, struct buffer *destination) {
+    struct wire_refusal refusal = {.text = "no such namespace", .item = WIRE_NO_ITEM};
+
+    if (reply->opcode != WIRE_NAMESPACE_DROP && !reply->refused) {
+        return append_dropped(reply, destination);
+    }
+    if (reply->opcode == WIRE_UPLOAD_COMMIT) {
+        refusal.text = "this connection has no such upload";
+    } else if (reply->opcode == WIRE_REWIND) {
+        refusal.text = "no such snapshot";
+    }
+    return wire_response_error(destination, reply->id, STATUS_NOT_FOUND, &refusal);
+}
+
 static enum status append_outcome(const struct reply *reply, struct buffer *destination) {
     switch (reply->outcome.status) {
     case STATUS_OK:
         return append_done(reply, destination);
     case STATUS_NOT_FOUND:
-        return reply->opcode == WIRE_NAMESPACE_DROP
-                   ? reply_append_error(destination, reply->id, STATUS_NOT_FOUND, NULL)
-                   : append_dropped(reply, destination);
+        return append_missing(reply, destination);
     case STATUS_EXISTS:
     case STATUS_ABSENT:
     case STATUS_VERSION_MISMATCH:

@@ -3,6 +3,7 @@
 
 #include "protocol/base/assert.h"
 #include "server/answering.h"
+#include "server/fill.h"
 #include "server/job_task.h"
 #include "server/read_task.h"
 #include "server/states.h"
@@ -218,6 +219,18 @@ static void submit(const struct pending *pending, struct store_commit *commit) {
     commit_batch_add(&loop->commits, commit, durability_of(loop->service, pending->request));
 }
 
+/* OK: the commit is to be submitted. */
+static enum status give_token(const struct pending *pending, struct store_commit *commit,
+                              enum status status) {
+    const struct wire_options *options = &pending->request->options;
+
+    if (status != STATUS_OK) {
+        return fill_refusal(commit, options, status) ? STATUS_OK : status;
+    }
+    fill_token(commit, options, 0);
+    return STATUS_OK;
+}
+
 static enum step run_write(const struct pending *pending) {
     struct connection *connection = pending->connection;
     struct loop *loop = connection->loop;
@@ -232,6 +245,7 @@ static enum step run_write(const struct pending *pending) {
     commit = commit_batch_take(&loop->commits);
     if (commit) {
         status = pending->command->write(loop->service, pending->request, commit, &refusal);
+        status = give_token(pending, commit, status);
     }
     if (status == STATUS_OK) {
         submit(pending, commit);

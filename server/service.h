@@ -15,7 +15,8 @@
 #define SERVICE_FLAGS                                                                              \
     ((uint32_t)(WIRE_FLAG_DEADLINE | WIRE_FLAG_DURABILITY | WIRE_FLAG_TTL | WIRE_FLAG_EXPIRE_AT |  \
                 WIRE_FLAG_CONDITION | WIRE_FLAG_NAMESPACE | WIRE_FLAG_CHECKSUM |                   \
-                WIRE_FLAG_EXTENSIONS | WIRE_FLAG_WANT_CHECKSUM | WIRE_FLAG_TRANSACTION) |          \
+                WIRE_FLAG_EXTENSIONS | WIRE_FLAG_WANT_CHECKSUM | WIRE_FLAG_TRANSACTION |           \
+                WIRE_FLAG_RETRY_TOKEN) |                                                           \
      WIRE_FLAGS_STATE)
 
 /* Requests that may take long share few slots, so that I/O threads are left to the others. */

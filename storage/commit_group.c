@@ -269,7 +269,8 @@ static void add_member(struct commit_pipeline *pipeline, struct group_build *bui
             .status = STATUS_OK,
             .version = placed->version,
             .result_count = (uint32_t)(commit->results.len / sizeof(int64_t)),
-            .results = (const int64_t *)(const void *)commit->results.data};
+            .results = (const int64_t *)(const void *)commit->results.data,
+            .number = commit->has_token ? commit->token.number : 0};
     }
     hold_member(commit, placed->version);
     insert(pipeline, build, commit, placed);

@@ -31,6 +31,7 @@ static struct store_outcome outcome_of(const struct store_commit *commit,
     }
     return (struct store_outcome){.status = STATUS_OK,
                                   .version = version,
+                                  .number = record->version,
                                   .result_count = record->result_count,
                                   .results = (const int64_t *)(const void *)commit->results.data};
 }
@@ -111,10 +112,19 @@ static enum status append_row(struct store_commit *commit, const struct retry_re
 enum status commit_retry_stage(struct store_commit *commit, uint64_t now_ms) {
     struct retry_record record = {.sequence = commit->token.sequence,
                                   .status = STATUS_OK,
+                                  .version = commit->token.number,
                                   .result_count =
                                       (uint32_t)(commit->results.len / sizeof(int64_t))};
 
     return append_row(commit, &record, now_ms);
+}
+
+/* Not, that a namespace which it writes to was dropped on the way: the next copy finds another. */
+static bool is_kept(const struct store_commit *commit) {
+    enum status status = commit->outcome.status;
+
+    return retry_status_is_kept(status) &&
+           (status != STATUS_NOT_FOUND || commit->refused == status || commit->catalogue.len > 0);
 }
 
 bool commit_retry_stage_refusal(struct store_commit *commit, uint64_t now_ms) {
@@ -124,7 +134,7 @@ bool commit_retry_stage_refusal(struct store_commit *commit, uint64_t now_ms) {
                                   .version = outcome->version,
                                   .operation = outcome->operation};
 
-    if (!commit->has_token || !retry_status_is_kept(outcome->status)) {
+    if (!commit->has_token || !is_kept(commit)) {
         return false;
     }
     batch_clear(&commit->batch);

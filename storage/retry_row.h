@@ -5,8 +5,9 @@
  *      value    sequence varint | code u8 | version varint | operation varint
  *               | count varint | results, zigzag varints
  *
- * The code says how the commit ended (0: OK). With OK, the version is that of the row and stands as
- * 0; a refusal has the version and the operation of its outcome. A newer sequence of the client
+ * The code says how the commit ended (0: OK). With OK, the version is that of the row, and in its
+ * place stands the number of the token; a refusal has the version and the operation of its outcome.
+ * A newer sequence of the client
  * takes the place of the one STORE_RETRY_SEQUENCES before it, so a client has a bounded number of
  * rows; they expire. Pure functions. */
 #ifndef KVD_STORAGE_RETRY_ROW_H
@@ -25,7 +26,7 @@
 struct retry_record {
     uint64_t sequence;
     enum status status;
-    uint64_t version;      /* of a refusal's outcome; VERSION_NONE with OK */
+    uint64_t version;      /* of a refusal's outcome; with OK, the token's number */
     uint32_t operation;    /* of a refusal's outcome */
     uint32_t result_count; /* int64_t each, beside the record */
 };

@@ -5,6 +5,10 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <time.h>
+
+#define RETRY_PAUSE_MS_MIN 10u /* between two tries, and twice as long each time */
+#define RETRY_PAUSE_MS_MAX 1000u
 
 enum status connection_fail(struct kvd *db, enum status status, uint64_t detail, const char *format,
                             ...) {
@@ -111,6 +115,9 @@ enum status connection_hello_judge(struct kvd *db, const struct wire_response *r
                                response->hello.version);
     }
     keep_hello(db, &response->hello);
+    if (db->retry_ms > 0 && !(db->agreed & WIRE_FLAG_RETRY_TOKEN)) {
+        return connection_fail(db, STATUS_UNSUPPORTED, 0, "%s has no retry tokens", db->address);
+    }
     if (db->namespace_name[0] && !(db->agreed & WIRE_FLAG_NAMESPACE)) {
         return connection_fail(db, STATUS_UNSUPPORTED, 0, "%s has no namespaces", db->address);
     }
@@ -185,6 +192,12 @@ static void set_deadline(uint32_t deadline_ms, struct wire_options *wire) {
     }
 }
 
+static void set_token(struct wire_options *wire, const struct kvd_retry_token *token) {
+    wire->flags |= WIRE_FLAG_RETRY_TOKEN;
+    memcpy(wire->retry_client, token->client, sizeof wire->retry_client);
+    wire->retry_sequence = token->sequence;
+}
+
 void connection_set_state(struct wire_options *wire, const struct kvd_state *state) {
     if (state->snapshot != 0) {
         wire->flags |= WIRE_FLAG_SNAPSHOT;
@@ -245,6 +258,9 @@ struct wire_request connection_write_request(const struct kvd *db, uint16_t opco
     } else if (durability != KVD_DURABILITY_DEFAULT) {
         wire->flags |= WIRE_FLAG_DURABILITY;
         wire->durability = (uint8_t)durability;
+    }
+    if (from->token) {
+        set_token(wire, from->token);
     }
     if (!takes_condition(opcode)) {
         return request;
@@ -404,11 +420,115 @@ static enum status keep_refusal(struct kvd *db, const struct wire_response *resp
     return response->status;
 }
 
+/* --- repeating --- */
+
+/* Whether a write is a commit, which can be repeated with a token. One inside a transaction is
+ * none: that ends with the connection. */
+static bool takes_token(const struct wire_request *request) {
+    uint16_t opcode = request->opcode;
+
+    if (request->options.flags & WIRE_FLAG_TRANSACTION) {
+        return false;
+    }
+    return takes_condition(opcode) || opcode == WIRE_BATCH || opcode == WIRE_DELETE_RANGE ||
+           opcode == WIRE_REWIND || opcode == WIRE_NAMESPACE_CREATE ||
+           opcode == WIRE_NAMESPACE_DROP;
+}
+
+/* Whether an answer tells what became of all copies of a write: the server remembers these. */
+static bool is_settled(enum status answer) {
+    switch (answer) {
+    case STATUS_OK:
+    case STATUS_EXISTS:
+    case STATUS_ABSENT:
+    case STATUS_VERSION_MISMATCH:
+    case STATUS_NOT_FOUND:
+    case STATUS_INVALID:
+    case STATUS_TOO_LARGE:
+    case STATUS_OVERFLOW:
+    case STATUS_QUOTA:
+    case STATUS_GONE:
+    case STATUS_CONFLICT:
+    case STATUS_TXN_TOO_OLD:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Whether the next try may find a server. */
+static bool may_pass(enum status status) {
+    return status == STATUS_CONNECT || status == STATUS_CLOSED || status == STATUS_TIMEOUT ||
+           status == STATUS_SHUTTING_DOWN;
+}
+
+static void rest(uint32_t ms) {
+    struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+
+    nanosleep(&time, NULL); /* a signal shortens it */
+}
+
+/* What is known of a write that is tried again and again. */
+struct trying {
+    bool answered; /* the last try was, else the status is what went wrong */
+    bool unknown;  /* a copy may have been executed, and its answer is lost */
+};
+
+static enum status try_once(struct kvd *db, struct wire_request *request, struct trying *trying,
+                            struct wire_response *response) {
+    int64_t deadline_ms = connection_deadline(db);
+    bool whole = false;
+    enum status status = connection_ready(db, deadline_ms, true);
+
+    if (status == STATUS_OK) {
+        status = exchange(db, request, deadline_ms, &whole, response);
+    }
+    trying->answered = status == STATUS_OK;
+    if (trying->answered) {
+        status = keep_refusal(db, response);
+    }
+    trying->unknown |=
+        trying->answered ? status == STATUS_UNKNOWN || status == STATUS_INTERNAL : whole;
+    return status;
+}
+
+/* Once a copy may have been executed, only what the server remembers is an answer. */
+static bool is_over(const struct trying *trying, enum status status) {
+    return (trying->answered && is_settled(status)) || (!trying->unknown && !may_pass(status));
+}
+
+/* A write until it is answered. */
+static enum status call_until_answered(struct kvd *db, struct wire_request *request,
+                                       struct wire_response *response) {
+    int64_t until_ms = clock_awake_or_not_ms() + db->retry_ms;
+    uint32_t pause_ms = RETRY_PAUSE_MS_MIN;
+    struct trying trying = {false, false};
+    enum status status;
+
+    if (!(request->options.flags & WIRE_FLAG_RETRY_TOKEN)) {
+        db->last_token.sequence++;
+        set_token(&request->options, &db->last_token);
+    }
+    while (!is_over(&trying, status = try_once(db, request, &trying, response))) {
+        int64_t left_ms = until_ms - clock_awake_or_not_ms();
+        if (left_ms <= 0) {
+            return trying.unknown ? judge_loss(db, request, status) : status;
+        }
+        rest(left_ms < pause_ms ? (uint32_t)left_ms : pause_ms);
+        pause_ms = pause_ms < RETRY_PAUSE_MS_MAX / 2 ? 2 * pause_ms : RETRY_PAUSE_MS_MAX;
+    }
+    return status;
+}
+
 enum status connection_call(struct kvd *db, struct wire_request *request,
                             struct wire_response *response_out) {
     bool is_write = connection_is_write(request->opcode);
     int64_t deadline_ms = connection_deadline(db);
     enum status status = STATUS_CLOSED;
+
+    if (db->retry_ms > 0 && takes_token(request)) {
+        return call_until_answered(db, request, response_out);
+    }
 
     for (int attempt = 0; attempt < 2; attempt++) {
         bool whole = false;

@@ -1,7 +1,8 @@
 /* connection.h: struct kvd, and the one way in which a call goes to the server and back.
  *
  *      kvd_put ... -> connection_begin -> connection_call -> transport -> response
- *                                              \-> on loss: reads once more, writes UNKNOWN
+ *                                              \-> on loss: reads once more, writes UNKNOWN, or
+ *                                                  with retry_ms once more with the same token
  *
  * A call: connection_begin clears the last error and refuses while a pipeline is open;
  * connection_call connects if need be (socket, HELLO), encodes, sends, waits, decodes. What the
@@ -45,6 +46,8 @@ struct kvd {
     enum kvd_durability durability;
 
     uint32_t timeout_ms;
+    uint32_t retry_ms;                 /* writes are repeated for so long; 0: never */
+    struct kvd_retry_token last_token; /* of the last write that might be repeated */
     uint32_t next_id;
     struct transport transport;
     struct buffer scratch; /* lists of MGET */
@@ -64,7 +67,8 @@ struct kvd {
 /* A handle that is not connected; NULL when out of memory. kvd_close frees it. */
 struct kvd *connection_create(const char *address, const struct kvd_connect_options *options);
 
-/* Whether the options of kvd_connect are valid. Errors: INVALID. */
+/* Whether the options of kvd_connect are valid; takes a client id, if writes are to be repeated.
+ * Errors: INVALID, INTERNAL (there are no random bytes). */
 enum status connection_check(struct kvd *db) MUST_CHECK;
 
 static inline struct slice connection_slice(struct kvd_bytes bytes) {

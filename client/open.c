@@ -3,6 +3,8 @@
 
 #include "protocol/base/memory.h"
 
+#include <sys/random.h>
+
 #define SCRATCH_BYTES_MAX WIRE_BODY_CEILING
 
 static char *copy_text(const char *text) {
@@ -32,12 +34,22 @@ struct kvd *connection_create(const char *address, const struct kvd_connect_opti
     db->address = copy_text(text_or(address, ""));
     db->client_name = copy_text(text_or(options->client_name, "libkvd"));
     db->namespace_name = copy_text(text_or(options->namespace_name, ""));
+    db->retry_ms = options->retry_ms;
     kvd_set_timeout(db, options->timeout_ms);
     if (!db->address || !db->client_name || !db->namespace_name) {
         kvd_close(db);
         return NULL;
     }
     return db;
+}
+
+static enum status take_client_id(struct kvd *db) {
+    struct kvd_retry_token *token = &db->last_token;
+    ssize_t got = getrandom(token->client, sizeof token->client, 0);
+
+    return got == (ssize_t)sizeof token->client
+               ? STATUS_OK
+               : connection_fail(db, STATUS_INTERNAL, 0, "the system gives no random bytes");
 }
 
 enum status connection_check(struct kvd *db) {
@@ -49,7 +61,11 @@ enum status connection_check(struct kvd *db) {
         return connection_fail(db, STATUS_INVALID, WIRE_NAMESPACE_BYTES_MAX,
                                "the namespace is longer than %u bytes", WIRE_NAMESPACE_BYTES_MAX);
     }
-    return STATUS_OK;
+    if (db->retry_ms > KVD_RETRY_MS_MAX) {
+        return connection_fail(db, STATUS_INVALID, KVD_RETRY_MS_MAX,
+                               "retry_ms is more than %u milliseconds", KVD_RETRY_MS_MAX);
+    }
+    return db->retry_ms > 0 ? take_client_id(db) : STATUS_OK;
 }
 
 enum kvd_status kvd_connect(const char *address, const struct kvd_connect_options *options,

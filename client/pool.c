@@ -168,9 +168,15 @@ static struct kvd *make_connection(const struct kvd_pool *pool) {
     const struct kvd_connect_options options = {.timeout_ms = pattern->timeout_ms,
                                                 .client_name = pattern->client_name,
                                                 .namespace_name = pattern->namespace_name,
-                                                .durability = pattern->durability};
+                                                .durability = pattern->durability,
+                                                .retry_ms = pattern->retry_ms};
+    struct kvd *db = connection_create(pattern->address, &options);
 
-    return connection_create(pattern->address, &options);
+    if (db && connection_check(db) != STATUS_OK) { /* each has a client id of its own */
+        kvd_close(db);
+        return NULL;
+    }
+    return db;
 }
 
 /* Connects unless it is connected and has not been closed by the server meanwhile. */

@@ -99,6 +99,14 @@ int cli_fail_left_out(const struct kvd_entry *entry) {
     return CLI_FAILED;
 }
 
+/* An import repeats its writes itself, by windows. */
+static uint32_t repeat_ms(const struct options *options) {
+    if (options->command == COMMAND_IMPORT) {
+        return 0;
+    }
+    return options->retry_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)options->retry_ms;
+}
+
 enum kvd_status cli_open(struct cli *cli) {
     const struct options *options = cli->options;
     struct kvd_connect_options connect = {
@@ -106,6 +114,7 @@ enum kvd_status cli_open(struct cli *cli) {
         .namespace_name = options->namespace_name,
         .durability = options->durability,
         .timeout_ms = options->timeout_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)options->timeout_ms,
+        .retry_ms = repeat_ms(options),
     };
 
     return kvd_connect(cli_address(options), &connect, &cli->db);
@@ -119,7 +128,9 @@ int cli_connect(struct cli *cli) {
         return CLI_DONE;
     }
     status = cli_open(cli);
-
+    if (status == KVD_CONNECT && repeat_ms(cli->options) > 0) {
+        return code; /* the write tries again */
+    }
     if (status != KVD_OK) {
         code = cli_fail_call(cli, kvd_bytes(NULL, 0), status);
     }

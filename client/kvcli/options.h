@@ -32,6 +32,10 @@ enum option_kind {
 #define OPTION_WRITES                                                                              \
     (OPTION_ON(PUT) | OPTION_ON(DEL) | OPTION_ON(BATCH) | OPTION_ON(DECIDE) | OPTION_ON(IMPORT) |  \
      OPTION_ON(BENCH) | OPTION_CHANGES | OPTION_ON(DELRANGE) | OPTION_ON(REWIND))
+/* Writes of one call, which libkvd repeats. */
+#define OPTION_REPEATED                                                                            \
+    (OPTION_ON(PUT) | OPTION_CHANGES | OPTION_ON(DELRANGE) | OPTION_ON(REWIND) |                   \
+     OPTION_ON(NAMESPACE) | OPTION_ON(DECIDE))
 #define OPTION_CHANGES (OPTION_ON(ADD) | OPTION_ON(APPEND) | OPTION_ON(TOUCH) | OPTION_ON(PERSIST))
 #define OPTION_RANGES (OPTION_ON(SCAN) | OPTION_ON(COUNT) | OPTION_ON(DELRANGE))
 #define OPTION_READS                                                                               \
@@ -93,7 +97,7 @@ enum option_kind {
     X(prefix, "prefix", 'p', BYTES, "P", OPTION_TREES, "in front of each key")                     \
     X(skip_existing, "skip-existing", 0, FLAG, NULL, OPTION_ON(IMPORT),                            \
       "send only what is not stored with the same length")                                         \
-    X(retry_ms, "retry", 0, DURATION, "TIME", OPTION_ON(IMPORT),                                   \
+    X(retry_ms, "retry", 0, DURATION, "TIME", OPTION_ON(IMPORT) | OPTION_REPEATED,                 \
       "when the server goes away, wait for it so long and go on")                                  \
     X(gets, "gets", 0, FLAG, NULL, OPTION_ON(VERIFY), "read each file back by a get as well")      \
     X(connections, "connections", 'c', NUMBER, "N", OPTION_ON(BENCH), "connections (50)")          \

@@ -143,11 +143,6 @@ class FramesTest(AbuseTest):
             self.assertEqual((reply.status, reply.detail), (UNSUPPORTED, 1 << bit))
         self.assertEqual(client.ask(get(b"k")).status, NOT_FOUND)
 
-    def test_flags_that_this_server_cannot_are_not_agreed(self):
-        client = self.client()
-        for bit in (2,):  # retry token
-            self.assertEqual(client.ask(frame(PUT, bytes(99), flags=1 << bit)).status, UNSUPPORTED)
-
     def test_body_that_ends_too_early_is_refused_and_the_connection_lives(self):
         client = self.client()
         whole = put(b"key", b"value")[16:]

@@ -41,7 +41,8 @@ struct fake {
     struct fake_entry entries[FAKE_KEYS_MAX];
     size_t count;
     uint64_t version;
-    struct wire_options last; /* of the last request */
+    struct wire_options last;     /* of the last request */
+    struct wire_options executed; /* of the last write that took effect: its repeats do not */
     struct buffer in;
     struct buffer out;
     size_t replied; /* bytes of replies on this connection, HELLO's apart */
@@ -59,6 +60,9 @@ struct fake {
     atomic_bool wrong_id;  /* answer another id */
     atomic_bool wrong_checksum;
     atomic_bool deny_hello;
+    atomic_int refusal;       /* enum status that writes are answered with, */
+    atomic_int refusals_left; /* so many of them, */
+    atomic_int refusals_skip; /* after so many that are not */
 };
 
 static int fake_order(const struct fake_entry *entry, struct slice key) {
@@ -253,8 +257,26 @@ static void fake_batch(struct fake *fake, struct wire_request *request) {
     }
 }
 
+static bool fake_is_repeat(const struct fake *fake, const struct wire_options *options) {
+    return (options->flags & fake->executed.flags & WIRE_FLAG_RETRY_TOKEN) &&
+           options->retry_sequence == fake->executed.retry_sequence &&
+           memcmp(options->retry_client, fake->executed.retry_client, WIRE_RETRY_CLIENT_BYTES) == 0;
+}
+
 static void fake_write(struct fake *fake, struct wire_request *request) {
     struct wire_refusal refusal = {"the key is there", WIRE_NO_ITEM, 17};
+    if (fake->refusals_skip > 0) {
+        fake->refusals_skip--;
+    } else if (fake->refusals_left > 0) {
+        fake->refusals_left--;
+        fake_must(wire_response_error(&fake->out, request->id,
+                                      (enum status)atomic_load(&fake->refusal), NULL));
+        return;
+    }
+    if (fake_is_repeat(fake, &request->options)) {
+        fake_must(wire_response_version(&fake->out, request->id, fake->version));
+        return;
+    }
     if (request->options.condition == WIRE_CONDITION_ABSENT && fake_has(fake, request->key)) {
         fake_must(wire_response_error(&fake->out, request->id, STATUS_EXISTS, &refusal));
         return;
@@ -268,6 +290,7 @@ static void fake_write(struct fake *fake, struct wire_request *request) {
         fake_batch(fake, request);
     }
     fake->writes++;
+    fake->executed = request->options;
     fake_must(wire_response_version(&fake->out, request->id, fake->version));
 }
 

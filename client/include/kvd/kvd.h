@@ -25,8 +25,9 @@
  *            connection, damage). It may have taken effect, or may yet. Read to find out.
  *
  * RECONNECTING. A connection that broke or timed out is closed; the next call connects again. A
- * call that only reads is sent a second time if the connection broke under it. A write is never
- * sent twice: if its answer is lost, it is KVD_UNKNOWN.
+ * call that only reads is sent a second time if the connection broke under it. A write is not sent
+ * twice: if its answer is lost, it is KVD_UNKNOWN. Unless kvd_connect_options.retry_ms says so:
+ * then it is sent again until its answer is there, and takes effect once.
  *
  * BYTES. Keys are 1 to key_max bytes, values 0 to value_max bytes of any content (kvd_server_info
  * tells the limits). What is passed in is borrowed until the call returns. Milliseconds named
@@ -164,13 +165,14 @@ struct kvd_connect_options {
     const char *client_name;        /* shown by the server; NULL = "libkvd" */
     const char *namespace_name;     /* all keys are in it; NULL or "" = the default one */
     enum kvd_durability durability; /* of writes that do not say */
+    uint32_t retry_ms; /* repeat writes whose answer was lost, for so long; see below */
 };
 
 /* Connects to "HOST:PORT", "[IPV6]:PORT" or "unix:PATH" and exchanges HELLO. *db_out is set also on
  * failure, so that kvd_error can tell the reason (NULL only on KVD_NO_MEMORY): call kvd_close in
  * any case. A connection that failed may be used: its next call tries again.
- * Errors: KVD_INVALID (address), KVD_CONNECT, KVD_TIMEOUT, KVD_PROTOCOL, KVD_UNSUPPORTED (no common
- * version, or no namespaces), KVD_NO_MEMORY. */
+ * Errors: KVD_INVALID (address; retry_ms), KVD_CONNECT, KVD_TIMEOUT, KVD_PROTOCOL, KVD_UNSUPPORTED
+ * (no common version, or no namespaces or retry tokens), KVD_NO_MEMORY. */
 KVD_API enum kvd_status kvd_connect(const char *address, const struct kvd_connect_options *options,
                                     struct kvd **db_out);
 
@@ -311,6 +313,8 @@ enum kvd_condition {
     KVD_IF_VERSION = 3, /* the key has exactly `version`; else KVD_VERSION_MISMATCH */
 };
 
+struct kvd_retry_token; /* <kvd/retry.h> */
+
 /* Of one write. What a call takes no notice of, its comment or the names here say. */
 struct kvd_write_options {
     enum kvd_condition condition;
@@ -324,6 +328,7 @@ struct kvd_write_options {
                              touch, persist, delete_range and _prefix; KVD_GONE if it is
                              not open */
     bool checksum;        /* puts: send a checksum; the server verifies the value */
+    const struct kvd_retry_token *token; /* <kvd/retry.h>; borrowed; ignored for items; or NULL */
 };
 
 /* Stores `value` under `key`. *version_out (may be NULL) is the version of the commit.
@@ -671,6 +676,7 @@ KVD_API enum kvd_status kvd_maintain(struct kvd *db, enum kvd_action action, con
 
 #include <kvd/async.h>
 #include <kvd/pool.h>
+#include <kvd/retry.h>
 #include <kvd/transaction.h>
 
 #endif

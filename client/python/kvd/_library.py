@@ -27,7 +27,7 @@ class kvd_value(Structure):
 
 class kvd_connect_options(Structure):
     _fields_ = [("timeout_ms", c_uint32), ("client_name", c_char_p), ("namespace_name", c_char_p),
-                ("durability", c_int)]
+                ("durability", c_int), ("retry_ms", c_uint32)]
 
 
 class kvd_server_info(Structure):
@@ -56,7 +56,7 @@ class kvd_part(Structure):
 class kvd_write_options(Structure):
     _fields_ = [("condition", c_int), ("version", c_uint64), ("ttl_ms", c_uint64), ("expire_at_ms", c_uint64),
                 ("user_flags", c_uint32), ("durability", c_int), ("deadline_ms", c_uint32),
-                ("transaction", c_uint64), ("checksum", c_bool)]
+                ("transaction", c_uint64), ("checksum", c_bool), ("token", c_void_p)]
 
 
 class kvd_results(Structure):

@@ -34,19 +34,21 @@ class _Closable(Protocol):
     def close(self) -> None: ...
 
 
-def _connect_options(timeout: float | None, namespace: str, client_name: str,
-                     durability: Durability) -> c.kvd_connect_options:
+def _connect_options(timeout: float | None, namespace: str, client_name: str, durability: Durability,
+                     retry: float | None) -> c.kvd_connect_options:
     return c.kvd_connect_options(milliseconds_32(timeout, "timeout"), text(client_name, "client_name"),
-                                 text(namespace, "namespace"), int(durability))
+                                 text(namespace, "namespace"), int(durability), milliseconds_32(retry, "retry"))
 
 
 def connect(address: str, *, timeout: float | None = None, namespace: str = "", client_name: str = "python",
-            durability: Durability = Durability.DEFAULT) -> Connection:
+            durability: Durability = Durability.DEFAULT, retry: float | None = None) -> Connection:
     """Connects to "HOST:PORT", "[IPV6]:PORT" or "unix:PATH".
 
     timeout: seconds for connecting and for each call, 30 by default. namespace: all keys are in it.
-    durability: of the writes that do not say. Raises ConnectFailed, TimedOut, InvalidCall ..."""
-    options = _connect_options(timeout, namespace, client_name, durability)
+    durability: of the writes that do not say. retry: for so many seconds (300 at most) a write that
+    finds no server, or whose answer was lost, is sent again, and takes effect once; without it, never.
+    Raises ConnectFailed, TimedOut, InvalidCall ..."""
+    options = _connect_options(timeout, namespace, client_name, durability, retry)
     handle = ctypes.c_void_p()
     status = lib.kvd_connect(text(address, "address"), ctypes.byref(options), ctypes.byref(handle))
     if status != Status.OK:
@@ -78,8 +80,8 @@ class Connection:
     """A connection; made by connect() or lent by a Pool. It is a context manager that closes.
 
     Calls from several threads take turns: each waits until the one before is over. For calls at the
-    same time, use a Pool. A connection that broke is opened again by the next call; a write is never
-    sent twice. After os.fork(), use it in one of the two processes only."""
+    same time, use a Pool. A connection that broke is opened again by the next call; a write is not
+    sent twice, unless connect() was told a time to `retry`. After os.fork(), use it in one of the two processes only."""
 
     def __init__(self, handle: ctypes.c_void_p, give_up: Callable[[ctypes.c_void_p], Any]):
         """Not for users: connect() makes connections."""

@@ -28,11 +28,12 @@ class Pool:
 
     def __init__(self, address: str, *, minimum: int = 0, maximum: int = 8, idle: float | None = None,
                  check: float | None = None, timeout: float | None = None, namespace: str = "",
-                 client_name: str = "python", durability: Durability = Durability.DEFAULT):
+                 client_name: str = "python", durability: Durability = Durability.DEFAULT,
+                 retry: float | None = None):
         self._handle: ctypes.c_void_p | None = None
         if not 0 <= minimum <= maximum or maximum < 1:
             raise ValueError("0 <= minimum <= maximum, and maximum is at least 1")
-        options = c.kvd_pool_options(_connect_options(timeout, namespace, client_name, durability), minimum,
+        options = c.kvd_pool_options(_connect_options(timeout, namespace, client_name, durability, retry), minimum,
                                      maximum, milliseconds_32(idle, "idle"), milliseconds_32(check, "check"))
         handle = ctypes.c_void_p()
         status = lib.kvd_pool_create(text(address, "address"), ctypes.byref(options), ctypes.byref(handle))

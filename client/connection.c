@@ -432,7 +432,7 @@ static bool takes_token(const struct wire_request *request) {
     }
     return takes_condition(opcode) || opcode == WIRE_BATCH || opcode == WIRE_DELETE_RANGE ||
            opcode == WIRE_REWIND || opcode == WIRE_NAMESPACE_CREATE ||
-           opcode == WIRE_NAMESPACE_DROP;
+           opcode == WIRE_NAMESPACE_DROP || opcode == WIRE_TXN_COMMIT || opcode == WIRE_TRANSACT;
 }
 
 /* Whether an answer tells what became of all copies of a write: the server remembers these. */

@@ -215,6 +215,12 @@ enum status wire_frame_begin(struct buffer *buffer, enum wire_kind kind, uint16_
     return STATUS_OK;
 }
 
+void wire_frame_readdress(struct buffer *buffer, size_t mark, uint32_t id) {
+    ASSERT(mark + WIRE_FRAME_HEADER_BYTES <= buffer->len);
+    ASSERT(buffer->data[mark] == WIRE_MAGIC);
+    store_u32(buffer->data + mark + 8, id);
+}
+
 enum status wire_frame_finish(struct buffer *buffer, size_t mark, size_t body_more) {
     size_t body;
 

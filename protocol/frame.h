@@ -200,4 +200,7 @@ enum status wire_frame_begin(struct buffer *buffer, enum wire_kind kind, uint16_
  * roll back to the mark then. */
 enum status wire_frame_finish(struct buffer *buffer, size_t mark, size_t body_more) MUST_CHECK;
 
+/* Gives the whole frame at `mark` another id. */
+void wire_frame_readdress(struct buffer *buffer, size_t mark, uint32_t id);
+
 #endif

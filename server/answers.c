@@ -5,7 +5,6 @@
 #include "server/job_task.h"
 
 #define TASK_BYTES_MIN (16u * 1024) /* as many tasks as limits.tasks_max fit then */
-#define TRIES_MAX 8u                /* of a job, while others write what it has read */
 
 static void recycle_reply(struct connection *connection, struct reply *reply) {
     struct loop *loop = connection->loop;
@@ -97,14 +96,22 @@ static void task_back(struct connection *connection, struct reply *reply) {
 }
 
 /* Whatever of a commit's outcome lies in the commit itself becomes bytes; then it is free. */
+static void render(struct connection *connection, struct reply *reply) {
+    if (!reply->bytes.data) {
+        buffer_pool_take(&connection->loop->buffers, connection->output.bytes_cap, &reply->bytes);
+    }
+    reply->lost = reply_render(reply) != STATUS_OK;
+}
+
 static void release_commit(struct connection *connection, struct reply *reply) {
     struct loop *loop = connection->loop;
 
-    if (reply->is_write && reply_has_results(reply)) {
-        if (!reply->bytes.data) {
-            buffer_pool_take(&loop->buffers, connection->output.bytes_cap, &reply->bytes);
-        }
-        reply->lost = reply_render(reply) != STATUS_OK;
+    if (reply->refused != STATUS_OK && !reply->outcome.is_repeat &&
+        reply->outcome.status == reply->refused) {
+        reply->is_write = false; /* it was not done before: what the job has said holds */
+        connection->replies.bytes += reply->bytes.len;
+    } else if (reply->is_write && (reply->refused != STATUS_OK || reply_has_results(reply))) {
+        render(connection, reply);
         connection->replies.bytes += reply->bytes.len;
     }
     commit_batch_give(&loop->commits, reply->commit);
@@ -119,6 +126,7 @@ static enum status append_conflict(const struct service *service, struct reply *
     struct wire_conflict conflict = {.flags = 0};
     size_t len = 0;
 
+    met.version = reply->outcome.version; /* all that is known of one that was remembered */
     if (store_transaction_conflict(reply->transaction, &met) == STATUS_OK) {
         len = store_namespace_name(service->store, met.namespace_id, name);
     }
@@ -135,7 +143,10 @@ static enum status append_conflict(const struct service *service, struct reply *
 static void release_transaction(struct connection *connection, struct reply *reply) {
     struct loop *loop = connection->loop;
 
-    if (reply->outcome.status == STATUS_OK && reply->bytes.len > 0) {
+    if (reply->outcome.status == STATUS_OK && reply->outcome.is_repeat &&
+        reply->opcode == WIRE_TRANSACT) {
+        render(connection, reply); /* the first answer */
+    } else if (reply->outcome.status == STATUS_OK && reply->bytes.len > 0) {
         reply->is_write = false;
         wire_transact_version(&reply->bytes, 0, reply->outcome.version);
     } else {
@@ -179,6 +190,7 @@ static void job_back(struct connection *connection, struct reply *reply) {
     struct loop *loop = connection->loop;
 
     if (!reply->filled || connection->phase >= CONNECTION_CLOSING) {
+        reply->refused = STATUS_OK;
         if (reply->transaction) { /* nobody is left to know how it would end */
             store_transaction_destroy(reply->transaction);
             reply->transaction = NULL;
@@ -211,7 +223,7 @@ static bool came_too_late(const struct reply *reply) {
 /* A job that others came before is done again, from what is there now. */
 static bool retry(const struct connection *connection, struct reply *reply) {
     if (!came_too_late(reply) || connection->phase >= CONNECTION_CLOSING ||
-        ++reply->tries == TRIES_MAX) {
+        ++reply->tries == JOB_TRIES_MAX) {
         return false;
     }
     store_commit_reset(reply->commit);

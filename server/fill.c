@@ -71,26 +71,48 @@ enum status fill_range_result(enum status status, struct wire_refusal *refusal_o
 
 _Static_assert(WIRE_RETRY_CLIENT_BYTES == STORE_RETRY_CLIENT_BYTES, "one token");
 
-void fill_token(struct store_commit *commit, const struct wire_options *options, uint64_t number) {
-    struct store_token token = {.sequence = options->retry_sequence, .number = number};
+struct store_token fill_token_of(const struct wire_options *options) {
+    struct store_token token = {.sequence = options->retry_sequence};
 
+    memcpy(token.client, options->retry_client, sizeof token.client);
+    return token;
+}
+
+void fill_token(struct store_commit *commit, const struct wire_options *options, uint64_t number) {
     if (options->flags & WIRE_FLAG_RETRY_TOKEN) {
-        memcpy(token.client, options->retry_client, sizeof token.client);
+        struct store_token token = fill_token_of(options);
+        token.number = number;
         store_commit_set_token(commit, &token);
     }
 }
 
-bool fill_refusal(struct store_commit *commit, const struct wire_options *options,
-                  enum status status) {
-    bool may_be_done = status == STATUS_NOT_FOUND || status == STATUS_ABSENT ||
-                       status == STATUS_EXISTS || status == STATUS_VERSION_MISMATCH ||
-                       status == STATUS_GONE;
+/* Whether a request may have come to nothing because it was done before. Those of a TRANSACT are
+ * found out by executing it. */
+static bool may_be_done(const struct wire_request *request, enum status status) {
+    switch (status) {
+    case STATUS_NOT_FOUND:
+    case STATUS_ABSENT:
+    case STATUS_EXISTS:
+    case STATUS_VERSION_MISMATCH:
+    case STATUS_GONE:
+        return true;
+    case STATUS_INVALID:
+    case STATUS_OVERFLOW:
+    case STATUS_TOO_LARGE:
+    case STATUS_QUOTA:
+        return request->opcode == WIRE_TRANSACT;
+    default:
+        return false;
+    }
+}
 
-    if (!(options->flags & WIRE_FLAG_RETRY_TOKEN) || !may_be_done) {
+bool fill_refusal(struct store_commit *commit, const struct wire_request *request,
+                  enum status status) {
+    if (!(request->options.flags & WIRE_FLAG_RETRY_TOKEN) || !may_be_done(request, status)) {
         return false;
     }
     store_commit_reset(commit);
-    fill_token(commit, options, 0);
+    fill_token(commit, &request->options, 0);
     store_commit_refuse(commit, status);
     return true;
 }

@@ -31,7 +31,10 @@ void fill_token(struct store_commit *commit, const struct wire_options *options,
 
 /* A request that came to nothing, for `status`: if it has a token and the reason may be that it was
  * done before, the commit is emptied and made to ask for that, and is to be submitted. */
-bool fill_refusal(struct store_commit *commit, const struct wire_options *options,
+bool fill_refusal(struct store_commit *commit, const struct wire_request *request,
                   enum status status);
+
+/* The token of a request that has one. */
+struct store_token fill_token_of(const struct wire_options *options);
 
 #endif

@@ -19,16 +19,26 @@ static enum status append_failure(struct reply *reply, enum status status,
                                     : reply_append_error(&reply->bytes, reply->id, status, error);
 }
 
-/* PENDING: the commit is to be submitted. */
-static enum status give_token(struct reply *reply, const struct wire_options *options,
-                              enum status status) {
-    reply->has_token = (options->flags & WIRE_FLAG_RETRY_TOKEN) != 0;
-    if (status == STATUS_PENDING) {
-        fill_token(reply->commit, options, reply->number);
-        return status;
+/* The answer to a TRANSACT is kept with its token: to execute it again tells another one. */
+static void give_transaction_token(struct reply *reply, const struct wire_options *options) {
+    struct store_token token = fill_token_of(options);
+
+    token.answer = buffer_slice(&reply->bytes);
+    token.provisional = reply->tries + 1u < JOB_TRIES_MAX;
+    store_transaction_set_token(reply->transaction, &token);
+}
+
+/* For a request that has one. A job that came to nothing asks by it whether it was done before. */
+static void give_token(struct reply *reply, const struct wire_request *request,
+                       enum status status) {
+    reply->has_token = true;
+    if (status == STATUS_PENDING && reply->transaction) {
+        give_transaction_token(reply, &request->options);
+    } else if (status == STATUS_PENDING) {
+        fill_token(reply->commit, &request->options, reply->number);
+    } else if (status != STATUS_OK) {
+        reply->refused = fill_refusal(reply->commit, request, status) ? status : STATUS_OK;
     }
-    reply->refused = status != STATUS_OK && fill_refusal(reply->commit, options, status);
-    return reply->refused ? STATUS_PENDING : status;
 }
 
 /* Errors: those that leave no answer. */
@@ -58,8 +68,10 @@ static enum status run_job(struct reply *reply) {
     reply->number = context.number;
     reply->transaction = context.transaction;
     reply->waiter.hold = context.hold;
-    status = give_token(reply, &request.options, status);
-    reply->filled = status == STATUS_PENDING;
+    if (request.options.flags & WIRE_FLAG_RETRY_TOKEN) {
+        give_token(reply, &request, status);
+    }
+    reply->filled = status == STATUS_PENDING || reply->refused != STATUS_OK;
     if (status == STATUS_OK || status == STATUS_PENDING) {
         return STATUS_OK;
     }
@@ -94,6 +106,7 @@ static void run_cb(struct store_task *task) {
 void job_task_post(struct reply *reply) {
     ASSERT(reply->phase == REPLY_IN_TASK);
     reply->filled = false;
+    reply->refused = STATUS_OK;
     reply->task.run_cb = run_cb;
     store_task_post(reply->service->store, &reply->task);
 }

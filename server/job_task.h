@@ -8,6 +8,8 @@
 #include "server/dispatch.h"
 #include "server/reply_queue.h"
 
+#define JOB_TRIES_MAX 8u /* while others write what it has read */
+
 /* Runs on an I/O thread for `reply`, whose frame, agreed, service, deadline, uploads, fresh_id and
  * empty commit are set; with opcode 0 it only frees uploads. The reply comes back by its message
  * and must not be touched until then, but for `cancelled`. */

@@ -3,6 +3,8 @@
 
 #include "protocol/base/assert.h"
 #include "protocol/base/memory.h"
+#include "protocol/wire.h"
+#include "server/transactions.h"
 
 #define ERROR_LINE_MAX 512
 
@@ -116,6 +118,25 @@ static enum status append_fault(const struct reply *reply, struct buffer *destin
     return wire_response_error(destination, reply->id, reply->outcome.status, &refusal);
 }
 
+/* The answer to a TRANSACT that was done before, as it was then. */
+static enum status append_kept(const struct reply *reply, struct buffer *destination) {
+    static const struct wire_refusal refusal = {.text = "the token is that of another request",
+                                                .item = WIRE_NO_ITEM};
+    struct slice answer = reply->outcome.answer;
+    size_t mark = buffer_mark(destination);
+    enum status status;
+
+    if (answer.len < WIRE_FRAME_HEADER_BYTES + sizeof reply->outcome.version) {
+        return wire_response_error(destination, reply->id, STATUS_INVALID, &refusal);
+    }
+    status = buffer_append(destination, answer.ptr, answer.len);
+    if (status == STATUS_OK) {
+        wire_transact_version(destination, mark, reply->outcome.version);
+        wire_frame_readdress(destination, mark, reply->id);
+    }
+    return status;
+}
+
 static enum status append_done(const struct reply *reply, struct buffer *destination) {
     const struct store_outcome *outcome = &reply->outcome;
 
@@ -128,6 +149,8 @@ static enum status append_done(const struct reply *reply, struct buffer *destina
     case WIRE_REWIND:
         return wire_response_version_number(destination, reply->id, outcome->version,
                                             reply->has_token ? outcome->number : reply->number);
+    case WIRE_TRANSACT:
+        return append_kept(reply, destination);
     default:
         return reply_has_results(reply)
                    ? wire_response_results(destination, reply->id, outcome->version,
@@ -146,17 +169,30 @@ static enum status append_dropped(const struct reply *reply, struct buffer *dest
 }
 
 static enum status append_missing(const struct reply *reply, struct buffer *destination) {
-    struct wire_refusal refusal = {.text = "no such namespace", .item = WIRE_NO_ITEM};
+    static const struct wire_refusal refusal = {.text = "no such namespace", .item = WIRE_NO_ITEM};
 
-    if (reply->opcode != WIRE_NAMESPACE_DROP && !reply->refused) {
-        return append_dropped(reply, destination);
+    if (reply->opcode == WIRE_NAMESPACE_DROP) {
+        return wire_response_error(destination, reply->id, STATUS_NOT_FOUND, &refusal);
     }
-    if (reply->opcode == WIRE_UPLOAD_COMMIT) {
-        refusal.text = "this connection has no such upload";
-    } else if (reply->opcode == WIRE_REWIND) {
-        refusal.text = "no such snapshot";
-    }
-    return wire_response_error(destination, reply->id, STATUS_NOT_FOUND, &refusal);
+    return reply->refused == STATUS_OK
+               ? append_dropped(reply, destination)
+               : reply_append_error(destination, reply->id, STATUS_NOT_FOUND, NULL);
+}
+
+/* The transaction of this commit has ended, on this or on another connection. */
+static enum status append_gone(const struct reply *reply, struct buffer *destination) {
+    static const struct wire_refusal refusal = {.text = TRANSACTION_NOT_OPEN, .item = WIRE_NO_ITEM};
+
+    return reply->opcode == WIRE_TXN_COMMIT
+               ? wire_response_error(destination, reply->id, STATUS_GONE, &refusal)
+               : reply_append_error(destination, reply->id, STATUS_GONE, NULL);
+}
+
+/* A conflict that was remembered: of it, only the version is known. */
+static enum status append_old_conflict(const struct reply *reply, struct buffer *destination) {
+    static const struct wire_conflict conflict = {.flags = 0};
+
+    return wire_response_conflict(destination, reply->id, reply->outcome.version, &conflict);
 }
 
 static enum status append_outcome(const struct reply *reply, struct buffer *destination) {
@@ -165,6 +201,10 @@ static enum status append_outcome(const struct reply *reply, struct buffer *dest
         return append_done(reply, destination);
     case STATUS_NOT_FOUND:
         return append_missing(reply, destination);
+    case STATUS_GONE:
+        return append_gone(reply, destination);
+    case STATUS_CONFLICT:
+        return append_old_conflict(reply, destination);
     case STATUS_EXISTS:
     case STATUS_ABSENT:
     case STATUS_VERSION_MISMATCH:
@@ -182,7 +222,8 @@ static enum status append_outcome(const struct reply *reply, struct buffer *dest
 
 bool reply_has_results(const struct reply *reply) {
     return reply->outcome.status == STATUS_OK &&
-           (reply->outcome.result_count > 0 || reply->opcode == WIRE_REWIND);
+           (reply->outcome.result_count > 0 || reply->opcode == WIRE_REWIND ||
+            reply->opcode == WIRE_TRANSACT);
 }
 
 enum status reply_render(struct reply *reply) {

@@ -50,10 +50,11 @@ struct reply {
 
     /* a job: in a task first, then perhaps in commit */
     bool is_job;
-    bool filled;   /* of the I/O thread: the commit is to be submitted, */
-    bool refused;  /* though the job came to nothing: perhaps its token tells more */
-    bool reap_all; /* opcode 0: it only frees uploads, of a closed connection all */
-    uint8_t tries; /* of a commit that others came before */
+    bool filled;         /* of the I/O thread: the commit is to be submitted, */
+    enum status refused; /* not OK: though the job came to nothing, and says so in `bytes`, which
+                            holds unless its token tells more */
+    bool reap_all;       /* opcode 0: it only frees uploads, of a closed connection all */
+    uint8_t tries;       /* of a commit that others came before */
     enum store_durability durability;
     struct uploads **uploads; /* of the session; the job's while in a task */
     uint64_t fresh_id;        /* of an upload that it may begin */

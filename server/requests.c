@@ -222,12 +222,10 @@ static void submit(const struct pending *pending, struct store_commit *commit) {
 /* OK: the commit is to be submitted. */
 static enum status give_token(const struct pending *pending, struct store_commit *commit,
                               enum status status) {
-    const struct wire_options *options = &pending->request->options;
-
     if (status != STATUS_OK) {
-        return fill_refusal(commit, options, status) ? STATUS_OK : status;
+        return fill_refusal(commit, pending->request, status) ? STATUS_OK : status;
     }
-    fill_token(commit, options, 0);
+    fill_token(commit, &pending->request->options, 0);
     return STATUS_OK;
 }
 
@@ -282,6 +280,8 @@ static struct transaction *find_transaction(const struct pending *pending, uint6
 /* A request inside a transaction, on a read of it: a write changes what it holds in memory. */
 static enum step run_inside(const struct pending *pending) {
     static const struct wire_refusal read_only = {"the transaction is read-only", WIRE_NO_ITEM, 0};
+    static const struct wire_refusal no_token = {"a write inside a transaction has no retry token",
+                                                 WIRE_NO_ITEM, 0};
     struct connection *connection = pending->connection;
     struct transaction *transaction =
         find_transaction(pending, pending->request->options.transaction);
@@ -290,6 +290,10 @@ static enum step run_inside(const struct pending *pending) {
     enum step step;
 
     if (!transaction) {
+        return STEP_DONE;
+    }
+    if (pending->request->options.flags & WIRE_FLAG_RETRY_TOKEN) {
+        answering_error(connection, pending->request->id, STATUS_INVALID, &no_token);
         return STEP_DONE;
     }
     if (transaction->read_only && pending->command->kind == COMMAND_WRITE) {
@@ -306,14 +310,43 @@ static enum step run_inside(const struct pending *pending) {
     return step;
 }
 
+/* Whether a commit can only be asked for by its token: its transaction was on another connection.
+ */
+static bool is_from_elsewhere(const struct pending *pending) {
+    struct transactions *transactions = pending->connection->session.transactions;
+
+    return (pending->request->options.flags & WIRE_FLAG_RETRY_TOKEN) &&
+           !(transactions && transactions_find(transactions, pending->request->handle));
+}
+
+static void ask_for_commit(const struct pending *pending) {
+    struct store_commit *commit = commit_batch_take(&pending->connection->loop->commits);
+
+    if (commit && fill_refusal(commit, pending->request, STATUS_GONE)) {
+        submit(pending, commit);
+    } else {
+        answering_error(pending->connection, pending->request->id, STATUS_NO_MEMORY, NULL);
+    }
+}
+
 static enum step run_commit(const struct pending *pending) {
     struct connection *connection = pending->connection;
     struct loop *loop = connection->loop;
-    struct transaction *transaction = find_transaction(pending, pending->request->handle);
-    struct reply *reply = transaction ? answering_add(connection, REPLY_IN_COMMIT) : NULL;
+    struct transaction *transaction;
+    struct reply *reply;
 
+    if (is_from_elsewhere(pending)) {
+        ask_for_commit(pending);
+        return STEP_DONE;
+    }
+    transaction = find_transaction(pending, pending->request->handle);
+    reply = transaction ? answering_add(connection, REPLY_IN_COMMIT) : NULL;
     if (!reply) {
         return STEP_DONE;
+    }
+    if (pending->request->options.flags & WIRE_FLAG_RETRY_TOKEN) {
+        struct store_token token = fill_token_of(&pending->request->options);
+        store_transaction_set_token(transaction->store_transaction, &token);
     }
     reply->is_write = true;
     reply->id = pending->request->id;

@@ -10,7 +10,6 @@
 #include <stdint.h>
 
 #define SESSION_SNAPSHOTS_MAX 64u /* that end with the connection */
-#define TRANSACTION_NOT_OPEN "this connection has no such transaction"
 #define SESSION_PEER_BYTES_MAX 46 /* "address:port #number"; the longest are cut */
 
 struct session {

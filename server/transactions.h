@@ -10,6 +10,7 @@
 #include "storage/store.h"
 
 #define TRANSACTIONS_MAX 64u /* of one connection */
+#define TRANSACTION_NOT_OPEN "this connection has no such transaction"
 
 struct transaction {
     uint64_t id;

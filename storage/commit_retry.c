@@ -37,7 +37,7 @@ static struct store_outcome outcome_of(const struct store_commit *commit,
 }
 
 static void take_hit(struct store_commit *commit, const struct view_hit *hit) {
-    struct retry_record record;
+    struct retry_record record = {.sequence = 0};
     enum status status;
 
     buffer_clear(&commit->results);
@@ -49,12 +49,18 @@ static void take_hit(struct store_commit *commit, const struct view_hit *hit) {
     if (status == STATUS_OK && record.sequence > commit->token.sequence) {
         status = STATUS_UNKNOWN; /* so old that its row is gone */
     }
+    if (status == STATUS_OK) {
+        buffer_clear(&commit->work);
+        status = buffer_append(&commit->work, record.answer.ptr, record.answer.len);
+    }
     if (status != STATUS_OK) {
         commit->outcome = (struct store_outcome){.status = status};
         return;
     }
     commit->is_repeat = true;
     commit->outcome = outcome_of(commit, &record, hit->version);
+    commit->outcome.is_repeat = true;
+    commit->outcome.answer = buffer_slice(&commit->work);
     commit->waiter.hold =
         (struct store_hold){.written_version = hit->version, .durable_version = hit->version};
 }
@@ -113,17 +119,20 @@ enum status commit_retry_stage(struct store_commit *commit, uint64_t now_ms) {
     struct retry_record record = {.sequence = commit->token.sequence,
                                   .status = STATUS_OK,
                                   .version = commit->token.number,
+                                  .answer = commit->token.answer,
                                   .result_count =
                                       (uint32_t)(commit->results.len / sizeof(int64_t))};
 
     return append_row(commit, &record, now_ms);
 }
 
-/* Not, that a namespace which it writes to was dropped on the way: the next copy finds another. */
+/* Not, that a namespace which it writes to was dropped on the way: the next copy finds another. Nor
+ * a conflict, if it is going to be run again. */
 static bool is_kept(const struct store_commit *commit) {
     enum status status = commit->outcome.status;
+    bool again = status == STATUS_CONFLICT || status == STATUS_TXN_TOO_OLD;
 
-    return retry_status_is_kept(status) &&
+    return retry_status_is_kept(status) && !(again && commit->token.provisional) &&
            (status != STATUS_NOT_FOUND || commit->refused == status || commit->catalogue.len > 0);
 }
 

@@ -75,6 +75,9 @@ enum status retry_value_store(const struct retry_record *record, const int64_t *
     if (status == STATUS_OK) {
         status = results_store(results, record->result_count, value);
     }
+    if (status == STATUS_OK) {
+        status = buffer_append_block(value, record->answer);
+    }
     return status == STATUS_OK && value->len - start > RETRY_VALUE_BYTES_MAX ? STATUS_TOO_LARGE
                                                                              : status;
 }
@@ -110,7 +113,8 @@ enum status retry_value_parse(struct slice value, struct retry_record *record_ou
     }
     record.status = kept[code];
     status = results_parse(&reader, record.result_count, results);
-    if (status == STATUS_OK && reader_left(&reader) > 0) {
+    if (status == STATUS_OK &&
+        (!reader_take_block(&reader, &record.answer) || reader_left(&reader) > 0)) {
         status = STATUS_CORRUPT;
     }
     if (status != STATUS_OK) {

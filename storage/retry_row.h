@@ -3,7 +3,7 @@
  *
  *      key      "retry/" | client, 16 bytes | sequence mod STORE_RETRY_SEQUENCES, u16 big-endian
  *      value    sequence varint | code u8 | version varint | operation varint
- *               | count varint | results, zigzag varints
+ *               | count varint | results, zigzag varints | block: answer of the token
  *
  * The code says how the commit ended (0: OK). With OK, the version is that of the row, and in its
  * place stands the number of the token; a refusal has the version and the operation of its outcome.
@@ -21,7 +21,7 @@
 #define RETRY_KEY_PREFIX "retry/"
 #define RETRY_KEY_PREFIX_BYTES 6
 #define RETRY_KEY_BYTES (RETRY_KEY_PREFIX_BYTES + STORE_RETRY_CLIENT_BYTES + 2)
-#define RETRY_VALUE_BYTES_MAX (1024u * 1024) /* more results than fit are TOO_LARGE */
+#define RETRY_VALUE_BYTES_MAX (1024u * 1024) /* what does not fit is TOO_LARGE */
 
 struct retry_record {
     uint64_t sequence;
@@ -29,6 +29,7 @@ struct retry_record {
     uint64_t version;      /* of a refusal's outcome; with OK, the token's number */
     uint32_t operation;    /* of a refusal's outcome */
     uint32_t result_count; /* int64_t each, beside the record */
+    struct slice answer;   /* of the token; borrowed; parsed: from the value */
 };
 
 void retry_key_store(uint8_t key[RETRY_KEY_BYTES], const struct store_token *token);

@@ -150,19 +150,20 @@ void store_transaction_set_token(struct store_transaction *txn, const struct sto
 void store_transaction_submit(struct store_transaction *txn, enum store_durability durability,
                               store_transaction_cb transaction_cb, void *arg) {
     struct store_outcome outcome = {.status = STATUS_OK, .version = txn->version};
+    bool wants_commit = txn->has_token || !write_set_is_empty(&txn->writes);
 
     ASSERT(!txn->commit);
     ASSERT(txn->walks == 0);
     txn->done_cb = transaction_cb;
     txn->done_arg = arg;
-    if (!write_set_is_empty(&txn->writes)) {
+    if (wants_commit) {
         outcome.status = fill_commit(txn);
     }
-    if (write_set_is_empty(&txn->writes) || outcome.status != STATUS_OK) {
+    if (!wants_commit || outcome.status != STATUS_OK) {
         transaction_cb(arg, txn, &outcome);
         return;
     }
-    txn->commit->transaction = txn;
+    txn->commit->transaction = write_set_is_empty(&txn->writes) ? NULL : txn;
     if (txn->has_token) {
         store_commit_set_token(txn->commit, &txn->token);
     }

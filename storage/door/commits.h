@@ -76,8 +76,10 @@ struct store_outcome {
     uint32_t operation;    /* the number (from 0) of the operation at fault */
     uint32_t result_count; /* of additions and appends, in the order of their operations */
     const int64_t
-        *results;    /* the new number, or the new length; borrowed until the commit is reset */
-    uint64_t number; /* of the token of the commit that took effect; 0 without one */
+        *results;        /* the new number, or the new length; borrowed until the commit is reset */
+    uint64_t number;     /* of the token of the commit that took effect; 0 without one */
+    bool is_repeat;      /* the commit had been done, or refused, before, under its token; then: */
+    struct slice answer; /* of the token of that one; borrowed until the commit is reset */
 };
 
 typedef void (*store_commit_cb)(struct store_commit *commit, const struct store_outcome *outcome);
@@ -152,7 +154,11 @@ void store_commit_set_stream(struct store_commit *commit, uint64_t stream);
 struct store_token {
     uint8_t client[STORE_RETRY_CLIENT_BYTES];
     uint64_t sequence;
-    uint64_t number; /* the submitter's: what its answer tells beside the outcome; kept with it */
+    /* the submitter's: what its answer tells beside the outcome; kept with it, and not with a
+     * refusal */
+    uint64_t number;
+    struct slice answer; /* borrowed until the commit has ended; not too long: else TOO_LARGE */
+    bool provisional; /* CONFLICT and TXN_TOO_OLD are not kept: it is run again under this token */
 };
 
 /* Of all commits with one token, whenever and by whomever submitted, at most one takes effect; the

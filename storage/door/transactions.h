@@ -83,8 +83,10 @@ enum status store_transaction_expire(struct store_read *read, const struct store
 /* Memory that it holds, for budgets. */
 uint64_t store_transaction_memory(const struct store_transaction *txn);
 
-/* The token of its commit (store_commit_set_token), before that is submitted. CONFLICT and its like
- * are remembered too: to try again is a new transaction with a new token. */
+/* The token of its commit (store_commit_set_token), before that is submitted. A transaction that
+ * writes nothing is then a commit too, so that a repeat, which may read otherwise, is known.
+ * CONFLICT and its like are remembered, unless the token is provisional; store_transaction_conflict
+ * knows no more of one that was remembered. */
 void store_transaction_set_token(struct store_transaction *txn, const struct store_token *token);
 
 typedef void (*store_transaction_cb)(void *arg, struct store_transaction *txn,

@@ -219,6 +219,29 @@ class LibraryTest(Counting, Cases):
         self.assertEqual(batch.results, [5])
         self.assertEqual(self.db.get(self.key + b"n"), b"5")
 
+    def test_transaction_is_committed_once_wherever_its_commit_is_cut(self):
+        total = 16 + 8 + 24  # the frame of TXN_COMMIT with its token
+        for cut in range(total):
+            with self.db.transaction() as txn:
+                txn.put(self.key, str(self.acknowledged + 1))
+                line, = self.proxy.lines
+                line.cut = (UP, line.passed[UP] + cut)  # whole requests have come through so far
+                try:
+                    txn.commit()
+                    self.acknowledged += 1
+                except kvd.Gone:  # it never came: it was not done
+                    pass
+            self.proxy.break_all()
+        for cut in range(16 + 8):
+            with self.db.transaction() as txn:
+                txn.put(self.key, str(self.acknowledged + 1))
+                line, = self.proxy.lines
+                line.cut = (DOWN, line.passed[DOWN] + cut)
+                txn.commit()
+                self.acknowledged += 1
+            self.proxy.break_all()
+        self.check()
+
     def test_without_it_the_write_is_unknown(self):
         down = self.measure()[DOWN]
         self.proxy.break_all()

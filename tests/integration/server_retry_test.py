@@ -159,6 +159,132 @@ class OnceTest(TokenTest):
         self.assertEqual(self.value(), b"2")
 
 
+class TransactionTest(TokenTest):
+    """TRANSACT and TXN_COMMIT."""
+
+    def begin(self, client):
+        return struct.unpack_from("<Q", client.ask(frame(TXN_BEGIN, b"\0" + number(0))).body)[0]
+
+    def put_inside(self, client, txn, key, value):
+        reply = client.ask(frame(PUT, number(txn) + bytes(4) + block(key) + value, flags=FLAG_TRANSACTION))
+        self.assertEqual(reply.status, OK, reply.body)
+
+    def transact(self, token, comparison, items, others):
+        """With one comparison and one item in each list."""
+        return self.tokened(TRANSACT, b"\1" + comparison + b"\1" + items + b"\1" + others, token)
+
+    def key_is_absent(self):
+        return b"\1\2" + block(self.key)  # presence, different
+
+    def item_put(self, value):
+        return b"\1\0" + block(self.key) + block(value)
+
+    def item_get(self):
+        return b"\x08\0" + block(self.key)
+
+    def test_decision_is_made_once_and_answered_as_it_was(self):
+        decide = self.transact(self.token(), self.key_is_absent(), self.item_put(b"mine"), self.item_get())
+        self.twice(decide)  # the second time, the key would be there
+        self.assertEqual(self.value(), b"mine")
+
+    def test_decision_that_wrote_nothing_is_answered_as_it_was(self):
+        self.client.ask(put(self.key, b"there"))
+        decide = self.transact(self.token(), self.key_is_absent(), self.item_put(b"mine"), self.item_get())
+        first = self.client.ask(decide)
+        self.assertEqual(first.status, OK, first.body)
+        self.assertIn(b"there", first.body)
+        self.client.ask(frame(DELETE, self.key))
+        self.same(first, self.elsewhere(decide))
+        self.assertEqual(self.value(), NOT_FOUND)
+
+    def test_repeat_has_its_own_id(self):
+        token = self.token()
+        decide = self.transact(token, self.key_is_absent(), self.item_put(b"mine"), self.item_get())
+        self.client.ask(decide)
+        other = decide[:8] + struct.pack("<I", 77) + decide[12:]
+        self.assertEqual(self.client.ask(other).id, 77)
+
+    def test_items_that_cannot_be_done_again_are_answered_as_they_were(self):
+        add = bytes([4, 0]) + block(self.key) + struct.pack("<q", 1)
+        decide = self.transact(self.token(), self.key_is_absent(), add, add)
+        self.twice(decide, between=put(self.key, b"no number"))
+        self.assertEqual(self.value(), b"no number")
+        refused = self.transact(self.token(), self.key_is_absent(), add, add)
+        first = self.client.ask(refused)
+        self.assertEqual((first.status, first.item), (INVALID, 0), first.body)
+        self.client.ask(put(self.key, b"5"))
+        self.assertEqual(self.elsewhere(refused).status, INVALID)
+        self.assertEqual(self.value(), b"5")
+
+    def test_token_of_a_plain_write_decides_nothing(self):
+        token = self.token()
+        self.client.ask(self.tokened(PUT, bytes(4) + block(self.key + b"2") + b"v", token))
+        decide = self.transact(token, self.key_is_absent(), self.item_put(b"mine"), self.item_get())
+        self.assertEqual(self.client.ask(decide).status, INVALID)
+        self.assertEqual(self.value(), NOT_FOUND)
+
+    def test_commit_is_found_though_its_transaction_ended_with_the_connection(self):
+        client = self.server.client()
+        txn = self.begin(client)
+        self.put_inside(client, txn, self.key, b"v")
+        commit = self.tokened(TXN_COMMIT, number(txn), self.token())
+        first = client.ask(commit)
+        self.assertEqual(first.status, OK, first.body)
+        self.same(first, client.ask(commit))
+        client.close()
+        self.same(first, self.client.ask(commit))
+
+    def test_commit_that_was_asked_for_too_early_is_not_done_any_more(self):
+        client = self.server.client()
+        txn = self.begin(client)
+        self.put_inside(client, txn, self.key, b"v")
+        commit = self.tokened(TXN_COMMIT, number(txn), self.token())
+        asked = self.client.ask(commit)
+        self.assertEqual((asked.status, asked.text), (GONE, "this connection has no such transaction"))
+        self.assertEqual(client.ask(commit).status, GONE)
+        client.close()
+        self.assertEqual(self.value(), NOT_FOUND)
+
+    def test_conflict_is_remembered(self):
+        client = self.server.client()
+        txn = self.begin(client)
+        client.ask(frame(GET, number(txn) + self.key, flags=FLAG_TRANSACTION))
+        self.put_inside(client, txn, self.key, b"v")
+        self.client.ask(put(self.key, b"other"))
+        commit = self.tokened(TXN_COMMIT, number(txn), self.token())
+        first = client.ask(commit)
+        again = self.client.ask(commit)
+        self.assertEqual((first.status, again.status), (CONFLICT, CONFLICT))
+        self.assertEqual(first.detail, again.detail)
+        client.close()
+
+    def test_decisions_from_all_sides_are_made_once_each(self):
+        count, sides = 60, 4
+        add = bytes([4, 0]) + block(self.key) + struct.pack("<q", 1)
+        decisions = [self.transact(self.token(), self.key_is_absent(), add, add) for _ in range(count)]
+        answers = [None] * sides
+
+        def send(place):
+            client = self.server.client()
+            client.send(b"".join(decisions))
+            answers[place] = [(reply.status, reply.body) for reply in client.replies(count)]
+            client.close()
+        threads = [threading.Thread(target=send, args=(place,)) for place in range(sides)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual([status for status, _ in answers[0]], [OK] * count)
+        self.assertEqual(answers, [answers[0]] * sides)
+        self.assertEqual(self.value(), str(count).encode())
+
+    def test_write_inside_has_no_token(self):
+        txn = self.begin(self.client)
+        reply = self.client.ask(frame(DELETE, self.token() + number(txn) + self.key,
+                                      flags=FLAG_TRANSACTION | FLAG_RETRY_TOKEN))
+        self.assertEqual((reply.status, reply.text), (INVALID, "a write inside a transaction has no retry token"))
+
+
 class CutTest(TokenTest):
     """A client that sends its addition again whenever its connection was cut before the answer came."""
 

@@ -24,6 +24,7 @@ static void expect_same(const struct retry_record *record, const int64_t *number
     ck_assert_uint_eq(read.version, record->version);
     ck_assert_uint_eq(read.operation, record->operation);
     ck_assert_uint_eq(read.result_count, record->result_count);
+    ck_assert(slice_equal(read.answer, record->answer));
     ck_assert_uint_eq(results.len, record->result_count * sizeof(int64_t));
     ck_assert(results.len == 0 || memcmp(results.data, numbers, results.len) == 0);
 }
@@ -36,7 +37,8 @@ static void forget(void) {
 START_TEST(what_is_written_is_read_again) {
     static const int64_t numbers[] = {0, 1, -1, 63, -64, 64, INT64_MAX, INT64_MIN};
     struct retry_record done = {.sequence = 1, .status = STATUS_OK, .result_count = 8};
-    struct retry_record plain = {.sequence = UINT64_MAX, .status = STATUS_OK};
+    struct retry_record plain = {
+        .sequence = UINT64_MAX, .status = STATUS_OK, .answer = slice_from_text("an answer")};
     struct retry_record refused = {.sequence = 0,
                                    .status = STATUS_VERSION_MISMATCH,
                                    .version = UINT64_MAX,
@@ -89,8 +91,11 @@ END_TEST
 
 START_TEST(truncations_and_bytes_too_many_are_corrupt) {
     static const int64_t numbers[] = {300, -300};
-    struct retry_record record = {
-        .sequence = 300, .status = STATUS_OK, .operation = 3, .result_count = 2};
+    struct retry_record record = {.sequence = 300,
+                                  .status = STATUS_OK,
+                                  .operation = 3,
+                                  .result_count = 2,
+                                  .answer = slice_from_text("answer")};
     struct retry_record read;
 
     buffer_clear(&results);

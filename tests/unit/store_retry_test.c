@@ -413,10 +413,9 @@ static void txn_done_cb(void *arg, struct store_transaction *txn,
 }
 
 /* Reads "k" and puts "n", under a token; `between` is put to "k" meanwhile, if not NULL. */
-static struct store_outcome run_transaction(struct fixture *fixture, uint64_t sequence,
-                                            const char *between) {
+static struct store_outcome run_with_token(struct fixture *fixture, struct store_token token,
+                                           const char *between) {
     struct store_transaction_options options = {0};
-    struct store_token token = token_of("a", sequence);
     struct store_put put = {.namespace_id = STORE_NAMESPACE_DEFAULT,
                             .key = slice_from_text("n"),
                             .value = slice_from_text("1")};
@@ -442,6 +441,19 @@ static struct store_outcome run_transaction(struct fixture *fixture, uint64_t se
     return outcome;
 }
 
+static struct store_outcome run_transaction(struct fixture *fixture, uint64_t sequence,
+                                            const char *between) {
+    return run_with_token(fixture, token_of("a", sequence), between);
+}
+
+static struct store_outcome run_provisionally(struct fixture *fixture, uint64_t sequence,
+                                              const char *between) {
+    struct store_token token = token_of("a", sequence);
+
+    token.provisional = true;
+    return run_with_token(fixture, token, between);
+}
+
 START_TEST(a_transaction_is_done_once_and_a_conflict_stays_one) {
     struct store_outcome first;
     struct store_outcome again;
@@ -457,6 +469,51 @@ START_TEST(a_transaction_is_done_once_and_a_conflict_stays_one) {
     ck_assert_int_eq(run_transaction(&fixture, 2, "changed").status, STATUS_CONFLICT);
     fixture_delete(&fixture, "k");
     ck_assert_int_eq(run_transaction(&fixture, 2, NULL).status, STATUS_CONFLICT);
+    fixture_deinit(&fixture);
+}
+END_TEST
+
+/* Reads "k" and writes nothing; its answer is what it has read. */
+static struct store_outcome read_only_run(struct fixture *fixture, struct store_token token,
+                                          const char *answer, struct store_transaction **txn) {
+    struct store_transaction_options options = {0};
+    struct store_outcome outcome = {.status = STATUS_PENDING};
+
+    ck_assert_int_eq(store_transaction_begin(fixture->store, &options, txn), STATUS_OK);
+    token.answer = slice_from_text(answer);
+    store_transaction_set_token(*txn, &token);
+    store_transaction_submit(*txn, STORE_SYNCED, txn_done_cb, &outcome);
+    fixture_settle(fixture);
+    return outcome;
+}
+
+START_TEST(a_transaction_that_writes_nothing_is_known_again_with_its_answer) {
+    struct store_transaction *txn;
+    struct store_outcome outcome;
+    struct fixture fixture;
+
+    begin(&fixture);
+    outcome = read_only_run(&fixture, token_of("a", 1), "what was read", &txn);
+    ck_assert_int_eq(outcome.status, STATUS_OK);
+    ck_assert(!outcome.is_repeat);
+    store_transaction_destroy(txn);
+    fixture_reopen(&fixture);
+    outcome = read_only_run(&fixture, token_of("a", 1), "something else", &txn);
+    ck_assert_int_eq(outcome.status, STATUS_OK);
+    ck_assert(outcome.is_repeat);
+    ck_assert(slice_equal(outcome.answer, slice_from_text("what was read")));
+    store_transaction_destroy(txn);
+    fixture_deinit(&fixture);
+}
+END_TEST
+
+START_TEST(a_provisional_conflict_is_run_again) {
+    struct fixture fixture;
+
+    begin(&fixture);
+    ck_assert_int_eq(run_provisionally(&fixture, 1, "changed").status, STATUS_CONFLICT);
+    fixture_delete(&fixture, "k");
+    ck_assert_int_eq(run_provisionally(&fixture, 1, NULL).status, STATUS_OK);
     fixture_deinit(&fixture);
 }
 END_TEST
@@ -551,5 +608,6 @@ UNIT_MAIN("store_retry", a_repeat_is_given_the_first_answer_and_does_nothing,
           what_was_refused_stays_refused, an_addition_that_was_refused_stays_refused,
           who_asks_by_the_token_alone_learns_what_became_of_it,
           a_transaction_is_done_once_and_a_conflict_stays_one,
-          without_memory_it_is_done_once_or_not_at_all,
+          a_transaction_that_writes_nothing_is_known_again_with_its_answer,
+          a_provisional_conflict_is_run_again, without_memory_it_is_done_once_or_not_at_all,
           copies_from_all_sides_take_effect_once_and_are_answered_alike)

@@ -14,9 +14,11 @@
  * repeat that is not about the data (KVD_NO_SPACE, KVD_BUSY ...) says nothing about the copies
  * before it, and so is tried again as well.
  *
- * That holds for the calls of kvd.h that wait, on a connection of kvd_connect or of a pool. Reads,
- * and the pieces of an upload, are as without. Requests of pipelines and of <kvd/async.h> are never
- * sent twice by libkvd, but may carry a token of the program's own. */
+ * That holds for the calls that wait, on a connection of kvd_connect or of a pool. Reads, the
+ * pieces of an upload, and what is done inside a transaction are as without; kvd_commit is
+ * repeated, and KVD_GONE if the transaction ended with its connection before it was committed.
+ * Requests of pipelines and of <kvd/async.h> are never sent twice by libkvd, but may carry a token
+ * of the program's own. */
 #ifndef KVD_RETRY_H
 #define KVD_RETRY_H
 

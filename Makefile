@@ -195,7 +195,7 @@ $(BUILD)/kvd: $(KVD_OBJ)
 
 $(BUILD)/kvcli: $(KVCLI_OBJ)
 	$(call say,LD $@)
-	$(Q)$(CC) $(LDFLAGS_KVD) $^ $(CLIENT_LIBS) $(EDIT_LIBS) -o $@
+	$(Q)$(CC) $(LDFLAGS_KVD) $^ $(CLIENT_LIBS) $(EDIT_LIBS) -lm -o $@
 
 # Only kvd_ names stay visible: one relocatable object whose other symbols are made local.
 $(BUILD)/libkvd.a: $(LIBKVD_OBJ)
@@ -243,7 +243,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(BUILD)/server-rooms.a $(BUILD)/client
 	@mkdir -p $(@D)
 	$(call say,LD $@)
 	$(Q)$(CC) $(LDFLAGS_KVD) $< $(BUILD)/$(call side_of,tests/$*.c)-rooms.a \
-	    $(CHECK_LIBS) $(UV_LIBS) $(STORAGE_LIBS) -o $@
+	    $(CHECK_LIBS) $(UV_LIBS) $(STORAGE_LIBS) -lm -o $@
 
 .PHONY: fuzz-run
 fuzz-run: $(FUZZ_BIN)

@@ -1,9 +1,10 @@
 /* bench_keys.h: which key comes next, and what its value is.
  *
- * Keys are 16 bytes: "k" and 15 digits. Zipfian ranks (exponent 1, by inversion of the continuous
- * distribution, so that nothing is summed up before) are scrambled over all keys by a hash. Loading
- * walks every key once in an order that is far from sorted. Values are taken from a pool of random
- * bytes, or of repeated words, at random places. Constant after init, read by all threads. */
+ * Keys are 16 bytes: "k" and 15 digits. Uniform and zipfian draws (bench_zipf.h) are from the keys
+ * that are loaded; latest ones are zipfian back from the newest that is known to be stored, those
+ * inserted meanwhile included. Loading walks every key once in an order that is far from sorted.
+ * Values are taken from a pool of random bytes, or of repeated words, at random places. Constant
+ * after init, read by all threads. */
 #ifndef KVCLI_BENCH_KEYS_H
 #define KVCLI_BENCH_KEYS_H
 
@@ -13,14 +14,11 @@
 #include "protocol/base/status.h"
 
 #define BENCH_KEY_BYTES 16u
-#define BENCH_POWER_STEPS 4096u
 
 struct bench_keys {
     uint64_t count;
     uint64_t stride; /* coprime to count: the order of loading */
-    bool zipfian;
-    double log2_count;
-    double powers[BENCH_POWER_STEPS + 1]; /* 2^(i / steps) */
+    enum bench_distribution distribution;
     uint64_t value_bytes;
     uint8_t *pool; /* owned: value_bytes and room for different places */
 };
@@ -29,8 +27,9 @@ struct bench_keys {
 enum status bench_keys_init(struct bench_keys *keys, const struct bench_plan *plan) MUST_CHECK;
 void bench_keys_deinit(struct bench_keys *keys);
 
-/* The number of a random key, below count. */
-uint64_t bench_keys_pick(const struct bench_keys *keys, struct bench_random *random);
+/* The number of a random key; `stored`: the keys below it are in the store, at least `count`. */
+uint64_t bench_keys_pick(const struct bench_keys *keys, uint64_t stored,
+                         struct bench_random *random);
 
 /* The number of the key that is loaded as the `index`-th, below count: each once. */
 uint64_t bench_keys_load_order(const struct bench_keys *keys, uint64_t index);

@@ -36,13 +36,24 @@ static int check_numbers(const struct bench_plan *plan) {
     return code;
 }
 
-static int choose_distribution(const struct options *options, struct bench_plan *plan) {
-    const char *name = options->distribution ? options->distribution : "uniform";
+static const char *const distributions[] = {"uniform", "zipfian", "latest"};
 
-    plan->zipfian = strcmp(name, "zipfian") == 0;
-    return plan->zipfian || strcmp(name, "uniform") == 0
-               ? CLI_DONE
-               : cli_fail(CLI_USAGE, "--distribution needs uniform or zipfian, not '%s'", name);
+const char *bench_distribution_name(enum bench_distribution distribution) {
+    return distributions[distribution];
+}
+
+static int choose_distribution(const struct options *options, struct bench_plan *plan) {
+    if (!options->distribution) {
+        return CLI_DONE;
+    }
+    for (size_t i = 0; i < sizeof distributions / sizeof distributions[0]; i++) {
+        if (strcmp(distributions[i], options->distribution) == 0) {
+            plan->distribution = (enum bench_distribution)i;
+            return CLI_DONE;
+        }
+    }
+    return cli_fail(CLI_USAGE, "--distribution needs uniform, zipfian or latest, not '%s'",
+                    options->distribution);
 }
 
 static int choose_codec(const struct options *options, struct bench_plan *plan) {

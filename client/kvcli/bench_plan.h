@@ -12,6 +12,8 @@ struct bench_codec;
 #define BENCH_VALUE_BYTES_MAX (1u << 26)
 #define BENCH_WINDOW_BYTES_MAX (1u << 30) /* requests of one window, in memory per connection */
 
+enum bench_distribution { BENCH_UNIFORM, BENCH_ZIPFIAN, BENCH_LATEST };
+
 struct bench_plan {
     const struct bench_codec *codec;
     const char *address;
@@ -29,10 +31,13 @@ struct bench_plan {
     uint64_t rate;        /* requests a second; 0: as fast as it goes */
     uint64_t seed;
     uint64_t server_pid; /* 0: unknown */
-    bool zipfian;
+    enum bench_distribution distribution;
     bool compressible;
     bool preload;
 };
+
+/* "uniform", "zipfian" or "latest". */
+const char *bench_distribution_name(enum bench_distribution distribution);
 
 /* Fills *plan_out from the options, with defaults. Returns CLI_DONE, or prints what is wrong and
  * returns CLI_USAGE. */

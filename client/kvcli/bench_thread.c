@@ -18,8 +18,9 @@ static enum status add_request(struct bench_thread *thread, struct bench_connect
     bool is_put =
         thread->loads || (thread->plan->read_percent < 100 &&
                           bench_random_below(&thread->random, 100) >= thread->plan->read_percent);
-    uint64_t number = thread->loads ? bench_keys_load_order(thread->keys, thread->load_next++)
-                                    : bench_keys_pick(thread->keys, &thread->random);
+    uint64_t number = thread->loads
+                          ? bench_keys_load_order(thread->keys, thread->load_next++)
+                          : bench_keys_pick(thread->keys, thread->keys->count, &thread->random);
 
     bench_keys_write(number, key);
     return bench_connection_add(connection, is_put, slice_make(key, sizeof key),

@@ -64,7 +64,7 @@ static void print_plan(const struct bench_plan *plan) {
     printf("%s at %s: %" PRIu64 " connections, %" PRIu64 " threads, pipeline %" PRIu64 ", %" PRIu64
            " keys, values of %" PRIu64 " bytes, %s, %" PRIu64 "%% gets\n",
            plan->codec->name, plan->address, plan->connections, plan->threads, plan->pipeline,
-           plan->key_count, plan->value_bytes, plan->zipfian ? "zipfian" : "uniform",
+           plan->key_count, plan->value_bytes, bench_distribution_name(plan->distribution),
            plan->read_percent);
 }
 
@@ -101,7 +101,7 @@ static void print_json(const struct bench_plan *plan, const struct bench_result 
            ",\"keys\":%" PRIu64 ",\"value_bytes\":%" PRIu64,
            plan->connections, plan->threads, plan->pipeline, plan->key_count, plan->value_bytes);
     printf(",\"distribution\":\"%s\",\"read_percent\":%" PRIu64 ",\"rate\":%" PRIu64,
-           plan->zipfian ? "zipfian" : "uniform", plan->read_percent, plan->rate);
+           bench_distribution_name(plan->distribution), plan->read_percent, plan->rate);
     if (plan->preload) {
         print_json_phase("load", &result->load);
     }

@@ -105,7 +105,7 @@ enum option_kind {
     X(pipeline, "pipeline", 'P', NUMBER, "N", OPTION_ON(BENCH), "requests sent at once (1)")       \
     X(key_count, "keys", 'k', NUMBER, "N", OPTION_ON(BENCH), "different keys (100000)")            \
     X(value_bytes, "value-size", 'v', SIZE, "BYTES", OPTION_ON(BENCH), "of each value (100)")      \
-    X(distribution, "distribution", 0, TEXT, "D", OPTION_ON(BENCH), "uniform or zipfian")          \
+    X(distribution, "distribution", 0, TEXT, "D", OPTION_ON(BENCH), "uniform, zipfian or latest")  \
     X(read_percent, "read-ratio", 'r', NUMBER, "PERCENT", OPTION_ON(BENCH),                        \
       "gets among all requests; the rest is puts (100)")                                           \
     X(requests, "requests", 'N', NUMBER, "N", OPTION_ON(BENCH), "requests in all (1000000)")       \

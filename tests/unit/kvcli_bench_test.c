@@ -2,10 +2,12 @@
 #include "client/kvcli/bench_codec.h"
 #include "client/kvcli/bench_histogram.h"
 #include "client/kvcli/bench_keys.h"
+#include "client/kvcli/bench_zipf.h"
 #include "protocol/base/memory.h"
 #include "protocol/wire.h"
 #include "tests/unit/unit.h"
 
+#include <math.h>
 #include <string.h>
 
 /* --- histogram --- */
@@ -58,9 +60,10 @@ END_TEST
 
 /* --- keys --- */
 
-static void open_keys(struct bench_keys *keys, uint64_t count, bool zipfian) {
+static void open_keys(struct bench_keys *keys, uint64_t count,
+                      enum bench_distribution distribution) {
     struct bench_plan plan = {
-        .key_count = count, .value_bytes = 100, .zipfian = zipfian, .seed = 1};
+        .key_count = count, .value_bytes = 100, .distribution = distribution, .seed = 1};
 
     ck_assert_int_eq(bench_keys_init(keys, &plan), STATUS_OK);
 }
@@ -72,7 +75,7 @@ START_TEST(loading_visits_each_key_once_and_not_in_order) {
         struct bench_keys keys;
         uint8_t seen[1024] = {0};
         uint64_t ascents = 0;
-        open_keys(&keys, counts[i], false);
+        open_keys(&keys, counts[i], BENCH_UNIFORM);
         for (uint64_t at = 0; at < counts[i]; at++) {
             uint64_t number = bench_keys_load_order(&keys, at);
             ck_assert_uint_lt(number, counts[i]);
@@ -85,33 +88,102 @@ START_TEST(loading_visits_each_key_once_and_not_in_order) {
 }
 END_TEST
 
-/* How often the most frequent of 1000 keys comes in 100000 draws. */
-static uint64_t greatest_share(bool zipfian) {
+#define DRAWN_KEYS 1000u
+#define DRAWS 200000u
+
+/* How often each of the keys comes. */
+static void draw(uint64_t drawn[DRAWN_KEYS], enum bench_distribution distribution,
+                 uint64_t loaded) {
     struct bench_keys keys;
     struct bench_random random = {7};
-    uint64_t drawn[1000] = {0};
-    uint64_t greatest = 0;
 
-    open_keys(&keys, 1000, zipfian);
-    for (int i = 0; i < 100000; i++) {
-        uint64_t number = bench_keys_pick(&keys, &random);
-        ck_assert_uint_lt(number, 1000);
+    open_keys(&keys, loaded, distribution);
+    for (unsigned i = 0; i < DRAWS; i++) {
+        uint64_t number = bench_keys_pick(&keys, DRAWN_KEYS, &random);
+        ck_assert_uint_lt(number, DRAWN_KEYS);
         drawn[number]++;
     }
-    for (size_t i = 0; i < 1000; i++) {
-        greatest = drawn[i] > greatest ? drawn[i] : greatest;
-    }
     bench_keys_deinit(&keys);
-    return greatest;
 }
 
-START_TEST(uniform_draws_are_even_and_zipfian_ones_are_not) {
-    uint64_t uniform = greatest_share(false);
-    uint64_t zipfian = greatest_share(true);
+static double zipf_share(uint64_t rank, uint64_t count) {
+    double zeta = 0;
 
-    ck_assert_uint_lt(uniform, 160);  /* 100 expected */
-    ck_assert_uint_gt(zipfian, 9000); /* ln 2 / ln 1000 of all: 10034 expected */
-    ck_assert_uint_lt(zipfian, 13000);
+    for (uint64_t i = 1; i <= count; i++) {
+        zeta += pow((double)i, -BENCH_ZIPF_EXPONENT);
+    }
+    return pow((double)rank + 1, -BENCH_ZIPF_EXPONENT) / zeta;
+}
+
+/* Within five standard deviations of what is expected. */
+static void expect_share(uint64_t drawn, double share) {
+    double expected = share * DRAWS;
+
+    ck_assert_double_le(fabs((double)drawn - expected), 5 * sqrt(expected) + 1);
+}
+
+START_TEST(uniform_draws_are_even) {
+    uint64_t drawn[DRAWN_KEYS] = {0};
+    double chi_square = 0;
+
+    draw(drawn, BENCH_UNIFORM, DRAWN_KEYS);
+    for (size_t i = 0; i < DRAWN_KEYS; i++) {
+        double off = (double)drawn[i] - (double)DRAWS / DRAWN_KEYS;
+        chi_square += off * off / ((double)DRAWS / DRAWN_KEYS);
+    }
+    ck_assert_double_gt(chi_square, 999 - 5 * 44.7); /* 999 degrees of freedom */
+    ck_assert_double_lt(chi_square, 999 + 5 * 44.7);
+}
+END_TEST
+
+START_TEST(zipfian_draws_follow_the_law_rank_by_rank) {
+    uint64_t drawn[DRAWN_KEYS] = {0};
+
+    draw(drawn, BENCH_ZIPFIAN, DRAWN_KEYS);
+    for (uint64_t rank = 0; rank < DRAWN_KEYS; rank++) {
+        expect_share(drawn[bench_zipf_place(rank, DRAWN_KEYS)], zipf_share(rank, DRAWN_KEYS));
+    }
+}
+END_TEST
+
+START_TEST(the_latest_keys_come_most_and_those_inserted_too) {
+    uint64_t drawn[DRAWN_KEYS] = {0};
+
+    draw(drawn, BENCH_LATEST, 900);
+    for (uint64_t rank = 0; rank < DRAWN_KEYS; rank++) {
+        expect_share(drawn[DRAWN_KEYS - 1 - rank], zipf_share(rank, DRAWN_KEYS));
+    }
+}
+END_TEST
+
+START_TEST(ranks_of_very_many_keys_stay_below_their_count) {
+    struct bench_random random = {3};
+    uint64_t firsts = 0;
+
+    for (int i = 0; i < 100000; i++) {
+        uint64_t rank = bench_zipf_rank(&random, 1000000000000000u);
+        ck_assert_uint_lt(rank, 1000000000000000u);
+        firsts += rank == 0;
+    }
+    ck_assert_uint_gt(firsts, 2140); /* 2391 expected: zeta is (n^0.01 - 1) / 0.01 + 0.58 = 41.8 */
+    ck_assert_uint_lt(firsts, 2640);
+}
+END_TEST
+
+START_TEST(each_rank_has_a_place_of_its_own_far_from_the_next) {
+    static const uint64_t counts[] = {1, 2, 3, 10, 999, 1000, 1024};
+
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        uint8_t seen[1024] = {0};
+        uint64_t neighbours = 0;
+        for (uint64_t rank = 0; rank < counts[i]; rank++) {
+            uint64_t place = bench_zipf_place(rank, counts[i]);
+            ck_assert_uint_lt(place, counts[i]);
+            ck_assert_uint_eq(seen[place]++, 0);
+            neighbours += place + 1 == bench_zipf_place((rank + 1) % counts[i], counts[i]);
+        }
+        ck_assert(counts[i] < 999 || neighbours < 10);
+    }
 }
 END_TEST
 
@@ -119,11 +191,13 @@ START_TEST(a_single_key_is_always_drawn) {
     struct bench_keys keys;
     struct bench_random random = {7};
 
-    open_keys(&keys, 1, true);
-    for (int i = 0; i < 100; i++) {
-        ck_assert_uint_eq(bench_keys_pick(&keys, &random), 0);
+    for (int distribution = BENCH_UNIFORM; distribution <= BENCH_LATEST; distribution++) {
+        open_keys(&keys, 1, (enum bench_distribution)distribution);
+        for (int i = 0; i < 100; i++) {
+            ck_assert_uint_eq(bench_keys_pick(&keys, 1, &random), 0);
+        }
+        bench_keys_deinit(&keys);
     }
-    bench_keys_deinit(&keys);
 }
 END_TEST
 
@@ -254,8 +328,11 @@ END_TEST
 
 UNIT_MAIN("kvcli_bench", quantiles_are_within_a_64th,
           the_least_and_the_greatest_times_have_a_bucket, merged_histograms_count_both,
-          loading_visits_each_key_once_and_not_in_order,
-          uniform_draws_are_even_and_zipfian_ones_are_not, a_single_key_is_always_drawn,
+          loading_visits_each_key_once_and_not_in_order, uniform_draws_are_even,
+          zipfian_draws_follow_the_law_rank_by_rank,
+          the_latest_keys_come_most_and_those_inserted_too,
+          ranks_of_very_many_keys_stay_below_their_count,
+          each_rank_has_a_place_of_its_own_far_from_the_next, a_single_key_is_always_drawn,
           keys_are_written_with_all_their_digits, keys_say_when_memory_ends,
           redis_replies_are_taken_at_their_last_byte, redis_replies_that_do_not_fit_are_refused,
           redis_requests_are_what_the_server_expects, kvd_replies_tell_hits_misses_and_failures,

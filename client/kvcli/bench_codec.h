@@ -1,8 +1,8 @@
 /* bench_codec.h: how the benchmark speaks to each kind of server.
  *
  * The generator is one program for all; only these few functions differ: kvd (the wire codec),
- * redis (a minimal RESP: GET and SET), echo (kvd's requests, sent back by the server as they are:
- * the floor of the network). Pure functions over buffers, any thread. */
+ * redis (a minimal RESP: GET and SET, no scans), echo (kvd's requests, sent back by the server as
+ * they are: the floor of the network). Pure functions over buffers, any thread. */
 #ifndef KVCLI_BENCH_CODEC_H
 #define KVCLI_BENCH_CODEC_H
 
@@ -11,24 +11,30 @@
 
 #define BENCH_REPLY_TEXT_MAX 160
 
+/* What is sent for a request. */
+enum bench_call { BENCH_CALL_GET, BENCH_CALL_PUT, BENCH_CALL_SCAN };
+
 enum bench_outcome { BENCH_DONE, BENCH_MISS, BENCH_FAILED };
 
 struct bench_reply {
     size_t bytes; /* of `received` that the reply took */
     enum bench_outcome outcome;
+    uint64_t entries;                /* of a scan */
     char text[BENCH_REPLY_TEXT_MAX]; /* what went wrong, if FAILED */
 };
 
 struct bench_request {
     uint32_t id; /* rises by one with each request of a connection */
-    bool is_put;
-    struct slice key;
-    struct slice value; /* of a put */
+    enum bench_call call;
+    struct slice key;    /* of a scan: where it begins */
+    struct slice value;  /* of a put */
+    uint32_t scan_limit; /* of a scan: entries */
 };
 
 struct bench_codec {
     const char *name;
-    bool is_kvd; /* knows namespaces and durability */
+    bool is_kvd;    /* knows namespaces and durability */
+    bool has_scans; /* knows BENCH_CALL_SCAN */
 
     /* Appends what a connection sends first; one reply answers it. NULL: nothing. */
     enum status (*append_hello)(struct buffer *out);
@@ -39,7 +45,7 @@ struct bench_codec {
 
     /* Takes the reply to request `id` from the bytes received so far. Errors: NEED_MORE; PROTOCOL
      * when the stream is out of step. */
-    enum status (*take_reply)(struct slice received, uint32_t id, bool is_put,
+    enum status (*take_reply)(struct slice received, uint32_t id, enum bench_call call,
                               struct bench_reply *reply_out);
 };
 

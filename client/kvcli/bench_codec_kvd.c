@@ -18,16 +18,24 @@ static enum status append_hello(struct buffer *out) {
     return wire_request_encode(out, &request);
 }
 
+static uint16_t opcode_of(enum bench_call call) {
+    return call == BENCH_CALL_GET ? WIRE_GET : call == BENCH_CALL_PUT ? WIRE_PUT : WIRE_SCAN;
+}
+
 static enum status append(struct buffer *out, const struct bench_plan *plan,
                           const struct bench_request *request) {
     struct wire_request frame = {
         .id = request->id,
-        .opcode = request->is_put ? WIRE_PUT : WIRE_GET,
+        .opcode = opcode_of(request->call),
         .key = request->key,
         .value = request->value,
     };
 
-    if (request->is_put && plan->durability != KVD_DURABILITY_DEFAULT) {
+    if (request->call == BENCH_CALL_SCAN) {
+        frame.range = (struct wire_range){.limit = request->scan_limit, .from = request->key};
+        frame.key = slice_make(NULL, 0);
+    }
+    if (request->call == BENCH_CALL_PUT && plan->durability != KVD_DURABILITY_DEFAULT) {
         frame.options.flags |= WIRE_FLAG_DURABILITY;
         frame.options.durability = (uint8_t)plan->durability;
     }
@@ -38,13 +46,12 @@ static enum status append(struct buffer *out, const struct bench_plan *plan,
     return wire_request_encode(out, &frame);
 }
 
-static void describe_failure(const struct wire_frame *frame, bool is_put,
+static void describe_failure(const struct wire_frame *frame, enum bench_call call,
                              struct bench_reply *reply) {
     struct wire_response response;
     const char *reason = "";
 
-    if (wire_response_decode(frame, is_put ? WIRE_PUT : WIRE_GET, false, &response, &reason) !=
-        STATUS_OK) {
+    if (wire_response_decode(frame, opcode_of(call), false, &response, &reason) != STATUS_OK) {
         snprintf(reply->text, sizeof reply->text, "%s", reason);
         return;
     }
@@ -53,7 +60,19 @@ static void describe_failure(const struct wire_frame *frame, bool is_put,
              (const char *)response.error.text.ptr);
 }
 
-static enum status take_reply(struct slice received, uint32_t id, bool is_put,
+/* Checks a page to its end, as a client that reads it would. */
+static enum status count_entries(const struct wire_frame *frame, struct bench_reply *reply) {
+    struct wire_response response;
+    const char *reason;
+    enum status status = wire_response_decode(frame, WIRE_SCAN, false, &response, &reason);
+
+    if (status == STATUS_OK) {
+        reply->entries = response.page.count;
+    }
+    return status == STATUS_OK ? STATUS_OK : STATUS_PROTOCOL;
+}
+
+static enum status take_reply(struct slice received, uint32_t id, enum bench_call call,
                               struct bench_reply *reply_out) {
     struct wire_frame frame;
     const char *reason;
@@ -73,12 +92,14 @@ static enum status take_reply(struct slice received, uint32_t id, bool is_put,
                          : code == STATUS_NOT_FOUND ? BENCH_MISS
                                                     : BENCH_FAILED;
     if (reply_out->outcome == BENCH_FAILED) {
-        describe_failure(&frame, is_put, reply_out);
+        describe_failure(&frame, call, reply_out);
     }
-    return STATUS_OK;
+    return reply_out->outcome == BENCH_DONE && call == BENCH_CALL_SCAN
+               ? count_entries(&frame, reply_out)
+               : STATUS_OK;
 }
 
-static enum status take_echo(struct slice received, uint32_t id, bool is_put,
+static enum status take_echo(struct slice received, uint32_t id, enum bench_call call,
                              struct bench_reply *reply_out) {
     struct wire_frame frame;
     const char *reason;
@@ -89,7 +110,7 @@ static enum status take_echo(struct slice received, uint32_t id, bool is_put,
     if (status != STATUS_OK) {
         return status;
     }
-    if (frame.id != id || frame.code != (is_put ? WIRE_PUT : WIRE_GET)) {
+    if (frame.id != id || frame.code != opcode_of(call)) {
         return STATUS_PROTOCOL;
     }
     reply_out->bytes = WIRE_FRAME_HEADER_BYTES + (size_t)frame.body_len;
@@ -100,6 +121,7 @@ static enum status take_echo(struct slice received, uint32_t id, bool is_put,
 const struct bench_codec bench_codec_kvd = {
     .name = "kvd",
     .is_kvd = true,
+    .has_scans = true,
     .append_hello = append_hello,
     .append = append,
     .take_reply = take_reply,
@@ -107,6 +129,7 @@ const struct bench_codec bench_codec_kvd = {
 
 const struct bench_codec bench_codec_echo = {
     .name = "echo",
+    .has_scans = true,
     .append = append,
     .take_reply = take_echo,
 };

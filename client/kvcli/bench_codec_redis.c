@@ -1,5 +1,6 @@
 /* bench_codec_redis.c: the little of RESP that GET and SET need. See bench_codec.h. */
 #include "client/kvcli/bench_codec.h"
+#include "protocol/base/assert.h"
 
 #include <stdio.h>
 
@@ -18,14 +19,16 @@ static enum status append_bulk(struct buffer *out, struct slice bytes) {
 
 static enum status append(struct buffer *out, const struct bench_plan *plan,
                           const struct bench_request *request) {
-    const char *head = request->is_put ? "*3\r\n$3\r\nSET\r\n" : "*2\r\n$3\r\nGET\r\n";
+    bool is_put = request->call == BENCH_CALL_PUT;
+    const char *head = is_put ? "*3\r\n$3\r\nSET\r\n" : "*2\r\n$3\r\nGET\r\n";
     enum status status = buffer_append(out, head, 13);
 
     (void)plan;
+    ASSERT(request->call != BENCH_CALL_SCAN);
     if (status == STATUS_OK) {
         status = append_bulk(out, request->key);
     }
-    return status == STATUS_OK && request->is_put ? append_bulk(out, request->value) : status;
+    return status == STATUS_OK && is_put ? append_bulk(out, request->value) : status;
 }
 
 /* Finds the line that `received` begins with; *line_out is without its end. */
@@ -63,8 +66,9 @@ static enum status take_bulk(struct slice received, struct slice line,
     return received.len < reply_out->bytes ? STATUS_NEED_MORE : STATUS_OK;
 }
 
-static enum status take_reply(struct slice received, uint32_t id, bool is_put,
+static enum status take_reply(struct slice received, uint32_t id, enum bench_call call,
                               struct bench_reply *reply_out) {
+    bool is_put = call == BENCH_CALL_PUT;
     struct slice line;
     enum status status = take_line(received, &line);
 

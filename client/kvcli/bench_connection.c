@@ -51,7 +51,7 @@ static enum status read_once(struct bench_connection *connection) {
 }
 
 /* Counts one reply; `now_ns` is when its bytes were there. */
-static void count_reply(const struct bench_connection *connection, bool is_put,
+static void count_reply(struct bench_connection *connection, struct bench_slot *slot,
                         const struct bench_reply *reply, uint64_t now_ns,
                         struct bench_counts *counts) {
     uint64_t ns = now_ns > connection->start_ns ? now_ns - connection->start_ns : 0;
@@ -64,16 +64,27 @@ static void count_reply(const struct bench_connection *connection, bool is_put,
         return;
     }
     counts->misses += reply->outcome == BENCH_MISS;
-    if (is_put) {
-        counts->puts++;
-        bench_histogram_add(&counts->put_ns, ns);
-    } else {
-        counts->gets++;
-        bench_histogram_add(&counts->get_ns, ns);
+    counts->entries += reply->entries;
+    if (slot->kind == BENCH_MODIFY && !slot->is_second) {
+        slot->is_pending = true;
+        connection->pending++;
+        return;
     }
+    counts->done[slot->kind]++;
+    bench_histogram_add(&counts->ns[slot->kind], ns);
 }
 
-static enum status take_replies(struct bench_connection *connection, struct bench_counts *counts) {
+static enum bench_call call_of(const struct bench_slot *slot) {
+    if (slot->kind == BENCH_SCAN) {
+        return BENCH_CALL_SCAN;
+    }
+    return slot->kind == BENCH_GET || (slot->kind == BENCH_MODIFY && !slot->is_second)
+               ? BENCH_CALL_GET
+               : BENCH_CALL_PUT;
+}
+
+static enum status take_replies(struct bench_connection *connection, struct bench_inserts *inserts,
+                                struct bench_counts *counts) {
     struct slice rest = buffer_slice(&connection->in);
     uint64_t now_ns = clock_now_ns();
     enum status status = STATUS_OK;
@@ -81,16 +92,19 @@ static enum status take_replies(struct bench_connection *connection, struct benc
     while (rest.len > 0 && status == STATUS_OK) {
         struct bench_reply reply = {.bytes = 0};
         uint32_t index = connection->answered;
+        struct bench_slot *slot = &connection->slots[index];
         if (index == connection->queued) {
             return STATUS_PROTOCOL; /* a reply to nothing */
         }
         status = connection->plan->codec->take_reply(
-            rest, connection->next_id - connection->queued + index, connection->is_put[index],
-            &reply);
+            rest, connection->next_id - connection->queued + index, call_of(slot), &reply);
         if (status == STATUS_OK) {
-            count_reply(connection, connection->is_put[index], &reply, now_ns, counts);
+            count_reply(connection, slot, &reply, now_ns, counts);
             connection->answered++;
             rest = slice_make(rest.ptr + reply.bytes, rest.len - reply.bytes);
+        }
+        if (status == STATUS_OK && slot->kind == BENCH_INSERT) {
+            bench_inserts_answer(inserts, slot->number);
         }
     }
     buffer_consume(&connection->in, connection->in.len - rest.len);
@@ -98,13 +112,13 @@ static enum status take_replies(struct bench_connection *connection, struct benc
 }
 
 enum status bench_connection_receive(struct bench_connection *connection,
-                                     struct bench_counts *counts) {
+                                     struct bench_inserts *inserts, struct bench_counts *counts) {
     enum status status = read_once(connection);
 
     if (status == STATUS_WOULD_BLOCK) {
         return STATUS_OK;
     }
-    return status == STATUS_OK ? take_replies(connection, counts) : status;
+    return status == STATUS_OK ? take_replies(connection, inserts, counts) : status;
 }
 
 enum status bench_connection_send(struct bench_connection *connection) {
@@ -124,17 +138,21 @@ void bench_connection_reset(struct bench_connection *connection) {
     connection->sent = 0;
     connection->queued = 0;
     connection->answered = 0;
+    connection->pending = 0;
 }
 
-enum status bench_connection_add(struct bench_connection *connection, bool is_put, struct slice key,
-                                 struct slice value) {
-    struct bench_request request = {
-        .id = connection->next_id, .is_put = is_put, .key = key, .value = value};
+enum status bench_connection_add(struct bench_connection *connection,
+                                 const struct bench_step *step) {
+    struct bench_request request = {.id = connection->next_id,
+                                    .call = call_of(&step->slot),
+                                    .key = step->key,
+                                    .value = step->value,
+                                    .scan_limit = step->scan_limit};
     enum status status =
         connection->plan->codec->append(&connection->out, connection->plan, &request);
 
     if (status == STATUS_OK) {
-        connection->is_put[connection->queued++] = is_put;
+        connection->slots[connection->queued++] = step->slot;
         connection->next_id++;
     }
     return status;
@@ -155,7 +173,7 @@ static enum status say_hello(struct bench_connection *connection) {
     while (status == STATUS_OK) {
         status = read_once(connection);
         if (status == STATUS_OK) {
-            status = codec->take_reply(buffer_slice(&connection->in), 0, false, &reply);
+            status = codec->take_reply(buffer_slice(&connection->in), 0, BENCH_CALL_GET, &reply);
             if (status != STATUS_NEED_MORE) {
                 break;
             }
@@ -178,8 +196,8 @@ enum status bench_connection_open(struct bench_connection *connection,
     *connection = (struct bench_connection){.plan = plan, .fd = -1};
     buffer_init(&connection->out, OUT_BYTES_MAX);
     buffer_init(&connection->in, IN_BYTES_MAX);
-    connection->is_put = memory_alloc_zeroed((size_t)plan->pipeline);
-    if (!connection->is_put) {
+    connection->slots = memory_alloc_array((size_t)plan->pipeline, sizeof *connection->slots);
+    if (!connection->slots) {
         return error_set(error, STATUS_NO_MEMORY, 0, NULL, ERROR_NO_OFFSET, "out of memory");
     }
     status = bench_socket_connect(plan->address, plan->timeout_ms, &connection->fd, error);
@@ -203,6 +221,6 @@ void bench_connection_deinit(struct bench_connection *connection) {
     }
     buffer_deinit(&connection->out);
     buffer_deinit(&connection->in);
-    memory_free(connection->is_put);
+    memory_free(connection->slots);
     *connection = (struct bench_connection){.fd = -1};
 }

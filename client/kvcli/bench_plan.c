@@ -29,26 +29,40 @@ static int check_numbers(const struct bench_plan *plan) {
     code = code ? code : check_range("pipeline", plan->pipeline, 1, BENCH_PIPELINE_MAX);
     code = code ? code : check_range("keys", plan->key_count, 1, KEYS_MAX);
     code = code ? code : check_range("value-size", plan->value_bytes, 0, BENCH_VALUE_BYTES_MAX);
-    code = code ? code : check_range("read-ratio", plan->read_percent, 0, 100);
     if (code == CLI_DONE && plan->pipeline * plan->value_bytes > BENCH_WINDOW_BYTES_MAX) {
         code = cli_fail(CLI_USAGE, "--pipeline times --value-size is above 1 GiB");
     }
     return code;
 }
 
-static const char *const distributions[] = {"uniform", "zipfian", "latest"};
+static int choose_mix(const struct options *options, struct bench_plan *plan) {
+    uint64_t percent = or_default(OPTIONS_GIVEN(options, read_percent), options->read_percent, 100);
+    int code = check_range("read-ratio", percent, 0, 100);
 
-const char *bench_distribution_name(enum bench_distribution distribution) {
-    return distributions[distribution];
+    if (!options->workload) {
+        plan->mix.percent[BENCH_GET] = (uint8_t)percent;
+        plan->mix.percent[BENCH_PUT] = (uint8_t)(100 - percent);
+        return code;
+    }
+    plan->workload = bench_workload_find(options->workload);
+    if (!plan->workload) {
+        return cli_fail(CLI_USAGE, "--workload needs a letter from A to F, not '%s'",
+                        options->workload);
+    }
+    plan->mix = plan->workload->mix;
+    plan->distribution = plan->workload->distribution;
+    return OPTIONS_GIVEN(options, read_percent)
+               ? cli_fail(CLI_USAGE, "give --workload or --read-ratio, not both")
+               : CLI_DONE;
 }
 
 static int choose_distribution(const struct options *options, struct bench_plan *plan) {
     if (!options->distribution) {
         return CLI_DONE;
     }
-    for (size_t i = 0; i < sizeof distributions / sizeof distributions[0]; i++) {
-        if (strcmp(distributions[i], options->distribution) == 0) {
-            plan->distribution = (enum bench_distribution)i;
+    for (unsigned i = 0; i < BENCH_DISTRIBUTIONS; i++) {
+        plan->distribution = (enum bench_distribution)i;
+        if (strcmp(bench_distribution_name(plan->distribution), options->distribution) == 0) {
             return CLI_DONE;
         }
     }
@@ -66,6 +80,10 @@ static int choose_codec(const struct options *options, struct bench_plan *plan) 
     if (!plan->codec->is_kvd && (plan->namespace_name || plan->durability)) {
         return cli_fail(CLI_USAGE, "--namespace and --durability have no meaning for %s", name);
     }
+    if (!plan->codec->has_scans && plan->mix.percent[BENCH_SCAN] > 0) {
+        return cli_fail(CLI_USAGE, "workload %s has scans, which %s is not asked for here",
+                        plan->workload->name, name);
+    }
     return CLI_DONE;
 }
 
@@ -80,8 +98,6 @@ int bench_plan_from(const struct options *options, struct bench_plan *plan_out) 
         .pipeline = or_default(OPTIONS_GIVEN(options, pipeline), options->pipeline, 1),
         .key_count = or_default(OPTIONS_GIVEN(options, key_count), options->key_count, 100000),
         .value_bytes = or_default(OPTIONS_GIVEN(options, value_bytes), options->value_bytes, 100),
-        .read_percent =
-            or_default(OPTIONS_GIVEN(options, read_percent), options->read_percent, 100),
         .requests = options->requests,
         .duration_ms = options->duration_ms,
         .rate = options->rate,
@@ -96,6 +112,7 @@ int bench_plan_from(const struct options *options, struct bench_plan *plan_out) 
         code = cli_fail(CLI_USAGE, "give --requests or --seconds, not both");
     }
     plan.requests = plan.requests || plan.duration_ms ? plan.requests : 1000000;
+    code = code ? code : choose_mix(options, &plan);
     code = code ? code : choose_distribution(options, &plan);
     code = code ? code : choose_codec(options, &plan);
     *plan_out = plan;

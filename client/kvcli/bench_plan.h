@@ -2,6 +2,7 @@
 #ifndef KVCLI_BENCH_PLAN_H
 #define KVCLI_BENCH_PLAN_H
 
+#include "client/kvcli/bench_mix.h"
 #include "client/kvcli/options.h"
 
 struct bench_codec;
@@ -11,8 +12,6 @@ struct bench_codec;
 #define BENCH_PIPELINE_MAX 65536u
 #define BENCH_VALUE_BYTES_MAX (1u << 26)
 #define BENCH_WINDOW_BYTES_MAX (1u << 30) /* requests of one window, in memory per connection */
-
-enum bench_distribution { BENCH_UNIFORM, BENCH_ZIPFIAN, BENCH_LATEST };
 
 struct bench_plan {
     const struct bench_codec *codec;
@@ -25,19 +24,17 @@ struct bench_plan {
     uint64_t pipeline; /* requests of one window */
     uint64_t key_count;
     uint64_t value_bytes;
-    uint64_t read_percent;
     uint64_t requests;    /* in all; 0: until duration_ms is over */
     uint64_t duration_ms; /* 0: until all requests are done */
     uint64_t rate;        /* requests a second; 0: as fast as it goes */
     uint64_t seed;
-    uint64_t server_pid; /* 0: unknown */
+    uint64_t server_pid;                   /* 0: unknown */
+    const struct bench_workload *workload; /* of YCSB; NULL: a mix of gets and puts */
+    struct bench_mix mix;
     enum bench_distribution distribution;
     bool compressible;
     bool preload;
 };
-
-/* "uniform", "zipfian" or "latest". */
-const char *bench_distribution_name(enum bench_distribution distribution);
 
 /* Fills *plan_out from the options, with defaults. Returns CLI_DONE, or prints what is wrong and
  * returns CLI_USAGE. */

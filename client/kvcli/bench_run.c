@@ -12,21 +12,29 @@
 struct bench {
     const struct bench_plan *plan;        /* borrowed */
     struct bench_keys keys;               /* owned */
+    struct bench_inserts inserts;         /* owned; shared by the threads */
     struct bench_connection *connections; /* owned */
     struct bench_thread *threads;         /* owned */
     struct bench_counts *counts;          /* owned; one for each thread */
 };
 
+static enum status out_of_memory(struct error *error) {
+    return error_set(error, STATUS_NO_MEMORY, 0, NULL, ERROR_NO_OFFSET, "out of memory");
+}
+
 static enum status init(struct bench *bench, const struct bench_plan *plan, struct error *error) {
     enum status status = STATUS_OK;
 
     *bench = (struct bench){.plan = plan};
+    if (bench_inserts_init(&bench->inserts, plan->key_count) != STATUS_OK) {
+        return out_of_memory(error);
+    }
     bench->connections = memory_alloc_array(plan->connections, sizeof *bench->connections);
     bench->threads = memory_alloc_array(plan->threads, sizeof *bench->threads);
     bench->counts = memory_alloc_array(plan->threads, sizeof *bench->counts);
     if (!bench->connections || !bench->threads || !bench->counts ||
         bench_keys_init(&bench->keys, plan) != STATUS_OK) {
-        return error_set(error, STATUS_NO_MEMORY, 0, NULL, ERROR_NO_OFFSET, "out of memory");
+        return out_of_memory(error);
     }
     for (uint64_t i = 0; i < plan->connections && status == STATUS_OK; i++) {
         status = bench_connection_open(&bench->connections[i], plan, error);
@@ -42,6 +50,7 @@ static void deinit(struct bench *bench) {
     memory_free(bench->threads);
     memory_free(bench->counts);
     bench_keys_deinit(&bench->keys);
+    bench_inserts_deinit(&bench->inserts);
 }
 
 /* The first of `whole` things that part `index` of `parts` has: differences are at most one. */
@@ -68,10 +77,11 @@ static void prepare_thread(struct bench *bench, uint64_t index, bool loads, uint
     uint64_t begin = share_begin(whole, plan->threads, index);
     uint64_t end = share_begin(whole, plan->threads, index + 1);
 
-    bench->counts[index] = (struct bench_counts){0};
+    memset(&bench->counts[index], 0, sizeof bench->counts[index]);
     *thread = (struct bench_thread){
         .plan = plan,
         .keys = &bench->keys,
+        .inserts = &bench->inserts,
         .connections = bench->connections + first,
         .connection_count = share_begin(plan->connections, plan->threads, index + 1) - first,
         .loads = loads,
@@ -86,6 +96,19 @@ static void prepare_thread(struct bench *bench, uint64_t index, bool loads, uint
     }
 }
 
+static void merge_counts(struct bench_counts *all, const struct bench_counts *one) {
+    for (unsigned kind = 0; kind < BENCH_KINDS; kind++) {
+        bench_histogram_merge(&all->ns[kind], &one->ns[kind]);
+        all->done[kind] += one->done[kind];
+    }
+    if (all->failures == 0) {
+        memcpy(all->first_failure, one->first_failure, sizeof all->first_failure);
+    }
+    all->misses += one->misses;
+    all->entries += one->entries;
+    all->failures += one->failures;
+}
+
 static enum status join_threads(struct bench *bench, uint64_t started, struct bench_phase *phase,
                                 struct error *error) {
     enum status status = STATUS_OK;
@@ -97,16 +120,7 @@ static enum status join_threads(struct bench *bench, uint64_t started, struct be
             status = error_set(error, thread->status, thread->os_errno, bench->plan->address,
                                ERROR_NO_OFFSET, "%s", status_text(thread->status));
         }
-        bench_histogram_merge(&phase->counts.get_ns, &thread->counts->get_ns);
-        bench_histogram_merge(&phase->counts.put_ns, &thread->counts->put_ns);
-        if (phase->counts.failures == 0) {
-            memcpy(phase->counts.first_failure, thread->counts->first_failure,
-                   sizeof phase->counts.first_failure);
-        }
-        phase->counts.gets += thread->counts->gets;
-        phase->counts.puts += thread->counts->puts;
-        phase->counts.misses += thread->counts->misses;
-        phase->counts.failures += thread->counts->failures;
+        merge_counts(&phase->counts, thread->counts);
     }
     return status;
 }

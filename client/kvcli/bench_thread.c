@@ -13,19 +13,36 @@
 
 /* --- the next window --- */
 
-static enum status add_request(struct bench_thread *thread, struct bench_connection *connection) {
-    uint8_t key[BENCH_KEY_BYTES];
-    bool is_put =
-        thread->loads || (thread->plan->read_percent < 100 &&
-                          bench_random_below(&thread->random, 100) >= thread->plan->read_percent);
-    uint64_t number = thread->loads
-                          ? bench_keys_load_order(thread->keys, thread->load_next++)
-                          : bench_keys_pick(thread->keys, thread->keys->count, &thread->random);
+/* What comes next: a put of the next key to be loaded, or what the mix says. */
+static struct bench_slot choose_request(struct bench_thread *thread) {
+    struct bench_slot slot = {.kind = BENCH_PUT};
 
-    bench_keys_write(number, key);
-    return bench_connection_add(connection, is_put, slice_make(key, sizeof key),
-                                is_put ? bench_keys_value(thread->keys, &thread->random)
-                                       : slice_make(NULL, 0));
+    if (thread->loads) {
+        slot.number = bench_keys_load_order(thread->keys, thread->load_next++);
+        return slot;
+    }
+    slot.kind = bench_mix_pick(&thread->plan->mix, &thread->random);
+    if (slot.kind == BENCH_INSERT && bench_inserts_take(thread->inserts, &slot.number)) {
+        return slot;
+    }
+    slot.kind = slot.kind == BENCH_INSERT ? BENCH_PUT : slot.kind; /* no room for one more */
+    slot.number =
+        bench_keys_pick(thread->keys, bench_inserts_stored(thread->inserts), &thread->random);
+    return slot;
+}
+
+static enum status add_request(struct bench_thread *thread, struct bench_connection *connection,
+                               struct bench_slot slot) {
+    uint8_t key[BENCH_KEY_BYTES];
+    struct bench_step step = {.slot = slot, .key = slice_make(key, sizeof key)};
+
+    bench_keys_write(slot.number, key);
+    if (slot.kind == BENCH_SCAN) {
+        step.scan_limit = 1 + (uint32_t)bench_random_below(&thread->random, BENCH_SCAN_MAX);
+    } else if (slot.kind != BENCH_GET) {
+        step.value = bench_keys_value(thread->keys, &thread->random);
+    }
+    return bench_connection_add(connection, &step);
 }
 
 static bool has_work(const struct bench_thread *thread, uint64_t now_ns) {
@@ -50,6 +67,24 @@ static enum status send_on(int epoll_fd, struct bench_connection *connection) {
     return status;
 }
 
+/* Sends the puts of the modifications whose gets were answered. Their time began with the gets. */
+static enum status begin_second(struct bench_thread *thread, int epoll_fd,
+                                struct bench_connection *connection) {
+    uint32_t answered = connection->queued;
+    enum status status = STATUS_OK;
+
+    bench_connection_reset(connection);
+    for (uint32_t i = 0; i < answered && status == STATUS_OK; i++) {
+        struct bench_slot slot = connection->slots[i]; /* slots are filled below i */
+        if (slot.is_pending) {
+            slot.is_pending = false;
+            slot.is_second = true;
+            status = add_request(thread, connection, slot);
+        }
+    }
+    return status == STATUS_OK ? send_on(epoll_fd, connection) : status;
+}
+
 /* Sends the next window, unless the work or the present moment's share of it is done. */
 static enum status begin_window(struct bench_thread *thread, int epoll_fd,
                                 struct bench_connection *connection) {
@@ -62,7 +97,7 @@ static enum status begin_window(struct bench_thread *thread, int epoll_fd,
     }
     while (status == STATUS_OK && thread->quota_left > 0 &&
            connection->queued < thread->plan->pipeline) {
-        status = add_request(thread, connection);
+        status = add_request(thread, connection, choose_request(thread));
         thread->quota_left -= thread->quota_left != UINT64_MAX;
     }
     connection->start_ns = clock_now_ns();
@@ -85,10 +120,11 @@ static enum status serve(struct bench_thread *thread, int epoll_fd,
         status = send_on(epoll_fd, connection);
     }
     if (status == STATUS_OK && (event->events & (EPOLLIN | EPOLLHUP | EPOLLERR))) {
-        status = bench_connection_receive(connection, thread->counts);
+        status = bench_connection_receive(connection, thread->inserts, thread->counts);
     }
     if (status == STATUS_OK && !was_idle && bench_connection_is_idle(connection)) {
-        status = begin_window(thread, epoll_fd, connection);
+        status = connection->pending > 0 ? begin_second(thread, epoll_fd, connection)
+                                         : begin_window(thread, epoll_fd, connection);
     }
     return status;
 }

@@ -12,6 +12,7 @@
 struct bench_thread {
     const struct bench_plan *plan;        /* borrowed */
     const struct bench_keys *keys;        /* borrowed */
+    struct bench_inserts *inserts;        /* borrowed, shared */
     struct bench_connection *connections; /* borrowed: connection_count of all */
     uint64_t connection_count;
 

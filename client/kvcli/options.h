@@ -106,6 +106,8 @@ enum option_kind {
     X(key_count, "keys", 'k', NUMBER, "N", OPTION_ON(BENCH), "different keys (100000)")            \
     X(value_bytes, "value-size", 'v', SIZE, "BYTES", OPTION_ON(BENCH), "of each value (100)")      \
     X(distribution, "distribution", 0, TEXT, "D", OPTION_ON(BENCH), "uniform, zipfian or latest")  \
+    X(workload, "workload", 'w', TEXT, "W", OPTION_ON(BENCH),                                      \
+      "A to F: a mix and distribution of YCSB")                                                    \
     X(read_percent, "read-ratio", 'r', NUMBER, "PERCENT", OPTION_ON(BENCH),                        \
       "gets among all requests; the rest is puts (100)")                                           \
     X(requests, "requests", 'N', NUMBER, "N", OPTION_ON(BENCH), "requests in all (1000000)")       \
@@ -136,7 +138,8 @@ struct options {
     const struct slice *words; /* borrowed: options_parse_words */
     size_t word_count;
 
-    const char *server, *namespace_name, *range, *file, *format, *distribution, *protocol;
+    const char *server, *namespace_name, *range, *file, *format, *distribution, *protocol,
+        *workload;
     struct kvd_bytes from, to, prefix;
     uint64_t at, at_time, snapshot, before, lifetime_ms, quota, keep_ms, keep_versions;
     uint64_t timeout_ms, ttl_ms, if_version, user_flags, limit, retry_ms;

@@ -21,6 +21,7 @@ struct bench_counts {
     uint64_t misses;            /* gets, and those of modifications */
     uint64_t entries;           /* of scans */
     uint64_t failures;
+    uint64_t unsent; /* with a rate: whose time came, but no connection was free */
     struct bench_histogram ns[BENCH_KINDS];
     char first_failure[BENCH_REPLY_TEXT_MAX];
 };

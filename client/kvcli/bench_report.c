@@ -72,6 +72,9 @@ static void print_counts(const struct bench_phase *phase) {
     if (counts->done[BENCH_SCAN] > 0) {
         printf("  entries scanned %" PRIu64, counts->entries);
     }
+    if (counts->unsent > 0) {
+        printf("  due but not sent %" PRIu64, counts->unsent);
+    }
     putchar('\n');
 }
 
@@ -108,6 +111,9 @@ void bench_report_print(const struct bench_plan *plan, const struct bench_result
         print_phase("load", &result->load);
     }
     print_phase("run", &result->run);
+    if (result->is_interrupted) {
+        puts("interrupted: these are the results so far");
+    }
 }
 
 /* --- for programs --- */
@@ -129,8 +135,9 @@ static void print_json_phase(const char *name, const struct bench_phase *phase) 
     for (unsigned kind = 0; kind < BENCH_KINDS; kind++) {
         printf(",\"%s\":%" PRIu64, plurals[kind], counts->done[kind]);
     }
-    printf(",\"misses\":%" PRIu64 ",\"entries\":%" PRIu64 ",\"failures\":%" PRIu64, counts->misses,
-           counts->entries, counts->failures);
+    printf(",\"misses\":%" PRIu64 ",\"entries\":%" PRIu64 ",\"failures\":%" PRIu64
+           ",\"unsent\":%" PRIu64,
+           counts->misses, counts->entries, counts->failures, counts->unsent);
     for (unsigned kind = 0; kind < BENCH_KINDS; kind++) {
         if (is_told(phase, kind)) {
             print_json_latency(bench_kind_name((enum bench_kind)kind), &counts->ns[kind]);
@@ -170,5 +177,6 @@ void bench_report_json(const struct bench_plan *plan, const struct bench_result 
         print_json_phase("load", &result->load);
     }
     print_json_phase("run", &result->run);
+    printf(",\"interrupted\":%s", result->is_interrupted ? "true" : "false");
     puts("}");
 }

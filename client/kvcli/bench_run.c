@@ -7,12 +7,14 @@
 #include "client/kvcli/clock.h"
 #include "protocol/base/memory.h"
 
+#include <errno.h>
 #include <string.h>
 
 struct bench {
     const struct bench_plan *plan;        /* borrowed */
     struct bench_keys keys;               /* owned */
     struct bench_inserts inserts;         /* owned; shared by the threads */
+    struct bench_watch watch;             /* owned; shared by the threads */
     struct bench_connection *connections; /* owned */
     struct bench_thread *threads;         /* owned */
     struct bench_counts *counts;          /* owned; one for each thread */
@@ -82,6 +84,7 @@ static void prepare_thread(struct bench *bench, uint64_t index, bool loads, uint
         .plan = plan,
         .keys = &bench->keys,
         .inserts = &bench->inserts,
+        .watch = &bench->watch,
         .connections = bench->connections + first,
         .connection_count = share_begin(plan->connections, plan->threads, index + 1) - first,
         .loads = loads,
@@ -107,6 +110,7 @@ static void merge_counts(struct bench_counts *all, const struct bench_counts *on
     all->misses += one->misses;
     all->entries += one->entries;
     all->failures += one->failures;
+    all->unsent += one->unsent;
 }
 
 static enum status join_threads(struct bench *bench, uint64_t started, struct bench_phase *phase,
@@ -148,6 +152,9 @@ static enum status run_phase(struct bench *bench, bool loads, struct bench_phase
                                "cannot start a thread");
         }
     }
+    bench_watch_wait(&bench->watch, loads ? "load" : "run", started,
+                     loads ? bench->plan->key_count : bench->plan->requests,
+                     loads ? 0 : bench->plan->duration_ms);
     joined = join_threads(bench, started, phase, error);
     phase->wall_ns = clock_now_ns() - start_ns;
     phase->client_us = bench_cpu_own_us() - client_before_us;
@@ -156,16 +163,32 @@ static enum status run_phase(struct bench *bench, bool loads, struct bench_phase
     return status == STATUS_OK ? joined : status;
 }
 
+/* With signals blocked, so that the threads begin so. */
+static enum status run_phases(struct bench *bench, struct bench_result *result,
+                              struct error *error) {
+    enum status status = bench_watch_init(&bench->watch);
+
+    if (status != STATUS_OK) {
+        (void)error_set(error, status, errno, NULL, ERROR_NO_OFFSET, "eventfd or signalfd");
+    }
+    if (status == STATUS_OK && bench->plan->preload) {
+        status = run_phase(bench, true, &result->load, error);
+    }
+    if (status == STATUS_OK && !bench_watch_is_over(&bench->watch)) {
+        status = run_phase(bench, false, &result->run, error);
+    }
+    result->is_interrupted = bench_watch_is_over(&bench->watch);
+    bench_watch_deinit(&bench->watch);
+    return status;
+}
+
 enum status bench_run(const struct bench_plan *plan, struct bench_result *result,
                       struct error *error) {
     struct bench bench;
     enum status status = init(&bench, plan, error);
 
-    if (status == STATUS_OK && plan->preload) {
-        status = run_phase(&bench, true, &result->load, error);
-    }
     if (status == STATUS_OK) {
-        status = run_phase(&bench, false, &result->run, error);
+        status = run_phases(&bench, result, error);
     }
     deinit(&bench);
     return status;

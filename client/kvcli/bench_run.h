@@ -14,12 +14,13 @@ struct bench_phase {
 };
 
 struct bench_result {
+    bool is_interrupted;     /* by a signal: shorter than planned */
     struct bench_phase load; /* zero without --preload */
     struct bench_phase run;
 };
 
-/* Runs the plan. *result is filled as far as it came. Errors: INVALID, CONNECT, IO, CLOSED,
- * TIMEOUT, PROTOCOL, NO_MEMORY, with error->text. */
+/* Runs the plan, or the part of it until SIGINT or SIGTERM. *result is filled as far as it came.
+ * Errors: INVALID, CONNECT, IO, CLOSED, TIMEOUT, PROTOCOL, NO_MEMORY, with error->text. */
 enum status bench_run(const struct bench_plan *plan, struct bench_result *result,
                       struct error *error) MUST_CHECK;
 

@@ -10,6 +10,7 @@
 
 #define EVENTS_MAX 64
 #define NEVER_NS UINT64_MAX
+#define LATE_NS_MAX 100000000u
 
 /* --- the next window --- */
 
@@ -45,8 +46,19 @@ static enum status add_request(struct bench_thread *thread, struct bench_connect
     return bench_connection_add(connection, &step);
 }
 
-static bool has_work(const struct bench_thread *thread, uint64_t now_ns) {
-    return thread->quota_left > 0 && (thread->deadline_ns == 0 || now_ns < thread->deadline_ns);
+/* Whether a window of the connection is to be sent, now or at its time. A window that was due
+ * before the end is sent until a little after it. */
+static bool has_work(const struct bench_thread *thread, const struct bench_connection *connection,
+                     uint64_t now_ns) {
+    if (thread->quota_left == 0 || bench_watch_is_over(thread->watch)) {
+        return false;
+    }
+    if (thread->deadline_ns == 0) {
+        return true;
+    }
+    return thread->window_ns == 0 ? now_ns < thread->deadline_ns
+                                  : connection->due_ns < thread->deadline_ns &&
+                                        now_ns < thread->deadline_ns + LATE_NS_MAX;
 }
 
 /* Asks epoll to tell, or not, when the connection can be written. */
@@ -92,7 +104,8 @@ static enum status begin_window(struct bench_thread *thread, int epoll_fd,
     enum status status = STATUS_OK;
 
     bench_connection_reset(connection);
-    if (!has_work(thread, now_ns) || (thread->window_ns && connection->due_ns > now_ns)) {
+    if (!has_work(thread, connection, now_ns) ||
+        (thread->window_ns && connection->due_ns > now_ns)) {
         return STATUS_OK;
     }
     while (status == STATUS_OK && thread->quota_left > 0 &&
@@ -110,26 +123,43 @@ static enum status begin_window(struct bench_thread *thread, int epoll_fd,
 
 /* --- the loop --- */
 
+/* Takes what has come, and begins the next window if that was the last of this. */
+static enum status receive(struct bench_thread *thread, int epoll_fd,
+                           struct bench_connection *connection) {
+    uint32_t before = connection->answered;
+    bool was_idle = bench_connection_is_idle(connection);
+    enum status status = bench_connection_receive(connection, thread->inserts, thread->counts);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    bench_watch_count(thread->watch, connection->answered - before);
+    if (was_idle || !bench_connection_is_idle(connection)) {
+        return STATUS_OK;
+    }
+    return connection->pending > 0 ? begin_second(thread, epoll_fd, connection)
+                                   : begin_window(thread, epoll_fd, connection);
+}
+
 static enum status serve(struct bench_thread *thread, int epoll_fd,
                          const struct epoll_event *event) {
     struct bench_connection *connection = event->data.ptr;
     enum status status = STATUS_OK;
-    bool was_idle = bench_connection_is_idle(connection);
 
+    if (!connection) { /* that it is over needs to be told once */
+        return epoll_ctl(epoll_fd, EPOLL_CTL_DEL, thread->watch->stop_fd, NULL) == 0 ? STATUS_OK
+                                                                                     : STATUS_IO;
+    }
     if (event->events & EPOLLOUT) {
         status = send_on(epoll_fd, connection);
     }
     if (status == STATUS_OK && (event->events & (EPOLLIN | EPOLLHUP | EPOLLERR))) {
-        status = bench_connection_receive(connection, thread->inserts, thread->counts);
-    }
-    if (status == STATUS_OK && !was_idle && bench_connection_is_idle(connection)) {
-        status = connection->pending > 0 ? begin_second(thread, epoll_fd, connection)
-                                         : begin_window(thread, epoll_fd, connection);
+        status = receive(thread, epoll_fd, connection);
     }
     return status;
 }
 
-/* Begins the windows that are due; *next_ns_out is when the next will be. */
+/* Begins the windows that are due; *next_ns_out is when the next will be, NEVER if none will. */
 static enum status begin_due(struct bench_thread *thread, int epoll_fd, uint64_t *next_ns_out) {
     enum status status = STATUS_OK;
 
@@ -139,7 +169,8 @@ static enum status begin_due(struct bench_thread *thread, int epoll_fd, uint64_t
         if (bench_connection_is_idle(connection)) {
             status = begin_window(thread, epoll_fd, connection);
         }
-        if (bench_connection_is_idle(connection) && connection->due_ns < *next_ns_out) {
+        if (bench_connection_is_idle(connection) && connection->due_ns < *next_ns_out &&
+            has_work(thread, connection, clock_now_ns())) {
             *next_ns_out = connection->due_ns;
         }
     }
@@ -175,13 +206,13 @@ static enum status wait_events(const struct bench_thread *thread, int epoll_fd, 
 
 static enum status run_loop(struct bench_thread *thread, int epoll_fd) {
     struct epoll_event events[EVENTS_MAX];
-    uint64_t next_ns;
+    uint64_t next_ns = NEVER_NS;
     enum status status = begin_due(thread, epoll_fd, &next_ns);
     bool paced = thread->window_ns > 0;
 
     while (status == STATUS_OK) {
         int count = 0;
-        bool more = paced && has_work(thread, clock_now_ns());
+        bool more = paced && next_ns != NEVER_NS;
         if (!more && !any_busy(thread)) {
             return STATUS_OK;
         }
@@ -189,18 +220,41 @@ static enum status run_loop(struct bench_thread *thread, int epoll_fd) {
         for (int i = 0; i < count && status == STATUS_OK; i++) {
             status = serve(thread, epoll_fd, &events[i]);
         }
-        if (status == STATUS_OK && more) {
+        if (status == STATUS_OK && paced) {
             status = begin_due(thread, epoll_fd, &next_ns);
         }
     }
     return status;
 }
 
+/* Requests whose time came and that were not sent, since the connection was not free. */
+static uint64_t count_unsent(const struct bench_thread *thread) {
+    uint64_t now_ns = clock_now_ns();
+    uint64_t end_ns =
+        thread->deadline_ns && thread->deadline_ns < now_ns ? thread->deadline_ns : now_ns;
+    uint64_t windows = 0;
+
+    for (uint64_t i = 0; i < thread->connection_count && thread->window_ns > 0; i++) {
+        uint64_t due_ns = thread->connections[i].due_ns;
+        windows += due_ns < end_ns ? (end_ns - due_ns - 1) / thread->window_ns + 1 : 0;
+    }
+    return thread->quota_left / thread->plan->pipeline < windows ? thread->quota_left
+                                                                 : windows * thread->plan->pipeline;
+}
+
+/* Adds the descriptor that says that it is over. */
+static enum status watch_stop(const struct bench_thread *thread, int epoll_fd) {
+    struct epoll_event event = {.events = EPOLLIN, .data = {.ptr = NULL}};
+
+    return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, thread->watch->stop_fd, &event) == 0 ? STATUS_OK
+                                                                                   : STATUS_IO;
+}
+
 void *bench_thread_main(void *arg) {
     struct bench_thread *thread = arg;
     int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 
-    thread->status = epoll_fd >= 0 ? STATUS_OK : STATUS_IO;
+    thread->status = epoll_fd >= 0 ? watch_stop(thread, epoll_fd) : STATUS_IO;
     for (uint64_t i = 0; i < thread->connection_count && thread->status == STATUS_OK; i++) {
         thread->status = watch(epoll_fd, &thread->connections[i], EPOLL_CTL_ADD);
     }
@@ -211,5 +265,7 @@ void *bench_thread_main(void *arg) {
     if (epoll_fd >= 0) {
         close(epoll_fd);
     }
+    thread->counts->unsent = count_unsent(thread);
+    bench_watch_end(thread->watch);
     return NULL;
 }

@@ -6,6 +6,7 @@
 
 #include "client/kvcli/bench_connection.h"
 #include "client/kvcli/bench_keys.h"
+#include "client/kvcli/bench_watch.h"
 
 #include <pthread.h>
 
@@ -13,6 +14,7 @@ struct bench_thread {
     const struct bench_plan *plan;        /* borrowed */
     const struct bench_keys *keys;        /* borrowed */
     struct bench_inserts *inserts;        /* borrowed, shared */
+    struct bench_watch *watch;            /* borrowed, shared */
     struct bench_connection *connections; /* borrowed: connection_count of all */
     uint64_t connection_count;
 

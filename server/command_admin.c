@@ -108,6 +108,7 @@ static void report_server(struct report *report, const struct service *service) 
     report_line(report, "connections", connections);
     report_line(report, "client_memory_bytes", client_memory_charged(&service->client_memory));
     report_line(report, "client_memory_limit_bytes", service->client_memory.limit_bytes);
+    report_line(report, "memory_limit_bytes", service->limits.wire.memory_bytes);
     report_line(report, "allocations", memory_allocation_count());
     for (enum metric metric = 0; metric < METRIC_COUNT; metric++) {
         report_line(report, metrics_name(metric),

@@ -41,6 +41,7 @@
     X(GC, gc, "", 0, 0, "collect dead bytes of the log, now")                                      \
     X(CHECKPOINT, checkpoint, "PATH", 1, 1, "make a store of its own of the present state")        \
     X(STATS, stats, "[SECTION]", 0, 1, "the server's statistics")                                  \
+    X(TOP, top, "", 0, 0, "what the server does, live")                                            \
     X(PING, ping, "", 0, 0, "ask whether the server answers")                                      \
     X(BENCH, bench, "", 0, 0, "measure throughput and latency")                                    \
     X(COMPLETION, completion, "bash | zsh", 1, 1, "print what a shell needs to complete commands") \

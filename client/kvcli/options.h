@@ -119,6 +119,8 @@ enum option_kind {
       "values of repeated words instead of random bytes")                                          \
     X(seed, "seed", 0, NUMBER, "N", OPTION_ON(BENCH), "of keys and values (1)")                    \
     X(server_pid, "server-pid", 0, NUMBER, "PID", OPTION_ON(BENCH), "report its CPU time too")     \
+    X(interval_ms, "interval", 'i', DURATION, "TIME", OPTION_ON(TOP), "between two pages (1s)")    \
+    X(once, "once", 0, FLAG, NULL, OPTION_ON(TOP), "one page as text, and end")                    \
     X(protocol, "protocol", 0, TEXT, "P", OPTION_ON(BENCH), "kvd, redis or echo (kvd)")
 
 enum option_id {
@@ -146,9 +148,10 @@ struct options {
     uint64_t connections, threads, pipeline, key_count, value_bytes, read_percent, requests;
     uint64_t duration_ms, rate, seed, server_pid;
     uint64_t transaction; /* of the shell: the one that reads and writes are part of */
+    uint64_t interval_ms; /* of top */
     enum kvd_durability durability;
     bool all, json, escape, help, version, if_absent, if_present, force, verify, reverse, keys_only;
-    bool atomic, skip_existing, gets, preload, compressible;
+    bool atomic, skip_existing, gets, preload, compressible, once;
 };
 
 #define OPTIONS_GIVEN(options, field) (((options)->given >> OPTION_ID_##field & 1) != 0)

@@ -199,9 +199,15 @@ class JsonTest(KvcliCase):
     def check_ping(self):
         self.assertGreater(self.only("ping")["ms"], 0)
 
+    def check_top(self):
+        entry = self.only("top", "--once", "--interval", "100ms")
+        self.assertIn("stats", entry["commands"])
+        self.assertGreaterEqual(entry["connections"], 1)
+
     def check_bench(self):
         result = self.only("bench", "--requests", "200", "--connections", "2", "--keys", "100")
         self.assertEqual(result["run"]["requests"], 200)
+        self.assertEqual((result["workload"], result["interrupted"]), (None, False))
 
     def check_completion(self):
         self.assertIn(b"complete -F", self.done("completion", "bash"))  # it is a script, always

@@ -93,6 +93,10 @@
     X(STORAGE_SCRUB_RATE, "storage.scrub_rate", SIZE, "0", 0, CONFIG_TIB, "", RESTART,             \
       "So many bytes a second are read in the background to verify all files, round after "        \
       "round. 0: none; damage is found when it is read.")                                          \
+    X(STORAGE_FEED_RETENTION, "storage.feed_retention", SIZE, "0", 0, CONFIG_TIB, "", RESTART,     \
+      "So much of the log is kept, at least, so that who follows the changes (kvcli watch) can "   \
+      "go on after a pause where he was. 0: only what is there for other reasons, so that after "  \
+      "a longer pause he begins anew, from a snapshot.")                                           \
     X(STORAGE_READ_ONLY, "storage.read_only", BOOLEAN, "false", 0, 1, "", RESTART,                 \
       "Serve what is there and change nothing on disk: writes are answered with read_only.")       \
     X(STORAGE_IN_MEMORY, "storage.in_memory", BOOLEAN, "false", 0, 1, "", RESTART,                 \

@@ -67,6 +67,7 @@ void plan_make(const struct config *config, uint64_t descriptors, uint32_t proce
     plan->store.space_ratio_percent =
         (uint32_t)(config_real(config, CONFIG_STORAGE_MAX_SPACE_RATIO) * 100 + 0.5);
     plan->store.reclaim_bytes_per_s = config_number(config, CONFIG_STORAGE_RECLAIM_RATE);
+    plan->store.feed_bytes = config_number(config, CONFIG_STORAGE_FEED_RETENTION);
     plan->store.scrub_bytes_per_s = config_number(config, CONFIG_STORAGE_SCRUB_RATE);
     plan->store.read_only = config_number(config, CONFIG_STORAGE_READ_ONLY) != 0;
     plan->store.in_memory = config_number(config, CONFIG_STORAGE_IN_MEMORY) != 0;

@@ -15,7 +15,8 @@ enum status direct_file_open(struct direct_file *direct, struct env *env, const 
     }
     memcpy(direct->path, path, path_bytes);
     direct->window_bytes = 0;
-    status = env_open(env, path, ENV_READ_DIRECT, &direct->file, error);
+    status = env_open(env, path, direct->cached ? ENV_READ_CACHED : ENV_READ_DIRECT, &direct->file,
+                      error);
     if (status != STATUS_OK) {
         direct->file = NULL;
         return status;

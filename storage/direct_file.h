@@ -4,8 +4,9 @@
  *                         window_offset     + window_bytes
  *
  * What recovery reads with (rule R1): bytes come from the medium, in aligned pieces; a run of small
- * reads in ascending order costs one big one. The window is kept between files. Owned by one thread
- * at a time. */
+ * reads in ascending order costs one big one. The window is kept between files. Whoever reads what
+ * this process wrote and synced sets `cached` before opening, and reads through the page cache.
+ * Owned by one thread at a time. */
 #ifndef KVD_STORAGE_DIRECT_FILE_H
 #define KVD_STORAGE_DIRECT_FILE_H
 
@@ -16,6 +17,7 @@
 
 struct direct_file {
     struct env_file *file; /* owned; NULL while closed */
+    bool cached;           /* through the page cache after all; zeroed: past it */
     uint64_t size_bytes;
     uint8_t *window; /* owned; aligned */
     size_t window_capacity;

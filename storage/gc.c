@@ -446,7 +446,7 @@ static enum status pick_victims(struct job *job, uint32_t dead_percent_min) {
 
     rules.segment_bytes = space_promise_sizes(context->promise).segment_bytes;
     rules.replay_segment = version_set_replay_segment(context->jobs->versions);
-    status = segment_pins_copy(&context->jobs->versions->pins, &pinned, &rules.pinned_count);
+    status = version_set_kept(context->jobs->versions, &pinned, &rules.pinned_count);
     job->view = view_holder_take(context->jobs->views, context->jobs->marks, &visible);
     if (status == STATUS_OK) {
         status = holders_of_view(job->view, &job->sums);

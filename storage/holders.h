@@ -17,7 +17,7 @@
  * entry that it was made from refer to one record.
  *
  * A segment may go only when nothing holds it: no table of the version, no
- * memtable, not the unflushed log, no upload, no relocation. A relocation may
+ * memtable, not the unflushed log, no upload, not the feed, no relocation. A relocation may
  * go when its home is held by no table and no memtable. Pinned views hold the
  * files themselves (reclaim.h). */
 #ifndef KVD_STORAGE_HOLDERS_H

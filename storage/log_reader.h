@@ -1,5 +1,6 @@
 /* log_reader.h: reads one segment, group by group, past the page cache: the eyes of log_replay.h,
- * which decides what a bad record means, and of log GC. Owned by one thread at a time. */
+ * which decides what a bad record means, of log GC, and, through the page cache, of feed_walk.h.
+ * Owned by one thread at a time. */
 #ifndef KVD_STORAGE_LOG_READER_H
 #define KVD_STORAGE_LOG_READER_H
 

@@ -45,6 +45,7 @@ static void add_segments(const struct holder_sums *sums, const struct look *look
             terms->damaged_bytes += dead;
         } else if (segment_pins_list_has(look->pinned, look->pinned_count, account->segment)) {
             terms->pinned_bytes += dead;
+            terms->feed_bytes += account->kind == SEGMENT_COMMIT ? dead : 0;
         } else {
             terms->unreferenced_bytes += dead;
         }
@@ -109,8 +110,7 @@ static enum status take_terms(struct space_promise *promise, struct space_terms 
     struct look look = {.replay_segment = version_set_replay_segment(promise->versions)};
     struct holder_sums sums;
     struct view *view;
-    enum status status =
-        segment_pins_copy(&promise->versions->pins, &look.pinned, &look.pinned_count);
+    enum status status = version_set_kept(promise->versions, &look.pinned, &look.pinned_count);
 
     if (status != STATUS_OK) {
         return status;

@@ -34,7 +34,9 @@ struct space_terms {
     uint64_t frame_bytes;        /* of those */
     uint64_t unreferenced_bytes; /* of those: I1's left side */
     uint64_t damaged_bytes;      /* segments that GC had to leave; not in the above */
-    uint64_t pinned_bytes;       /* segments of uploads; not in the above */
+    uint64_t pinned_bytes;       /* unreferenced, but kept for uploads, for a GC job, or for the
+                                    feed; not in the above */
+    uint64_t feed_bytes;         /* of those, for the feed (or a GC job) */
     uint64_t unreferenced_limit; /* g A + S */
     uint64_t above_limit;        /* h bottom + U */
     uint64_t weight_hidden;      /* of entries that newer ones in the same table hide */

@@ -212,6 +212,19 @@ static enum status make_first_view(struct store *store, struct version *version,
     return status;
 }
 
+/* Where the log goes on is known once it is open. */
+static void init_feed(struct store *store, const struct manifest_state *state) {
+    uint64_t flushed = manifest_state_get(state, EDIT_FLUSHED_VERSION);
+    uint64_t replayed = store->recovery.replay.last_version;
+
+    store->feed = (struct feed_log){.env = store->env,
+                                    .dir = store->dir,
+                                    .opened_after = flushed > replayed ? flushed : replayed,
+                                    .opened_at = store->recovery.next_version - 1};
+    memcpy(store->feed.store_id, state->store_id, STORE_ID_BYTES);
+    feed_marks_init(&store->feed.marks);
+}
+
 static enum status make_versions(struct store *store, struct error *error) {
     const struct manifest_state *state = manifest_state(store->recovery.manifest);
     struct version *version = NULL;
@@ -238,6 +251,8 @@ static enum status make_versions(struct store *store, struct error *error) {
     view_holder_init(&store->views, view);
     version_set_init(&store->versions, &store->files, &store->views, store->recovery.manifest,
                      version);
+    store->versions.feed_bytes = store->options.feed_bytes;
+    init_feed(store, state);
     store_space_init(store);
     store_clock_init(&store->clock, store->env, store->recovery.store_time_ms);
     watermarks_init(&store->marks, store->recovery.next_version - 1);
@@ -267,6 +282,7 @@ static enum status open_recovered(struct store *store, struct error *error) {
 }
 
 static void close_recovered(struct store *store) {
+    feed_marks_deinit(&store->feed.marks);
     watermarks_deinit(&store->marks);
     space_promise_deinit(&store->promise);
     version_set_deinit(&store->versions);
@@ -355,6 +371,7 @@ static enum status open_log(struct store *store, struct error *error) {
         commit_log_close(&store->log);
         return status;
     }
+    store->feed.opened_segment = commit_log_segment(&store->log);
     syncer_init(&store->syncer, &store->log, store->scheduler);
     space_guard_init(&store->space, store->env, store->dir, store->sizes.reserve_bytes);
     return STATUS_OK;

@@ -27,6 +27,7 @@
 #define KVD_STORAGE_STORE_H
 
 #include "storage/door/commits.h"
+#include "storage/door/feed.h"
 #include "storage/door/maintenance.h"
 #include "storage/door/opening.h"
 #include "storage/door/reads.h"

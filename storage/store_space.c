@@ -154,6 +154,7 @@ void store_space_report(struct store *store, store_stats_cb stats_cb, void *arg)
     stats_cb(arg, "space_unreferenced_limit", terms.unreferenced_limit);
     stats_cb(arg, "space_damaged", terms.damaged_bytes);
     stats_cb(arg, "space_pinned", terms.pinned_bytes);
+    stats_cb(arg, "space_feed", terms.feed_bytes);
     stats_cb(arg, "space_unflushed_log_max", terms.sizes.unflushed_log_bytes);
     stats_cb(arg, "space_segment_max", terms.sizes.segment_bytes);
     stats_cb(arg, "space_job_max", terms.sizes.job_bytes);

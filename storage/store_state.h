@@ -9,6 +9,7 @@
 #include "storage/compression.h"
 #include "storage/conflict_window.h"
 #include "storage/environment.h"
+#include "storage/feed_walk.h"
 #include "storage/gc.h"
 #include "storage/maintenance.h"
 #include "storage/memory_budget.h"
@@ -78,6 +79,7 @@ struct store {
     struct space_promise promise;
     struct commit_log log;
     struct syncer syncer;
+    struct feed_log feed;
     struct space_guard space;
     struct memory_budget budget;
     struct time_index times;

@@ -29,6 +29,7 @@ enum part {
     PART_MANIFEST,
     PART_DAMAGED,
     PART_UPLOADS,
+    PART_FEED,
     PART_PENDING,
     PART_OTHER,
     PART_COUNT
@@ -45,6 +46,7 @@ static const char *const part_names[PART_COUNT] = {
     [PART_MANIFEST] = "manifest",
     [PART_DAMAGED] = "damaged segments, left by log cleaning",
     [PART_UPLOADS] = "uploads under way",
+    [PART_FEED] = "log that is kept for the feed",
     [PART_PENDING] = "files of readers that have not ended, or of jobs under way",
     [PART_OTHER] = "other files",
 };
@@ -55,7 +57,7 @@ struct why {
     struct keep_rules rules; /* owned */
     struct space_walk walk;  /* owned */
     struct holder_sums sums; /* owned */
-    uint64_t *pinned;        /* owned: segments of uploads */
+    uint64_t *pinned;        /* owned: segments of uploads, and those kept for the feed */
     size_t pinned_count;
     uint64_t replay_segment;
     uint64_t parts[PART_COUNT];
@@ -114,7 +116,7 @@ static void take_segment(struct why *why, const struct segment_file *file, uint3
     } else if (file->kind == SEGMENT_COMMIT && file->number >= why->replay_segment) {
         why->parts[PART_MEMORY_LOG] += rest;
     } else if (segment_pins_list_has(why->pinned, why->pinned_count, file->number)) {
-        why->parts[PART_UPLOADS] += rest;
+        why->parts[file->kind == SEGMENT_COMMIT ? PART_FEED : PART_UPLOADS] += rest;
     } else {
         why->parts[PART_RELOCATIONS] += maps;
         why->parts[PART_FRAMES] += frames;
@@ -223,7 +225,7 @@ static void tell_retention(const struct why *why, store_space_cb space_cb, void 
 static void tell(const struct why *why, store_space_cb space_cb, void *arg) {
     for (size_t i = 0; i < PART_COUNT; i++) {
         if (why->parts[i] > 0) {
-            space_cb(arg, part_names[i], "", why->parts[i]);
+            space_cb(arg, part_names[i], i == PART_FEED ? "feed" : "", why->parts[i]);
         }
     }
     tell_snapshots(why, space_cb, arg);
@@ -246,7 +248,7 @@ static enum status gather(struct why *why, struct error *error) {
     why->replay_segment = manifest_state_get(&state, EDIT_REPLAY_SEGMENT);
     version_unref(version);
     manifest_state_deinit(&state);
-    status = segment_pins_copy(&store->versions.pins, &why->pinned, &why->pinned_count);
+    status = version_set_kept(&store->versions, &why->pinned, &why->pinned_count);
     why->view = view_holder_take(&store->views, &store->marks, &visible);
     if (status == STATUS_OK) {
         status = snapshots_take_rules(&store->snapshots, &why->rules);

@@ -2,6 +2,7 @@
 #include "storage/version_set.h"
 
 #include "protocol/base/memory.h"
+#include "storage/feed_window.h"
 #include "storage/holders.h"
 
 void version_set_init(struct version_set *set, const struct version_files *files,
@@ -62,6 +63,29 @@ struct version *version_set_take(struct version_set *set) {
     return version;
 }
 
+static enum status kept_beside(struct version_set *set, const struct version *version,
+                               uint64_t **segments_out, size_t *count_out) {
+    enum status status = segment_pins_copy(&set->pins, segments_out, count_out);
+
+    if (status == STATUS_OK) {
+        status = feed_window_merge(version, set->feed_bytes, segments_out, count_out);
+    }
+    if (status != STATUS_OK) {
+        memory_free(*segments_out);
+        *segments_out = NULL;
+        *count_out = 0;
+    }
+    return status;
+}
+
+enum status version_set_kept(struct version_set *set, uint64_t **segments_out, size_t *count_out) {
+    struct version *version = version_set_take(set);
+    enum status status = kept_beside(set, version, segments_out, count_out);
+
+    version_unref(version);
+    return status;
+}
+
 struct view *version_set_view(struct version_set *set) {
     struct view_holder *views = set->views;
     struct view *view;
@@ -79,15 +103,15 @@ static enum status drop_unheld_locked(struct version_set *set, struct version_ed
                                       const struct memtable *flushed) REQUIRES(set->mu) {
     const struct manifest_state *state = manifest_state(set->manifest);
     struct holders_question question = {.state = state, .flushed = flushed};
-    uint64_t *pinned;
+    uint64_t *pinned = NULL;
     struct version *next;
     struct view *view;
-    enum status status = segment_pins_copy(&set->pins, &pinned, &question.pinned_count);
+    enum status status = version_apply(set->files, set->current, edit, &next);
 
     if (status != STATUS_OK) {
         return status;
     }
-    status = version_apply(set->files, set->current, edit, &next);
+    status = kept_beside(set, next, &pinned, &question.pinned_count);
     if (status == STATUS_OK) {
         view = version_set_view(set);
         question.next = next;
@@ -98,8 +122,8 @@ static enum status drop_unheld_locked(struct version_set *set, struct version_ed
                                       : manifest_state_get(state, EDIT_REPLAY_SEGMENT);
         status = holders_drop_unheld(&question, edit);
         view_unref(view);
-        version_unref(next);
     }
+    version_unref(next);
     memory_free(pinned);
     return status;
 }

@@ -26,6 +26,7 @@ struct version_set {
     struct view_holder *views;         /* borrowed; constant */
     struct alias_gate gate;            /* commits that make aliases, and installs that drop */
     struct segment_pins pins;          /* segments that stay though nothing refers to them yet */
+    uint64_t feed_bytes;               /* so much of the log stays for the feed; constant */
     struct mutex mu;
     /* guarded by mu */
     struct manifest *manifest; /* owned */
@@ -66,6 +67,12 @@ uint64_t version_set_active_segment(struct version_set *set);
 /* Commit segments below this number are flushed: nothing that a memtable was written for lies
  * there. */
 uint64_t version_set_replay_segment(struct version_set *set);
+
+/* The segments that stay whatever refers to them: those that are pinned, and those that the feed
+ * keeps (feed_window.h). Ascending; *segments_out (NULL when there are none) is the caller's to
+ * free. Take the view after it: see segment_pins.h. Errors: NO_MEMORY. */
+enum status version_set_kept(struct version_set *set, uint64_t **segments_out,
+                             size_t *count_out) MUST_CHECK;
 
 /* The current view, referenced, for whoever adds up and does not read. */
 struct view *version_set_view(struct version_set *set);

@@ -42,6 +42,8 @@ struct store_options {
     uint32_t space_ratio_percent; /* files may take so much of the live data's size; 110 to 1000 */
     uint64_t reclaim_bytes_per_s; /* least rate at which freed space is collected; 0: as fast as can
                                      be */
+    uint64_t feed_bytes;          /* so much of the log is kept for the feed; 0: only what is there
+                                     for other reasons */
     uint64_t scrub_bytes_per_s;   /* background verification of all files; 0: none */
     bool read_only;               /* nothing on disk is changed; commits answer READ_ONLY */
     bool in_memory;      /* files live in memory and are gone at close; `dir` is a name only */

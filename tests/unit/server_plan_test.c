@@ -59,6 +59,8 @@ START_TEST(rates_and_modes_of_the_store_are_passed_on) {
     ck_assert_uint_eq(plan.store.reclaim_bytes_per_s, 5u << 20);
     ck_assert_uint_eq(plan_with("storage.scrub_rate", "2MiB", 10000).store.scrub_bytes_per_s,
                       2u << 20);
+    ck_assert_uint_eq(plan_with("storage.feed_retention", "3MiB", 10000).store.feed_bytes,
+                      3u << 20);
     ck_assert(plan_with("storage.read_only", "true", 10000).store.read_only);
     ck_assert(plan_with("storage.in_memory", "true", 10000).store.in_memory);
 }

@@ -47,7 +47,7 @@ static const struct opcode_name opcode_names[] = {
     {WIRE_SNAPSHOT_LIST, true, "SNAPSHOT_LIST"},
     {WIRE_TRANSACT, true, "TRANSACT"},
     {WIRE_WATCH, false, "WATCH"},
-    {WIRE_FEED, false, "FEED"},
+    {WIRE_FEED, true, "FEED"},
     {WIRE_BACKUP, false, "BACKUP"},
     {WIRE_STATS, true, "STATS"},
     {WIRE_WHY, true, "WHY"},

@@ -70,8 +70,8 @@ enum wire_opcode {
     WIRE_SNAPSHOT_LIST = 0x0035,
     WIRE_TRANSACT = 0x0036,
 
-    WIRE_WATCH = 0x0040,  /* reserved */
-    WIRE_FEED = 0x0041,   /* reserved */
+    WIRE_WATCH = 0x0040, /* reserved */
+    WIRE_FEED = 0x0041,
     WIRE_BACKUP = 0x0042, /* reserved */
 
     WIRE_STATS = 0x0050,

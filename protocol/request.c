@@ -128,6 +128,19 @@ static enum status take_rewind(struct decoder *decoder, struct wire_request *req
     return status == STATUS_OK ? take_bounds(decoder, &request->range) : status;
 }
 
+static enum status take_feed(struct decoder *decoder, struct wire_request *request) {
+    struct wire_feed_position *position = &request->position;
+
+    if (!reader_take_u64(&decoder->reader, &position->version) ||
+        !reader_take_u32(&decoder->reader, &position->skip) ||
+        !reader_take_u64(&decoder->reader, &position->value_offset) ||
+        !reader_take_u32(&decoder->reader, &request->wait_ms) ||
+        !reader_take_varint32(&decoder->reader, &request->range.page_bytes)) {
+        return decoder_refuse_short(decoder);
+    }
+    return take_bounds(decoder, &request->range);
+}
+
 static enum status take_add(struct decoder *decoder, struct wire_request *request) {
     uint64_t amount = 0;
     enum status status = decoder_take_u64(decoder, &amount);
@@ -269,6 +282,8 @@ static enum status take_operation(struct decoder *decoder, struct wire_request *
         return take_append(decoder, request);
     case WIRE_REWIND:
         return take_rewind(decoder, request);
+    case WIRE_FEED:
+        return take_feed(decoder, request);
     case WIRE_UPLOAD_DATA:
         return take_upload_data(decoder, request);
     case WIRE_UPLOAD_COMMIT:

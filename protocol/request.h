@@ -24,6 +24,7 @@
  *      SCAN, COUNT   range
  *      DELETE_RANGE  bounds
  *      REWIND   state, bounds
+ *      FEED     version u64, skip u32, value offset u64, wait ms u32, page bytes varint, bounds
  *      UPLOAD_DATA   id u64, offset u64, rest: bytes
  *      UPLOAD_COMMIT id u64, user flags u32
  *      UPLOAD_ABORT, SNAPSHOT_CLOSE   id u64
@@ -204,6 +205,13 @@ struct wire_state {
     uint64_t value; /* 0 for NEWEST */
 };
 
+/* How far a feed has been read. Between two commits the last two are 0. */
+struct wire_feed_position {
+    uint64_t version;      /* commits up to it are done */
+    uint32_t skip;         /* so much of the next commit is done, in units of the server */
+    uint64_t value_offset; /* and so many bytes of the value behind that */
+};
+
 enum wire_action {
     WIRE_ACTION_FLUSH = 1,
     WIRE_ACTION_COMPACT = 2,
@@ -229,22 +237,24 @@ struct wire_request {
     struct slice payload;  /* PING: the bytes to echo; STATS: the section; HELLO: the client name;
                               WHY: what; MAINTAIN: the argument; NAMESPACE_*: the name */
     struct wire_list list; /* MGET: keys; BATCH: items; TRANSACT: items if all hold */
-    struct wire_list other_list;   /* TRANSACT: items if not */
-    struct wire_list comparisons;  /* TRANSACT */
-    struct wire_range range;       /* SCAN, COUNT, DIFF; DELETE_RANGE, REWIND: flags, from and to;
-                                      HISTORY: only the limit */
-    struct wire_state from_state;  /* DIFF */
-    struct wire_state to_state;    /* DIFF; REWIND: the one to go back to */
-    uint64_t offset;               /* GET_RANGE; UPLOAD_DATA: the bytes that came before these */
-    uint32_t length;               /* GET_RANGE */
-    uint64_t before;               /* HISTORY: only versions below; 0: from the newest */
-    int64_t amount;                /* ADD */
-    uint64_t handle;               /* UPLOAD_*: id of the upload; SNAPSHOT_CLOSE: of the snapshot;
-                                      TXN_COMMIT, TXN_ABORT: of the transaction */
-    uint64_t lifetime_ms;          /* SNAPSHOT_OPEN; 0: as long as the connection. TXN_BEGIN; 0: the
-                                      server's choice */
-    uint8_t begin_flags;           /* TXN_BEGIN: enum wire_begin_flag */
-    uint8_t action;                /* MAINTAIN: enum wire_action */
+    struct wire_list other_list;  /* TRANSACT: items if not */
+    struct wire_list comparisons; /* TRANSACT */
+    struct wire_range range;      /* SCAN, COUNT, DIFF; DELETE_RANGE, REWIND: flags, from and to;
+                                     HISTORY: only the limit; FEED: flags, page bytes, from and to */
+    struct wire_state from_state; /* DIFF */
+    struct wire_state to_state;   /* DIFF; REWIND: the one to go back to */
+    uint64_t offset;              /* GET_RANGE; UPLOAD_DATA: the bytes that came before these */
+    uint32_t length;              /* GET_RANGE */
+    uint64_t before;              /* HISTORY: only versions below; 0: from the newest */
+    int64_t amount;               /* ADD */
+    uint64_t handle;              /* UPLOAD_*: id of the upload; SNAPSHOT_CLOSE: of the snapshot;
+                                     TXN_COMMIT, TXN_ABORT: of the transaction */
+    uint64_t lifetime_ms;         /* SNAPSHOT_OPEN; 0: as long as the connection. TXN_BEGIN; 0: the
+                                     server's choice */
+    struct wire_feed_position position; /* FEED */
+    uint32_t wait_ms;    /* FEED: so long the answer may wait for a change; 0: it does not */
+    uint8_t begin_flags; /* TXN_BEGIN: enum wire_begin_flag */
+    uint8_t action;      /* MAINTAIN: enum wire_action */
     struct wire_settings settings; /* NAMESPACE_CREATE */
     uint16_t version_min;          /* HELLO */
     uint16_t version_max;          /* HELLO */

@@ -162,6 +162,14 @@ static bool put_operation_of_state(struct encoder *encoder, const struct wire_re
         put_state(encoder, &request->to_state);
         put_bounds(encoder, &request->range);
         return true;
+    case WIRE_FEED:
+        put_u64(encoder, request->position.version);
+        put_u32(encoder, request->position.skip);
+        put_u64(encoder, request->position.value_offset);
+        put_u32(encoder, request->wait_ms);
+        put_varint(encoder, request->range.page_bytes);
+        put_bounds(encoder, &request->range);
+        return true;
     case WIRE_SNAPSHOT_OPEN:
         put_u64(encoder, request->lifetime_ms);
         return true;

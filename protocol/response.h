@@ -35,7 +35,13 @@
  *      HISTORY   page flags u8, count u32, count times: version u64, time ms u64 (0 not known),
  *                  flags u8 (1 = deleted), record unless deleted
  *      DIFF      page flags u8, count u32, count times: kind u8 (1 added, 2 changed, 3 removed),
- * key block, record before unless added, record after unless removed; cursor block STATS, EXPLAIN,
+ * key block, record before unless added, record after unless removed; cursor block
+ *      FEED      page flags u8 (1 = end), count u32, next version u64, skip u32, value offset u64,
+ *                  durable version u64, gap from u64, gap to u64, count times: kind u8, flags u8
+ *                  (1 = last of its commit), version u64, time ms u64, key block, and
+ *                  1 put: record, value offset u64, length u32, bytes | 2 delete |
+ *                  3 delete range: to block | 4 superseded: record
+ *      STATS, EXPLAIN,
  * MAINTAIN   count u32, count times: name block, value block (text) WHY       count u32, count
  * times: kind block, holder block, bytes u64 SNAPSHOT_LIST  count u32, count times: id u64, version
  * u64, time ms u64, opened ms u64, deadline ms u64 (0 none), owner block NAMESPACE_LIST count u32,
@@ -122,6 +128,34 @@ struct wire_change {
     struct slice key;
     struct wire_record before; /* unless added */
     struct wire_record after;  /* unless removed */
+};
+
+enum wire_feed_kind {
+    WIRE_FEED_PUT = 1,
+    WIRE_FEED_DELETE = 2,
+    WIRE_FEED_DELETE_RANGE = 3,
+    WIRE_FEED_SUPERSEDED = 4, /* a put whose value a later commit has replaced; it is not there */
+};
+
+/* One change of a FEED. Of a value that does not fit the page, a part. */
+struct wire_feed_change {
+    uint8_t kind;              /* enum wire_feed_kind */
+    bool last;                 /* of its commit */
+    uint64_t version;          /* of its commit */
+    uint64_t time_ms;          /* of its commit */
+    struct slice key;          /* DELETE_RANGE: the first key; empty: from the start */
+    struct slice to;           /* DELETE_RANGE: the first key that stays; empty: to the end */
+    struct wire_record record; /* PUT, SUPERSEDED: of the whole value, with its checksum */
+    uint64_t value_offset;     /* PUT: where the part begins */
+    struct slice value;        /* PUT */
+};
+
+/* What a page of a FEED has besides its changes. */
+struct wire_feed {
+    struct wire_feed_position next; /* where the next page begins */
+    uint64_t durable_version;       /* how far there was anything to tell */
+    uint64_t gap_from;              /* not 0: these versions are not known any more */
+    uint64_t gap_to;
 };
 
 struct wire_snapshot {
@@ -286,6 +320,16 @@ enum status wire_holder_entry(struct buffer *buffer, const struct wire_holder *h
 enum status wire_version_entry(struct buffer *buffer,
                                const struct wire_version *version) MUST_CHECK;
 enum status wire_change_entry(struct buffer *buffer, const struct wire_change *change) MUST_CHECK;
+
+/* A page of a FEED, whose response has WIRE_FLAG_CHECKSUM:
+ *   wire_feed_begin, per change: wire_feed_entry, and if it is a PUT: the part of its value and
+ *   wire_feed_value_finish; wire_feed_finish */
+enum status wire_feed_begin(struct buffer *buffer, size_t *mark_out) MUST_CHECK;
+enum status wire_feed_entry(struct buffer *buffer, const struct wire_feed_change *change,
+                            size_t *value_mark_out) MUST_CHECK;
+void wire_feed_value_finish(struct buffer *buffer, size_t value_mark);
+void wire_feed_finish(struct buffer *buffer, size_t mark, uint32_t count,
+                      const struct wire_feed *feed, bool at_end);
 enum status wire_snapshot_entry(struct buffer *buffer,
                                 const struct wire_snapshot *snapshot) MUST_CHECK;
 enum status wire_namespace_entry(struct buffer *buffer,
@@ -331,7 +375,8 @@ struct wire_response {
     struct slice payload;      /* GET, GET_RANGE: the bytes; PING: the bytes */
     struct wire_list list; /* MGET: entries; BATCH: results; STATS, EXPLAIN, MAINTAIN, WHY: lines;
                               SNAPSHOT_LIST, NAMESPACE_LIST */
-    struct wire_page page; /* SCAN, COUNT, HISTORY (no cursor), DIFF */
+    struct wire_page page; /* SCAN, COUNT, HISTORY and FEED (no cursor), DIFF */
+    struct wire_feed feed; /* FEED */
     struct wire_snapshot snapshot; /* SNAPSHOT_OPEN, TXN_BEGIN */
     bool held;                     /* TRANSACT: all comparisons did; the results are in list */
     bool keys_only;                /* SCAN, as given */
@@ -363,6 +408,8 @@ enum status wire_response_next_version(struct wire_response *response,
                                        struct wire_version *version_out) MUST_CHECK;
 enum status wire_response_next_change(struct wire_response *response,
                                       struct wire_change *change_out) MUST_CHECK;
+enum status wire_response_next_feed_change(struct wire_response *response,
+                                           struct wire_feed_change *change_out) MUST_CHECK;
 enum status wire_response_next_holder(struct wire_response *response,
                                       struct wire_holder *holder_out) MUST_CHECK;
 enum status wire_response_next_snapshot(struct wire_response *response,

@@ -215,6 +215,16 @@ static const char *take_page(struct reader *reader, struct wire_response *respon
     return page->at_end || page->count > 0 ? NULL : "a page of no entries that is not the end";
 }
 
+static const char *take_feed(struct reader *reader, struct wire_response *response) {
+    const char *reason = take_page_flags(reader, &response->page);
+
+    if (reason || response->page.last_bare) {
+        return reason ? reason : "a page flag has no meaning for FEED";
+    }
+    return decoder_take_feed(reader, response) && decoder_skip_list(reader, response) ? NULL
+                                                                                      : SHORT;
+}
+
 static const char *take_count(struct reader *reader, struct wire_page *page) {
     const char *reason = take_page_flags(reader, page);
 
@@ -275,6 +285,8 @@ static const char *take_ok(struct reader *reader, struct wire_response *response
     case WIRE_HISTORY:
     case WIRE_DIFF:
         return take_page(reader, response);
+    case WIRE_FEED:
+        return take_feed(reader, response);
     case WIRE_MGET:
     case WIRE_STATS:
     case WIRE_WHY:

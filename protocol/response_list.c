@@ -123,6 +123,7 @@ union element {
     struct wire_holder holder;
     struct wire_version version;
     struct wire_change change;
+    struct wire_feed_change feed_change;
     struct wire_snapshot snapshot;
     struct wire_namespace space;
     struct wire_result outcome;
@@ -147,6 +148,8 @@ static bool take_element(struct reader *reader, const struct wire_response *resp
         return take_version(reader, &element->version);
     case WIRE_DIFF:
         return take_change(reader, &element->change);
+    case WIRE_FEED:
+        return decoder_take_feed_change(reader, response->flags, &element->feed_change);
     case WIRE_WHY:
         return take_holder(reader, &element->holder);
     case WIRE_SNAPSHOT_LIST:
@@ -254,6 +257,17 @@ enum status wire_response_next_change(struct wire_response *response,
 
     if (status == STATUS_OK) {
         *change_out = element.change;
+    }
+    return status;
+}
+
+enum status wire_response_next_feed_change(struct wire_response *response,
+                                           struct wire_feed_change *change_out) {
+    union element element;
+    enum status status = next_element(response, &element);
+
+    if (status == STATUS_OK) {
+        *change_out = element.feed_change;
     }
     return status;
 }

@@ -3,6 +3,7 @@
 
 #include "protocol/base/assert.h"
 #include "server/job_task.h"
+#include "server/read_task.h"
 
 #define TASK_BYTES_MIN (16u * 1024) /* as many tasks as limits.tasks_max fit then */
 
@@ -69,6 +70,73 @@ static void learn_task_bytes(struct connection *connection, size_t bytes) {
     connection->task_bytes = bytes > expected ? bytes : expected;
 }
 
+/* ---- Waiting for something to tell */
+
+/* Nobody waits for its waiter any more. */
+static void end_wait(struct connection *connection, struct reply *reply) {
+    buffer_pool_give(&connection->loop->buffers, &reply->frame);
+    connection->replies.bytes += reply->bytes.len;
+    reply->phase = REPLY_DONE;
+}
+
+/* What is found now is durable: it is not held for what was waited for. */
+static void look_again(struct connection *connection, struct reply *reply) {
+    reply->waiter.hold = (struct store_hold){0, 0};
+    buffer_clear(&reply->bytes);
+    reply->phase = REPLY_IN_TASK;
+    connection->replies.tasks++;
+    read_task_post(reply);
+}
+
+static bool may_wait(const struct connection *connection, const struct reply *reply) {
+    return connection->phase == CONNECTION_OPEN && reply->look.waits && !reply->failed &&
+           !reply->lost && loop_now_ms(connection->loop) < reply->wait_until_ms;
+}
+
+static void begin_wait(struct connection *connection, struct reply *reply) {
+    reply->phase = REPLY_WAITING;
+    reply->waiter = (struct store_waiter){
+        .hold = feed_look_hold(&reply->look), .done_cb = reply_held_cb, .arg = reply};
+    store_hold_wait(connection->loop->service->store, &reply->waiter);
+}
+
+/* More is durable, or the log has failed. */
+static void wait_back(struct connection *connection, struct reply *reply) {
+    if (reply->waited != STATUS_OK || !may_wait(connection, reply)) {
+        end_wait(connection, reply);
+    } else {
+        look_again(connection, reply);
+    }
+}
+
+bool answers_sweep(struct connection *connection) {
+    struct store *store = connection->loop->service->store;
+    bool any_over = false;
+
+    for (struct reply *reply = connection->replies.oldest; reply; reply = reply->next) {
+        bool over = reply->phase == REPLY_WAITING && !may_wait(connection, reply);
+        bool due = reply->phase == REPLY_WAITING && feed_look_is_due(&reply->look, store);
+        if ((over || due) && store_hold_cancel(store, &reply->waiter)) {
+            reply->waited = STATUS_OK;
+            wait_back(connection, reply);
+            any_over |= over;
+        }
+    }
+    return any_over;
+}
+
+void answers_end_waits(struct connection *connection) {
+    struct store *store = connection->loop->service->store;
+
+    for (struct reply *reply = connection->replies.oldest; reply; reply = reply->next) {
+        if (reply->phase == REPLY_WAITING && store_hold_cancel(store, &reply->waiter)) {
+            end_wait(connection, reply);
+        }
+    }
+}
+
+/* ---- Tasks */
+
 /* An answer that is done, and shows what a crash could still undo, waits. */
 static void hold_if_needed(struct connection *connection, struct reply *reply) {
     struct store *store = connection->loop->service->store;
@@ -87,6 +155,10 @@ static void task_back(struct connection *connection, struct reply *reply) {
     connection->replies.tasks--;
     connection->replies.jobs -= reply->alone;
     service_slot_give(connection->loop->service, (enum service_slot)reply->slot);
+    if (may_wait(connection, reply)) {
+        begin_wait(connection, reply);
+        return;
+    }
     learn_task_bytes(connection, reply->bytes.len);
     connection->replies.bytes += reply->bytes.len;
     buffer_pool_give(&connection->loop->buffers, &reply->frame);
@@ -267,6 +339,12 @@ void answers_take_back(struct connection *connection, struct reply *reply) {
         return;
     case REPLY_HELD:
         reply->phase = REPLY_DONE;
+        if (reply->waited != STATUS_OK) {
+            replace_by_error(connection, reply);
+        }
+        return;
+    case REPLY_WAITING:
+        wait_back(connection, reply);
         if (reply->waited != STATUS_OK) {
             replace_by_error(connection, reply);
         }

@@ -13,6 +13,13 @@
 /* Another thread is done with a reply: it is done now, or held. */
 void answers_take_back(struct connection *connection, struct reply *reply);
 
+/* Looks at the time: whether answers that wait for something to tell have waited long enough. True
+ * when one has: it needs a turn. */
+bool answers_sweep(struct connection *connection);
+
+/* Answers that wait for something to tell wait no longer. */
+void answers_end_waits(struct connection *connection);
+
 /* Moves the answers that are due to the output, writing when that is full. May set `broken`. */
 void answers_advance(struct connection *connection);
 

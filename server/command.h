@@ -15,6 +15,7 @@
 #ifndef KVD_SERVER_COMMAND_H
 #define KVD_SERVER_COMMAND_H
 
+#include "server/feed_look.h"
 #include "server/service.h"
 #include "server/session.h"
 
@@ -27,6 +28,7 @@ struct read_context {
     enum store_wait wait;
     struct buffer *scratch;       /* for keys; what is in it lives as long as the call */
     const atomic_bool *cancelled; /* nobody is left to read the answer; NULL on a loop */
+    struct feed_look *look;       /* of FEED; NULL on a loop */
 };
 
 /* For one job, on an I/O thread. */
@@ -93,6 +95,8 @@ enum status command_get_range(struct read_context *context, const struct wire_re
 enum status command_history(struct read_context *context, const struct wire_request *request,
                             struct buffer *answer, struct error *error) MUST_CHECK;
 enum status command_diff(struct read_context *context, const struct wire_request *request,
+                         struct buffer *answer, struct error *error) MUST_CHECK;
+enum status command_feed(struct read_context *context, const struct wire_request *request,
                          struct buffer *answer, struct error *error) MUST_CHECK;
 enum status command_snapshot_list(struct read_context *context, const struct wire_request *request,
                                   struct buffer *answer, struct error *error) MUST_CHECK;

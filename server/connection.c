@@ -103,6 +103,7 @@ void connection_close(struct connection *connection) {
     for (reply = connection->replies.oldest; reply; reply = reply->next) {
         atomic_store_explicit(&reply->cancelled, true, memory_order_relaxed);
     }
+    answers_end_waits(connection);
     command_snapshots_end(loop->service, &connection->session);
     unlink_from_list(connection);
     metrics_add(loop->metrics, METRIC_CONNECTIONS_CLOSED, 1);
@@ -147,6 +148,7 @@ void connection_shed(struct connection *connection) {
 void connection_finish(struct connection *connection) {
     if (connection->phase == CONNECTION_OPEN) {
         connection->phase = CONNECTION_FINISHING;
+        answers_end_waits(connection);
         loop_schedule(connection->loop, &connection->turn);
     }
 }
@@ -255,7 +257,7 @@ static void settle(struct connection *connection) {
     }
     if (connection->end_of_file && connection->waits == WAITS_FOR_BYTES &&
         connection->phase == CONNECTION_OPEN) {
-        connection->phase = CONNECTION_FINISHING;
+        connection_finish(connection);
     }
     finish_if_sent(connection, now_ms);
     if (connection->phase == CONNECTION_OPEN) {
@@ -496,6 +498,9 @@ void connection_sweep(struct connection *connection) {
     if (connection->phase >= CONNECTION_LINGERING || close_if_stalled(connection, now_ms) ||
         connection->phase != CONNECTION_OPEN) {
         return;
+    }
+    if (answers_sweep(connection)) {
+        loop_schedule(connection->loop, &connection->turn);
     }
     if (connection->session.uploads && connection->replies.jobs == 0 &&
         uploads_need_reap(connection->session.uploads, now_ms)) {

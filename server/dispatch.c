@@ -148,6 +148,14 @@ static const struct command commands[] = {
     [WIRE_NAMESPACE_LIST] =
         REPORT(NAMESPACE_LIST, command_namespace_list, RIGHT_READ, SERVICE_SLOT_NONE),
 
+    [WIRE_FEED] = {.kind = COMMAND_READ,
+                   .right = RIGHT_READ,
+                   .flags = FLAGS_NAMED,
+                   .metric = METRIC_REQUESTS_FEED,
+                   .read = command_feed,
+                   .no_state = true,
+                   .always_task = true},
+
     [WIRE_STATS] = REPORT(STATS, command_stats, RIGHT_OPERATE, SERVICE_SLOT_NONE),
     [WIRE_WHY] = REPORT(WHY, command_why, RIGHT_OPERATE, SERVICE_SLOT_WALK),
     [WIRE_MAINTAIN] = REPORT(MAINTAIN, command_maintain, RIGHT_OPERATE, SERVICE_SLOT_MAINTAIN),

@@ -40,8 +40,10 @@ void read_task_decode(const struct reply *reply, struct wire_request *request_ou
     ASSERT(status == STATUS_OK);
 }
 
+/* A second look at the feed is not the beginning of the work. */
 bool read_task_is_late(const struct reply *reply) {
-    return reply->deadline_at_ms != 0 && uv_hrtime() / 1000000 >= reply->deadline_at_ms;
+    return reply->deadline_at_ms != 0 && !reply->look.resumed &&
+           uv_hrtime() / 1000000 >= reply->deadline_at_ms;
 }
 
 static enum status answer_for(struct reply *reply) {
@@ -51,7 +53,8 @@ static enum status answer_for(struct reply *reply) {
                                    .read = reply->has_read ? &reply->read : NULL,
                                    .wait = STORE_WAIT_ALLOWED,
                                    .scratch = &scratch,
-                                   .cancelled = &reply->cancelled};
+                                   .cancelled = &reply->cancelled,
+                                   .look = &reply->look};
     enum status status;
 
     if (atomic_load_explicit(&reply->cancelled, memory_order_relaxed)) {

@@ -14,6 +14,7 @@
 
 #include "protocol/wire.h"
 #include "server/buffer_pool.h"
+#include "server/feed_look.h"
 #include "server/mailbox.h"
 #include "storage/store.h"
 
@@ -23,6 +24,7 @@ enum reply_phase {
     REPLY_DONE,      /* `bytes`, or `outcome` of a write, is the answer */
     REPLY_IN_TASK,   /* an I/O thread reads for it */
     REPLY_HELD,      /* its bytes wait for a watermark */
+    REPLY_WAITING,   /* a look at the feed found nothing: waits for more to be durable */
     REPLY_IN_COMMIT, /* its commit is not yet as durable as asked for */
 };
 
@@ -74,6 +76,10 @@ struct reply {
     uint64_t deadline_at_ms;       /* monotonic; 0 is none */
     bool failed;                   /* what was done ended in an error answer */
     atomic_bool cancelled;         /* by the loop; relaxed: saves work, no more */
+
+    /* of the feed: while it waits, `bytes` is the answer if the time is over */
+    struct feed_look look;  /* of the I/O thread while in a task */
+    uint64_t wait_until_ms; /* monotonic; 0: it does not wait */
 
     /* a held answer */
     struct store_waiter waiter; /* its hold is also what a task leaves */

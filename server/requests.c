@@ -84,6 +84,12 @@ static struct reply *task_begin(const struct pending *pending) {
     if (options->flags & WIRE_FLAG_DEADLINE) {
         reply->deadline_at_ms = connection->last_read_ms + options->deadline_ms;
     }
+    if (pending->request->wait_ms > 0) {
+        reply->wait_until_ms =
+            loop_now_ms(loop) + (pending->request->wait_ms < FEED_LOOK_WAIT_MS_MAX
+                                     ? pending->request->wait_ms
+                                     : FEED_LOOK_WAIT_MS_MAX);
+    }
     buffer_pool_take(&loop->buffers, SIZE_MAX, &reply->frame);
     answering_give_bytes(connection, reply);
     if (buffer_append(&reply->frame, pending->frame.ptr, pending->frame.len) != STATUS_OK) {

@@ -40,6 +40,10 @@ void store_hold_wait(struct store *store, struct store_waiter *waiter) {
     watermarks_wait(&store->marks, waiter);
 }
 
+bool store_hold_cancel(struct store *store, struct store_waiter *waiter) {
+    return watermarks_cancel(&store->marks, waiter);
+}
+
 /* ---- Lookup -----------------------------------------------------------------------------------
  */
 

@@ -96,6 +96,24 @@ void watermarks_wait(struct watermarks *marks, struct store_waiter *waiter) {
     }
 }
 
+bool watermarks_cancel(struct watermarks *marks, struct store_waiter *waiter) {
+    struct store_waiter **link;
+    bool found;
+
+    mutex_lock(&marks->mu);
+    link = &marks->waiters;
+    while (*link && *link != waiter) {
+        link = &(*link)->next;
+    }
+    found = *link != NULL;
+    if (found) {
+        *link = waiter->next;
+        waiter->next = NULL;
+    }
+    mutex_unlock(&marks->mu);
+    return found;
+}
+
 void watermarks_hold_entry(const struct watermarks *marks, enum store_durability durability,
                            uint64_t version, struct store_hold *hold) {
     if (durability == STORE_LOGGED && version > hold->written_version &&

@@ -63,6 +63,9 @@ void watermarks_fail(struct watermarks *marks);
 /* See store_hold_wait. */
 void watermarks_wait(struct watermarks *marks, struct store_waiter *waiter);
 
+/* See store_hold_cancel. */
+bool watermarks_cancel(struct watermarks *marks, struct store_waiter *waiter);
+
 /* What a reader of an entry of this class and version has to wait for: raises *hold. */
 void watermarks_hold_entry(const struct watermarks *marks, enum store_durability durability,
                            uint64_t version, struct store_hold *hold);

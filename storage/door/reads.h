@@ -34,6 +34,10 @@ struct store_waiter {
  * perhaps before this function returns. The waiter is the store's until then. */
 void store_hold_wait(struct store *store, struct store_waiter *waiter);
 
+/* Ends a wait early: true, and done_cb is never called; or false, and it was called, or is about to
+ * be. Any thread. */
+bool store_hold_cancel(struct store *store, struct store_waiter *waiter);
+
 /* ---- Reads ------------------------------------------------------------------------------------
  */
 

@@ -10,7 +10,7 @@ static const uint16_t opcodes[] = {
     WIRE_GET_RANGE,     WIRE_HISTORY,    WIRE_DIFF,         WIRE_BATCH,          WIRE_ADD,
     WIRE_APPEND,        WIRE_REWIND,     WIRE_UPLOAD_BEGIN, WIRE_UPLOAD_ABORT,   WIRE_SNAPSHOT_OPEN,
     WIRE_SNAPSHOT_LIST, WIRE_WHY,        WIRE_MAINTAIN,     WIRE_NAMESPACE_LIST, WIRE_EXPLAIN,
-    WIRE_TXN_BEGIN,     WIRE_TXN_COMMIT, WIRE_TXN_ABORT,    WIRE_TRANSACT};
+    WIRE_TXN_BEGIN,     WIRE_TXN_COMMIT, WIRE_TXN_ABORT,    WIRE_TRANSACT,       WIRE_FEED};
 
 /* Takes the next element of whatever list the response has. */
 static enum status next(struct wire_response *response) {
@@ -18,6 +18,7 @@ static enum status next(struct wire_response *response) {
     struct wire_holder holder;
     struct wire_version version;
     struct wire_change change;
+    struct wire_feed_change feed_change;
     struct wire_snapshot snapshot;
     struct wire_namespace space;
     struct slice name;
@@ -35,6 +36,8 @@ static enum status next(struct wire_response *response) {
         return wire_response_next_change(response, &change);
     case WIRE_TRANSACT:
         return wire_response_next_outcome(response, &outcome);
+    case WIRE_FEED:
+        return wire_response_next_feed_change(response, &feed_change);
     case WIRE_BATCH:
         return wire_response_next_result(response, &result);
     case WIRE_WHY:

@@ -107,6 +107,26 @@ START_TEST(after_a_failure_only_what_is_not_reached_is_unknown) {
 }
 END_TEST
 
+START_TEST(a_wait_that_was_ended_is_not_told) {
+    struct watermarks marks;
+    struct told first;
+    struct told second;
+    uint32_t counter = 0;
+
+    watermarks_init(&marks, 5);
+    come_to(&marks, 7);
+    wait_for(&marks, &first, &counter, 0, 7);
+    wait_for(&marks, &second, &counter, 0, 7);
+    ck_assert(watermarks_cancel(&marks, &first.waiter));
+    ck_assert(!watermarks_cancel(&marks, &first.waiter));
+    watermarks_raise_durable(&marks, 7);
+    ck_assert_uint_eq(counter, 1);
+    ck_assert_int_eq(second.status, STATUS_OK);
+    ck_assert(!watermarks_cancel(&marks, &second.waiter));
+    watermarks_deinit(&marks);
+}
+END_TEST
+
 START_TEST(an_older_durable_mark_is_ignored) {
     struct watermarks marks;
 
@@ -144,5 +164,5 @@ END_TEST
 
 UNIT_MAIN("watermarks", what_is_reached_is_told_at_once,
           each_waits_for_its_own_mark_and_is_told_once, those_who_waited_longest_are_told_first,
-          after_a_failure_only_what_is_not_reached_is_unknown, an_older_durable_mark_is_ignored,
-          a_read_waits_for_the_class_of_what_it_saw)
+          after_a_failure_only_what_is_not_reached_is_unknown, a_wait_that_was_ended_is_not_told,
+          an_older_durable_mark_is_ignored, a_read_waits_for_the_class_of_what_it_saw)

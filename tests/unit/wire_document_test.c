@@ -165,7 +165,9 @@ static void append_elements(struct buffer *out, struct wire_response *response) 
     struct wire_holder holder;
     struct wire_version version;
     struct wire_change change;
+    struct wire_feed_change feed_change;
     struct wire_snapshot snapshot;
+    size_t value_mark;
     struct wire_namespace space;
 
     while (response->opcode == WIRE_WHY &&
@@ -179,6 +181,14 @@ static void append_elements(struct buffer *out, struct wire_response *response) 
     while (response->opcode == WIRE_DIFF &&
            wire_response_next_change(response, &change) == STATUS_OK) {
         must(wire_change_entry(out, &change));
+    }
+    while (response->opcode == WIRE_FEED &&
+           wire_response_next_feed_change(response, &feed_change) == STATUS_OK) {
+        must(wire_feed_entry(out, &feed_change, &value_mark));
+        if (feed_change.kind == WIRE_FEED_PUT) {
+            must(buffer_append(out, feed_change.value.ptr, feed_change.value.len));
+            wire_feed_value_finish(out, value_mark);
+        }
     }
     while (response->opcode == WIRE_SNAPSHOT_LIST &&
            wire_response_next_snapshot(response, &snapshot) == STATUS_OK) {
@@ -194,6 +204,12 @@ static void encode_page(struct buffer *out, struct wire_response *response) {
     const struct wire_page page = response->page;
     size_t mark;
 
+    if (response->opcode == WIRE_FEED) {
+        must(wire_feed_begin(out, &mark));
+        append_elements(out, response);
+        wire_feed_finish(out, mark, (uint32_t)page.count, &response->feed, page.at_end);
+        return;
+    }
     must(wire_page_begin(out, &mark));
     if (response->opcode == WIRE_SCAN) {
         append_entries(out, response);
@@ -257,6 +273,7 @@ static void encode_pieces(struct buffer *out, struct wire_response *response) {
     case WIRE_SCAN:
     case WIRE_HISTORY:
     case WIRE_DIFF:
+    case WIRE_FEED:
         encode_page(out, response);
         break;
     case WIRE_TRANSACT:

@@ -243,6 +243,28 @@ START_TEST(a_namespace_is_made_with_settings) {
 }
 END_TEST
 
+START_TEST(a_feed_has_a_position_and_bounds) {
+    struct wire_request feed = {.opcode = WIRE_FEED,
+                                .position = {UINT64_MAX, 7, 1u << 20},
+                                .wait_ms = 60000,
+                                .range = {.page_bytes = 4096, .from = text("a"), .to = text("b")}};
+
+    ck_assert_int_eq(there_and_back(&feed), STATUS_OK);
+    ck_assert_uint_eq(decoded.position.version, UINT64_MAX);
+    ck_assert_uint_eq(decoded.position.skip, 7);
+    ck_assert_uint_eq(decoded.position.value_offset, 1u << 20);
+    ck_assert_uint_eq(decoded.wait_ms, 60000);
+    ck_assert_uint_eq(decoded.range.page_bytes, 4096);
+    every_cut_is_refused();
+    feed.range.flags = WIRE_RANGE_REVERSE;
+    ck_assert_int_eq(there_and_back(&feed), STATUS_INVALID);
+    feed.range.flags = WIRE_RANGE_PREFIX;
+    ck_assert_int_eq(there_and_back(&feed), STATUS_INVALID);
+    feed.range.to.len = 0;
+    ck_assert_int_eq(there_and_back(&feed), STATUS_OK);
+}
+END_TEST
+
 START_TEST(maintenance_has_an_action_and_a_checkpoint_a_path) {
     char path[4097];
 
@@ -290,5 +312,5 @@ UNIT_MAIN("wire_request_more", a_read_says_at_which_state_by_one_flag_only,
           bounds_have_no_flag_but_the_prefix, an_addition_may_be_of_any_amount,
           an_append_is_bounded_like_a_value, a_touch_needs_an_expiry_and_persist_has_none,
           an_upload_goes_in_pieces_and_ends_with_a_commit, a_namespace_is_made_with_settings,
-          maintenance_has_an_action_and_a_checkpoint_a_path,
+          a_feed_has_a_position_and_bounds, maintenance_has_an_action_and_a_checkpoint_a_path,
           a_batch_takes_all_kinds_with_their_own_flags)

@@ -104,7 +104,12 @@ static size_t page_bytes(const struct read_context *context, const struct wire_r
     return wanted < max ? wanted : max;
 }
 
-static struct store_feed_position position_of(const struct wire_request *request) {
+/* The last version of all stands for what is durable now. */
+static struct store_feed_position position_of(const struct read_context *context,
+                                              const struct wire_request *request) {
+    if (request->position.version == UINT64_MAX) {
+        return (struct store_feed_position){store_durable_version(context->service->store), 0, 0};
+    }
     return (struct store_feed_position){request->position.version, request->position.skip,
                                         request->position.value_offset};
 }
@@ -113,8 +118,8 @@ static enum status read_feed(struct read_context *context, const struct wire_req
                              struct page *page, struct store_feed_result *result) {
     struct feed_look *look = context->look;
     struct store_feed_query query = {.look_bytes_max = LOOK_BYTES_MAX,
-                                     .position =
-                                         look->resumed ? look->position : position_of(request)};
+                                     .position = look->resumed ? look->position
+                                                               : position_of(context, request)};
     struct store_range range;
     uint8_t *prefix_end;
     enum status status = buffer_extend(context->scratch, request->range.from.len + 1, &prefix_end);

@@ -32,6 +32,7 @@
     X(REWIND, rewind, "PREFIX", 1, 1, "put a prefix back to what it was, with --at")               \
     X(SNAPSHOT, snapshot, "open | close ID | list", 1, 2, "keep a state of the store readable")    \
     X(NAMESPACE, namespace, "set NAME | drop NAME | list", 1, 2, "spaces of keys")                 \
+    X(WATCH, watch, "[PREFIX]", 0, 1, "changes as they are committed, one a line")                 \
     X(VERIFY, verify, "[DIRECTORY]", 0, 1,                                                         \
       "check every checksum of the store; or compare it with a directory tree")                    \
     X(EXPLAIN, explain, "KEY", 1, 1, "how a lookup of the key goes, step by step")                 \

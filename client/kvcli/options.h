@@ -86,9 +86,14 @@ enum option_kind {
     X(verify, "verify", 0, FLAG, NULL,                                                             \
       OPTION_ON(GET) | OPTION_ON(MGET) | OPTION_ON(SCAN) | OPTION_ON(META),                        \
       "compare the value with its checksum here as well")                                          \
+    X(from_version, "from", 0, NUMBER, "VERSION", OPTION_ON(WATCH),                                \
+      "only changes behind that version; 0: from the beginning; else from now on")                 \
+    X(once, "once", 0, FLAG, NULL, OPTION_ON(WATCH) | OPTION_ON(TOP),                              \
+      "what there is now, and end")                                                                \
     X(from, "from", 0, BYTES, "KEY", OPTION_RANGES, "first key")                                   \
     X(to, "to", 0, BYTES, "KEY", OPTION_RANGES, "first key no more wanted")                        \
-    X(limit, "limit", 'l', NUMBER, "N", OPTION_ON(SCAN) | OPTION_ON(HISTORY), "at most N entries") \
+    X(limit, "limit", 'l', NUMBER, "N", OPTION_ON(SCAN) | OPTION_ON(HISTORY) | OPTION_ON(WATCH),   \
+      "at most N entries")                                                                         \
     X(reverse, "reverse", 'r', FLAG, NULL, OPTION_ON(SCAN), "from the last key down")              \
     X(keys_only, "keys", 'k', FLAG, NULL, OPTION_ON(SCAN), "no values")                            \
     X(atomic, "atomic", 'a', FLAG, NULL, OPTION_ON(BATCH), "all lines as one commit")              \
@@ -120,7 +125,6 @@ enum option_kind {
     X(seed, "seed", 0, NUMBER, "N", OPTION_ON(BENCH), "of keys and values (1)")                    \
     X(server_pid, "server-pid", 0, NUMBER, "PID", OPTION_ON(BENCH), "report its CPU time too")     \
     X(interval_ms, "interval", 'i', DURATION, "TIME", OPTION_ON(TOP), "between two pages (1s)")    \
-    X(once, "once", 0, FLAG, NULL, OPTION_ON(TOP), "one page as text, and end")                    \
     X(protocol, "protocol", 0, TEXT, "P", OPTION_ON(BENCH), "kvd, redis or echo (kvd)")
 
 enum option_id {
@@ -143,7 +147,8 @@ struct options {
     const char *server, *namespace_name, *range, *file, *format, *distribution, *protocol,
         *workload;
     struct kvd_bytes from, to, prefix;
-    uint64_t at, at_time, snapshot, before, lifetime_ms, quota, keep_ms, keep_versions;
+    uint64_t from_version, at, at_time, snapshot, before, lifetime_ms, quota, keep_ms,
+        keep_versions;
     uint64_t timeout_ms, ttl_ms, if_version, user_flags, limit, retry_ms;
     uint64_t connections, threads, pipeline, key_count, value_bytes, read_percent, requests;
     uint64_t duration_ms, rate, seed, server_pid;

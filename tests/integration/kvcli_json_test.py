@@ -135,6 +135,12 @@ class JsonTest(KvcliCase):
     def check_history(self):
         self.assertEqual(self.objects("history", "-e", ESCAPED)[0]["version"], self.version)
 
+    def check_watch(self):
+        entry = self.only("watch", "-e", r"\x00", "--from", str(self.version - 1), "--once")
+        self.has_key(entry)
+        self.assertEqual((entry["change"], entry["version"], entry["last"]), ("put", self.version, True))
+        self.assertEqual(bytes_of(entry, "value"), VALUE)
+
     def check_snapshot(self):
         opened = self.only("snapshot", "open")
         self.assertIn(opened["id"], [entry["id"] for entry in self.objects("snapshot", "list")])

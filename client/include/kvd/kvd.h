@@ -678,5 +678,6 @@ KVD_API enum kvd_status kvd_maintain(struct kvd *db, enum kvd_action action, con
 #include <kvd/pool.h>
 #include <kvd/retry.h>
 #include <kvd/transaction.h>
+#include <kvd/watch.h>
 
 #endif

@@ -272,6 +272,38 @@ class PythonTest(kvd_server.SharedServerTest):
         self.assertEqual(caught.exception.item, 1)
         self.assertNotIn("a", self.db)
 
+    # --- changes ---
+
+    def test_a_watch_gives_what_is_committed_and_goes_on_where_it_was(self):
+        start = self.db.put("before", "1", durability=kvd.Durability.SYNCED)
+        with self.db.watch(prefix="w/", version=start, timeout=5) as watch:
+            version = self.db.put("w/a", b"1\0", ttl=60, durability=kvd.Durability.SYNCED)
+            self.db.put("x", "elsewhere")
+            change = next(watch)
+            self.assertEqual((change.kind, change.version, change.key, change.value, change.last),
+                             (kvd.ChangeKind.PUT, version, b"w/a", b"1\0", True))
+            self.assertGreater(change.meta.expires_at, time.time())
+            self.assertEqual(watch.version, version)
+            self.assertIsNone(watch.next(0))
+        self.db.delete("w/a", durability=kvd.Durability.SYNCED)
+        last = self.db.delete_prefix("w/b", durability=kvd.Durability.SYNCED)
+        again = self.db.watch(prefix="w/", version=version, timeout=0.1)
+        self.assertEqual([(change.kind, change.key, change.end) for change in again],
+                         [(kvd.ChangeKind.DELETE, b"w/a", b""), (kvd.ChangeKind.DELETE_RANGE, b"w/b", b"w/c")])
+        self.assertGreaterEqual(again.version, last)
+        self.assertEqual(list(again), [])
+        again.close()
+        with self.assertRaises(kvd.InvalidCall):
+            next(self.db.watch(version=1 << 60))
+
+    def test_a_long_value_comes_in_parts(self):
+        value = os.urandom(100000)
+        version = self.db.put("w", value, durability=kvd.Durability.SYNCED)
+        changes = list(self.db.watch(prefix="w", version=version - 1, timeout=0.1, page_bytes=30000))
+        self.assertEqual(b"".join(change.value for change in changes), value)
+        self.assertEqual([change.offset for change in changes], [0, 30000, 60000, 90000])
+        self.assertEqual([change.last for change in changes], [False, False, False, True])
+
     # --- the past ---
 
     def test_a_transaction_commits_at_the_end_of_its_block(self):

@@ -26,5 +26,6 @@ from .scan import Scan  # noqa: F401
 from .snapshot import Snapshot  # noqa: F401
 from .transaction import Transaction  # noqa: F401
 from .upload import Upload  # noqa: F401
+from .watch import Change, ChangeKind, Watch  # noqa: F401
 
 __all__ = [name for name in dir() if not name.startswith("_")]

@@ -93,6 +93,17 @@ class kvd_conflict(Structure):
                 ("to", kvd_bytes), ("version", c_uint64)]
 
 
+class kvd_watch_options(Structure):
+    _fields_ = [("prefix", kvd_bytes), ("from", kvd_bytes), ("to", kvd_bytes), ("from_version", c_uint64),
+                ("from_now", c_bool), ("skip_gaps", c_bool), ("page_bytes", c_uint32), ("snapshot_ms", c_uint32)]
+
+
+class kvd_watch_change(Structure):
+    _fields_ = [("kind", c_int), ("version", c_uint64), ("gap_to", c_uint64), ("snapshot", kvd_snapshot),
+                ("time_ms", c_uint64), ("last", c_bool), ("key", kvd_bytes), ("to", kvd_bytes),
+                ("meta", kvd_meta), ("value_offset", c_uint64), ("value", kvd_bytes)]
+
+
 class kvd_pool_options(Structure):
     _fields_ = [("connect", kvd_connect_options), ("connections_min", c_uint32),
                 ("connections_max", c_uint32), ("idle_ms", c_uint32), ("check_ms", c_uint32)]
@@ -105,7 +116,8 @@ class kvd_pool_stats(Structure):
 
 STRUCTS = (kvd_bytes, kvd_meta, kvd_value, kvd_connect_options, kvd_server_info, kvd_state, kvd_read_options,
            kvd_part, kvd_write_options, kvd_results, kvd_scan_options, kvd_entry, kvd_snapshot,
-           kvd_transaction_options, kvd_transaction, kvd_conflict, kvd_pool_options, kvd_pool_stats)
+           kvd_transaction_options, kvd_transaction, kvd_conflict, kvd_watch_options, kvd_watch_change,
+           kvd_pool_options, kvd_pool_stats)
 
 stat_cb = CFUNCTYPE(None, c_char_p, c_char_p, c_void_p)
 sink_cb = CFUNCTYPE(c_bool, kvd_bytes, c_void_p)
@@ -164,6 +176,10 @@ _CALLS = {
     "kvd_scan_open": (c_int, [_db, _scan, POINTER(_handle)]),
     "kvd_scan_next": (c_int, [_handle, POINTER(kvd_entry)]),
     "kvd_scan_close": (None, [_handle]),
+    "kvd_watch_open": (c_int, [_db, POINTER(kvd_watch_options), POINTER(_handle)]),
+    "kvd_watch_next": (c_int, [_handle, c_uint32, POINTER(kvd_watch_change)]),
+    "kvd_watch_version": (c_uint64, [_handle]),
+    "kvd_watch_close": (None, [_handle]),
     "kvd_count": (c_int, [_db, _scan, POINTER(c_uint64)]),
     "kvd_snapshot_open": (c_int, [_db, c_uint64, POINTER(kvd_snapshot)]),
     "kvd_snapshot_close": (c_int, [_db, c_uint64]),

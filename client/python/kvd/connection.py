@@ -22,6 +22,7 @@ from .scan import Scan
 from .snapshot import Snapshot
 from .transaction import Transaction
 from .upload import Upload
+from .watch import Watch
 
 lib = c.lib
 T = TypeVar("T")
@@ -492,6 +493,18 @@ class Connection:
                     raise
             time.sleep(pause * random.uniform(0.5, 1))
             pause = min(2 * pause, PAUSE_MAX_S)
+
+    # --- changes ---
+
+    def watch(self, *, prefix: Data = b"", start: Data = b"", end: Data = b"", version: int | None = None,
+              timeout: float | None = None, skip_gaps: bool = False, page_bytes: int = 0,
+              snapshot_lifetime: float | None = None) -> Watch:
+        """What is committed with a prefix, or in a range, as an iterator of Change: behind `version` (0: from
+        the beginning), or from now on. It waits for further changes, and ends when none has come for
+        `timeout` seconds. Meanwhile the connection is busy: use one of its own."""
+        return Watch(self, prefix=to_bytes(prefix), start=to_bytes(start), end=to_bytes(end), version=version,
+                     timeout=timeout, skip_gaps=skip_gaps, page_bytes=page_bytes,
+                     snapshot_lifetime=snapshot_lifetime)
 
     # --- the past ---
 

@@ -136,6 +136,7 @@ void sim_init(struct sim *sim, uint64_t seed) {
     sim->options.block_bytes = 4096;
     sim->options.compress = seed % 2;
     sim->options.value_threshold = seed % 5 ? 1024 : 64;
+    sim->options.feed_bytes = seed % 4 == 3 ? 200u << 10 : 0; /* what it keeps is in the accounts */
     sim->options.log_cb = say_cb;
     sim->options.log_arg = sim;
     sim->room = memory_alloc(MODEL_VALUE_BYTES_MAX);

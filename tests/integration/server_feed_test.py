@@ -213,8 +213,10 @@ class StopTest(unittest.TestCase):
         self.assertGreater(page.gap[1], first + 10)
         self.assertEqual(page.next, (page.gap[1], 0, 0))
         last = client.ask(put(b"last", b"", durability=SYNCED)).version
-        changes = Page(client.ask(feed(page.next, start=b"last", flags=PREFIX))).changes
-        self.assertEqual([change[1] for change in changes], [last])
+        while not page.changes:  # what was kept in between may end in a gap as well
+            self.assertFalse(page.at_end)
+            page = Page(client.ask(feed(page.next, start=b"last", flags=PREFIX)))
+        self.assertEqual([change[1] for change in page.changes], [last])
 
 
 if __name__ == "__main__":

@@ -2,15 +2,18 @@
 # retry_test.py: kvcli and libkvd behind a proxy that cuts the connection at every byte of the exchange, in both
 # directions: a counter ends at exactly the number of additions that were acknowledged.
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from kvd_server import DEADLINE_S, KVD, OK, SharedServerTest, get  # noqa: E402
+from kvd_server import DEADLINE_S, KVD, OK, SharedServerTest, get, start  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.dirname(KVD)
@@ -183,6 +186,19 @@ class KvcliTest(Counting, Cases):
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE_S)
         self.assertEqual(said.returncode, 0, said.stderr)
         return int(said.stdout)
+
+
+    def test_server_that_is_not_there_yet_is_waited_for(self):
+        folder = tempfile.mkdtemp(prefix="kvd-retry-")
+        self.addCleanup(shutil.rmtree, folder, True)
+        address = "unix:%s/socket" % folder
+        client = subprocess.Popen([KVCLI, "-s", address, "add", "n", "1", "--retry", "60s"], stdout=subprocess.PIPE)
+        self.addCleanup(client.stdout.close)
+        time.sleep(0.3)
+        self.assertIsNone(client.poll())
+        start(self, listen=(address,))
+        self.assertEqual(client.communicate(timeout=PATIENCE_S)[0], b"1\n")
+        self.assertEqual(client.returncode, 0)
 
 
 @unittest.skipUnless(PLAIN, "the library of users has no sanitizer")

@@ -199,6 +199,28 @@ START_TEST(a_client_has_a_bounded_number_of_rows) {
 }
 END_TEST
 
+START_TEST(rows_of_clients_that_have_gone_give_their_space_back) {
+    struct fixture fixture;
+
+    begin(&fixture);
+    for (int i = 0; i < 500; i++) {
+        struct store_commit *commit = fixture_commit_begin(&fixture);
+        struct store_token token = {.sequence = 1};
+        snprintf((char *)token.client, sizeof token.client, "client %d", i);
+        fill_add(commit, "n", 1);
+        store_commit_set_token(commit, &token);
+        ck_assert_int_eq(submit(&fixture, commit, STORE_LOGGED).status, STATUS_OK);
+    }
+    ck_assert_int_eq(store_compact(fixture.store, &fixture.error), STATUS_OK);
+    ck_assert_uint_ge(fixture_stat(&fixture, "table_entries"), 500);
+    env_memory_advance_clock(fixture.memory, STORE_RETRY_WINDOW_MS * 1000000 + SECOND_NS);
+    fixture_put(&fixture, "other", "value");
+    ck_assert_int_eq(store_compact(fixture.store, &fixture.error), STATUS_OK);
+    ck_assert_uint_le(fixture_stat(&fixture, "table_entries"), 2);
+    fixture_deinit(&fixture);
+}
+END_TEST
+
 START_TEST(a_reused_commit_has_no_token_and_no_old_results) {
     struct store_commit *commit;
     struct store_token token = token_of("a", 1 + STORE_RETRY_SEQUENCES);
@@ -602,6 +624,7 @@ UNIT_MAIN("store_retry", a_repeat_is_given_the_first_answer_and_does_nothing,
           a_repeat_after_a_power_cut_tells_what_became_of_the_first,
           a_repeat_is_answered_when_the_first_is_durable, a_row_is_forgotten_after_the_window,
           other_sequences_and_clients_are_other_commits, a_client_has_a_bounded_number_of_rows,
+          rows_of_clients_that_have_gone_give_their_space_back,
           a_reused_commit_has_no_token_and_no_old_results,
           a_token_with_results_of_another_request_is_refused, a_batch_is_done_once_as_a_whole,
           namespaces_are_made_and_dropped_once, a_condition_that_was_met_is_not_judged_again,

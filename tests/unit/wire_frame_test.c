@@ -70,6 +70,24 @@ START_TEST(an_empty_body_is_whole_with_its_header) {
 }
 END_TEST
 
+START_TEST(a_frame_that_is_readdressed_keeps_all_but_its_id) {
+    struct buffer buffer = {.cap = sizeof frame_bytes};
+    size_t len = make_frame(3);
+    struct wire_frame frame;
+    size_t wanted;
+
+    ck_assert_int_eq(buffer_append_u8(&buffer, 9), STATUS_OK);
+    ck_assert_int_eq(buffer_append(&buffer, frame_bytes, len), STATUS_OK);
+    wire_frame_readdress(&buffer, 1, 78);
+    memcpy(frame_bytes, buffer.data + 1, len);
+    buffer_deinit(&buffer);
+    ck_assert_int_eq(decode(len, &frame, &wanted), STATUS_OK);
+    ck_assert_uint_eq(frame.id, 78);
+    ck_assert_uint_eq(frame.code, WIRE_GET);
+    ck_assert_uint_eq(frame.body.len, 3);
+}
+END_TEST
+
 START_TEST(another_protocol_is_noticed_at_its_first_byte) {
     struct wire_frame frame;
     size_t wanted;
@@ -126,7 +144,8 @@ START_TEST(reserved_opcodes_have_names_and_are_not_served) {
 }
 END_TEST
 
-UNIT_MAIN("wire_frame", every_part_of_a_frame_asks_for_the_rest,
+UNIT_MAIN("wire_frame", a_frame_that_is_readdressed_keeps_all_but_its_id,
+          every_part_of_a_frame_asks_for_the_rest,
           a_body_above_the_limit_is_refused_from_its_header_alone,
           an_empty_body_is_whole_with_its_header, another_protocol_is_noticed_at_its_first_byte,
           statuses_that_travel_come_back_as_themselves,

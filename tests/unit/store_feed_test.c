@@ -1,5 +1,7 @@
 /* store_feed_test.c: the change feed: what was committed is told in the order of the commits, from
  * any version on, byte for byte, wherever it lies by then; and what is gone is told as a gap. */
+#include "storage/env_fault.h"
+#include "storage/log_format.h"
 #include "tests/support/space_recount.h"
 #include "tests/support/upload_fixture.h"
 #include "tests/unit/feed_fixture.h"
@@ -486,6 +488,110 @@ START_TEST(the_nth_allocation_fails_and_nothing_is_lost) {
 }
 END_TEST
 
+/* The only segment of a store that has just been made. */
+static void segment_path(struct fixture *fixture, char path[300]) {
+    uint64_t numbers[4];
+
+    ck_assert_uint_eq(recount_segments(fixture->store, SEGMENT_COMMIT, numbers, 4), 1);
+    snprintf(path, 300, "%s/%010llu.segment", fixture->dir, (unsigned long long)numbers[0]);
+}
+
+/* A page over a damaged log is refused, or tells what is before the damage: nothing else. */
+static void expect_prefix_or_corrupt(struct fixture *fixture, const char *all, bool *corrupt_out) {
+    struct feed feed;
+    enum status status;
+
+    feed_init(&feed, 0);
+    status = feed_page(fixture, &feed);
+    ck_assert_int_eq(status, status == STATUS_OK ? STATUS_OK : STATUS_CORRUPT);
+    ck_assert(status == STATUS_OK || fixture->error.path[0] != '\0');
+    ck_assert_uint_le(feed.text.len, strlen(all));
+    ck_assert(feed.text.len == 0 || memcmp(feed.text.data, all, feed.text.len) == 0);
+    *corrupt_out = status == STATUS_CORRUPT;
+    ck_assert(*corrupt_out || feed.text.len == strlen(all));
+    feed_deinit(&feed);
+}
+
+START_TEST(a_flipped_byte_is_refused_and_never_told) {
+    struct fixture fixture;
+    uint32_t refused = 0;
+    uint32_t offset = 0;
+    char path[300];
+    char *all;
+
+    open_store(&fixture, 0);
+    fixture_put(&fixture, "a", "1");
+    fixture_put_bytes(&fixture, "long", 1500, 1);
+    delete_range(&fixture, "b", "c");
+    fixture_delete(&fixture, "a");
+    all = feed_since(&fixture, 0);
+    segment_path(&fixture, path);
+    for (; offset < 2200; offset++) {
+        struct error error = {.status = STATUS_OK};
+        struct env_file *file;
+        uint8_t byte;
+        uint8_t other;
+        size_t got = 0;
+        bool corrupt;
+        ck_assert_int_eq(env_open(fixture.env, path, ENV_READ_CACHED, &file, &error), STATUS_OK);
+        ck_assert_int_eq(env_read(file, offset, &byte, 1, &got, &error), STATUS_OK);
+        ck_assert_int_eq(env_file_close(file, &error), STATUS_OK);
+        if (got == 0) {
+            break;
+        }
+        other = byte ^ 0x10;
+        ck_assert_int_eq(env_memory_poke(fixture.memory, path, offset, slice_make(&other, 1)),
+                         STATUS_OK);
+        expect_prefix_or_corrupt(&fixture, all, &corrupt);
+        refused += corrupt;
+        ck_assert_int_eq(env_memory_poke(fixture.memory, path, offset, slice_make(&byte, 1)),
+                         STATUS_OK);
+    }
+    ck_assert_uint_gt(offset, 1500);
+    ck_assert_uint_ge(refused, offset - 200); /* the rest are bytes behind the last group */
+    feed_expect(&fixture, 0, all);
+    memory_free(all);
+    fixture_deinit(&fixture);
+}
+END_TEST
+
+START_TEST(the_nth_read_fails_and_nothing_is_lost) {
+    struct fixture fixture;
+    struct env *fault;
+    struct feed feed;
+    enum status status = STATUS_IO;
+    uint64_t n = 0;
+    char *all;
+
+    fixture_init(&fixture, 1);
+    ck_assert_int_eq(env_fault_create(fixture.memory, NULL, &fault), STATUS_OK);
+    fixture.env = fault;
+    fixture.options.feed_bytes = 64 * MIB;
+    fixture_open(&fixture);
+    (void)write_a_life(&fixture);
+    all = feed_since(&fixture, 0);
+    while (status != STATUS_OK) {
+        struct fault_rule rule = {.kinds = FAULT_OPEN | FAULT_READ | FAULT_READ_NOWAIT | FAULT_SIZE,
+                                  .countdown = ++n,
+                                  .fault = FAULT_IS_EIO};
+        ck_assert_uint_lt(n, 500);
+        feed_init(&feed, 0);
+        env_fault_add(fault, &rule);
+        status = feed_page(&fixture, &feed);
+        env_fault_clear(fault);
+        ck_assert(status == STATUS_OK || status == STATUS_IO);
+        feed_follow(&fixture, &feed);
+        ck_assert(status != STATUS_OK || feed.text.len == strlen(all));
+        feed_deinit(&feed);
+    }
+    ck_assert_uint_gt(n, 3);
+    feed_expect(&fixture, 0, all);
+    memory_free(all);
+    fixture_deinit(&fixture);
+    env_fault_destroy(fault);
+}
+END_TEST
+
 UNIT_MAIN("store_feed", changes_come_in_the_order_of_the_commits,
           range_deletes_come_before_what_their_commit_writes, only_what_lies_in_the_range_is_told,
           a_namespace_that_was_dropped_and_made_anew_begins_with_nothing,
@@ -496,4 +602,5 @@ UNIT_MAIN("store_feed", changes_come_in_the_order_of_the_commits,
           retention_keeps_so_much_of_the_log_and_says_so, a_restart_is_no_gap_for_who_has_seen_all,
           a_version_of_the_future_is_refused, what_a_crash_may_take_back_is_not_told,
           a_logged_commit_is_told_once_the_second_is_over,
-          the_nth_allocation_fails_and_nothing_is_lost)
+          the_nth_allocation_fails_and_nothing_is_lost, a_flipped_byte_is_refused_and_never_told,
+          the_nth_read_fails_and_nothing_is_lost)

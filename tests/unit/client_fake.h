@@ -48,6 +48,10 @@ struct fake {
     size_t replied; /* bytes of replies on this connection, HELLO's apart */
     uint32_t agree; /* flags that HELLO agrees to */
 
+    uint64_t feed_last;    /* its feed has the versions 1 to feed_last, a put each */
+    uint64_t feed_gap_to;  /* but for those up to here */
+    uint32_t feed_wait_ms; /* of the last FEED */
+
     atomic_int connections;
     atomic_int writes; /* PUT, DELETE, BATCH that took effect */
     atomic_int reads;  /* others that were answered, HELLO apart */
@@ -312,6 +316,58 @@ static void fake_hello(struct fake *fake, const struct wire_request *request) {
                                : wire_response_hello(&fake->out, request->id, &hello));
 }
 
+/* Version 3 puts "k3" to "value 3". */
+static void fake_change(struct fake *fake, uint64_t version) {
+    char key[32];
+    char value[32];
+    struct wire_feed_change change = {
+        .kind = WIRE_FEED_PUT, .last = true, .version = version, .time_ms = 1000 + version};
+    size_t value_mark = 0;
+
+    snprintf(key, sizeof key, "k%llu", (unsigned long long)version);
+    snprintf(value, sizeof value, "value %llu", (unsigned long long)version);
+    change.key = slice_from_text(key);
+    change.record = (struct wire_record){.version = version,
+                                         .value_len = strlen(value),
+                                         .has_checksum = true,
+                                         .checksum = checksum_value(slice_from_text(value)) +
+                                                     (fake->wrong_checksum ? 1u : 0u)};
+    fake_must(wire_feed_entry(&fake->out, &change, &value_mark));
+    fake_must(buffer_append(&fake->out, value, strlen(value)));
+    wire_feed_value_finish(&fake->out, value_mark);
+}
+
+static void fake_feed(struct fake *fake, const struct wire_request *request) {
+    uint64_t version =
+        request->position.version == UINT64_MAX ? fake->feed_last : request->position.version;
+    struct wire_feed feed = {.durable_version = fake->feed_last};
+    uint32_t count = 0;
+    size_t mark;
+    size_t page;
+
+    fake->feed_wait_ms = request->wait_ms;
+    fake_must(wire_response_begin(&fake->out, request->id, STATUS_OK, WIRE_FLAG_CHECKSUM, &mark));
+    fake_must(wire_feed_begin(&fake->out, &page));
+    if (version < fake->feed_gap_to) {
+        feed.gap_from = version + 1;
+        feed.gap_to = fake->feed_gap_to;
+        version = fake->feed_gap_to;
+    }
+    while (feed.gap_from == 0 && version < fake->feed_last && count < FAKE_PAGE) {
+        fake_change(fake, ++version);
+        count++;
+    }
+    feed.next.version = version;
+    wire_feed_finish(&fake->out, page, count, &feed, version >= fake->feed_last);
+    fake_must(wire_response_finish(&fake->out, mark));
+}
+
+static void fake_snapshot(struct fake *fake, const struct wire_request *request) {
+    const struct wire_snapshot snapshot = {.id = 7, .version = fake->feed_gap_to + 1};
+
+    fake_must(wire_response_snapshot(&fake->out, request->id, &snapshot));
+}
+
 static void fake_answer(struct fake *fake, struct wire_request *request) {
     uint32_t flags =
         request->options.flags & WIRE_FLAG_WANT_CHECKSUM ? (uint32_t)WIRE_FLAG_CHECKSUM : 0;
@@ -335,6 +391,12 @@ static void fake_answer(struct fake *fake, struct wire_request *request) {
         break;
     case WIRE_STATS:
         fake_stats(fake, request);
+        break;
+    case WIRE_FEED:
+        fake_feed(fake, request);
+        break;
+    case WIRE_SNAPSHOT_OPEN:
+        fake_snapshot(fake, request);
         break;
     case WIRE_PUT:
     case WIRE_DELETE:

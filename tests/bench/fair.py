@@ -3,12 +3,11 @@
 #
 #     tests/bench/fair.py [BUILD [SCANS [SECONDS]]]      (build, 100, 5)
 #
-# Prints the percentiles of reads at a fixed rate, alone and beside the scans. The clients of the scans
-# take processor time too: on a machine of two processors the figures are of a crowded one.
-import json
+# Prints percentiles of reads at a fixed rate, alone and beside the scans, and of pings, which ask nothing
+# of the store. The clients of the scans take processor time too: on a machine of two processors the
+# figures are of a crowded one.
 import os
 import selectors
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,7 +20,7 @@ from kvd_server import *  # noqa: E402,F403
 
 SCANS = int(sys.argv[2]) if len(sys.argv) > 2 else 100
 SECONDS = int(sys.argv[3]) if len(sys.argv) > 3 else 5
-KEYS, RATE = 200000, 500
+KEYS, RATE = 200000, 250
 
 
 class Place:
@@ -71,11 +70,30 @@ def load(client):
     assert client.ask(frame(MAINTAIN, bytes([FLUSH]))).status == OK
 
 
-def read_alone(address):
-    """Percentiles in microseconds of gets of one connection, sent at fixed times."""
-    run = subprocess.run([BUILD + "/kvcli", "-s", address, "bench", "-c", "1", "-k", "1000", "--rate", str(RATE),
-                          "--seconds", "%ds" % SECONDS, "--json"], capture_output=True, check=True, text=True)
-    return json.loads(run.stdout.splitlines()[-1])["run"]["get_us"]
+def percentiles(seconds):
+    ordered = sorted(seconds)
+    return " ".join("%s %6.2f" % (name, ordered[int(len(ordered) * share)] * 1e3)
+                    for name, share in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("max", 0.999999)))
+
+
+def measure(title, address):
+    """A ping, then a get, 250 times a second. How late this process wakes up tells how crowded the machine is."""
+    client, late, pings, gets = Client(address), [], [], []
+    wanted = time.perf_counter()
+    end = wanted + SECONDS
+    while wanted < end:
+        wanted += 1 / RATE
+        time.sleep(max(0, wanted - time.perf_counter()))
+        began = time.perf_counter()
+        late.append(began - wanted)
+        wanted = max(wanted, began)
+        client.ask(frame(PING))
+        between = time.perf_counter()
+        assert client.ask(frame(GET, b"%016d" % (int(between * 1e6) % KEYS))).status == OK
+        pings.append(between - began)
+        gets.append(time.perf_counter() - between)
+    client.close()
+    print(title, "ms:  get ", percentiles(gets), "  ping", percentiles(pings), "  woken late", percentiles(late), flush=True)
 
 
 def scan_for_ever(address, ready):
@@ -98,7 +116,7 @@ def main():
         server = start(Place(), folder=folder)
         try:
             load(server.client())
-            print("reads alone, us:       ", read_alone(server.address), flush=True)
+            measure("alone           ", server.address)
             ready, told = os.pipe()
             child = os.fork()
             if child == 0:
@@ -106,7 +124,7 @@ def main():
                 sys.stdout.flush()
                 os._exit(0)
             os.read(ready, 1)
-            print("beside %d scans, us:" % SCANS, read_alone(server.address), flush=True)
+            measure("beside %3d scans" % SCANS, server.address)
             os.waitpid(child, 0)
         finally:
             server.stop()

@@ -14,6 +14,7 @@ void answering_init(struct connection *connection, struct reply *reply, enum rep
     reply->service = loop->service;
     reply->message.deliver_cb = connection->reply_back_cb;
     reply->phase = phase;
+    trace_begin(&reply->trace, connection->read_ns, loop_clock_ns(loop));
     reply_queue_push(&connection->replies, reply);
 }
 

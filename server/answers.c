@@ -3,6 +3,7 @@
 
 #include "protocol/base/assert.h"
 #include "server/job_task.h"
+#include "server/observe.h"
 #include "server/read_task.h"
 
 #define TASK_BYTES_MIN (16u * 1024) /* as many tasks as limits.tasks_max fit then */
@@ -117,6 +118,7 @@ bool answers_sweep(struct connection *connection) {
         bool over = reply->phase == REPLY_WAITING && !may_wait(connection, reply);
         bool due = reply->phase == REPLY_WAITING && feed_look_is_due(&reply->look, store);
         if ((over || due) && store_hold_cancel(store, &reply->waiter)) {
+            observe_back(reply, loop_clock_ns(connection->loop));
             reply->waited = STATUS_OK;
             wait_back(connection, reply);
             any_over |= over;
@@ -325,7 +327,7 @@ static void commit_back(struct connection *connection, struct reply *reply) {
     reply->phase = REPLY_DONE;
 }
 
-void answers_take_back(struct connection *connection, struct reply *reply) {
+static void take_back(struct connection *connection, struct reply *reply) {
     switch (reply->phase) {
     case REPLY_IN_COMMIT:
         commit_back(connection, reply);
@@ -353,6 +355,17 @@ void answers_take_back(struct connection *connection, struct reply *reply) {
         break;
     }
     ASSERT(false);
+}
+
+void answers_take_back(struct connection *connection, struct reply *reply) {
+    struct loop *loop = connection->loop;
+    uint64_t now_ns = loop_clock_ns(loop);
+
+    observe_back(reply, now_ns);
+    take_back(connection, reply);
+    if (reply->phase == REPLY_DONE) {
+        observe_done(loop, reply, now_ns);
+    }
 }
 
 void answers_drop(struct connection *connection) {

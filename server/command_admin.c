@@ -114,6 +114,7 @@ static void report_server(struct report *report, const struct service *service) 
         report_line(report, metrics_name(metric),
                     metrics_sum(service->metrics, service->metrics_count, metric));
     }
+    latency_lines(service->latencies, SERVICE_LOOPS_MAX, report_line, report);
 }
 
 enum status command_stats(struct read_context *context, const struct wire_request *request,

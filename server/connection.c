@@ -386,6 +386,7 @@ static void execute_more(struct connection *connection, size_t len) {
 
 static void receive(struct connection *connection, const uv_buf_t *buf, size_t len) {
     connection->last_read_ms = loop_now_ms(connection->loop);
+    connection->read_ns = loop_clock_ns(connection->loop);
     metrics_add(connection->loop->metrics, METRIC_BYTES_IN, len);
     if (connection->phase != CONNECTION_OPEN) {
         return; /* dropped */

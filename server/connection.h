@@ -72,6 +72,7 @@ struct connection {
 
     uint64_t opened_ms;
     uint64_t last_read_ms;     /* when bytes last came */
+    uint64_t read_ns;          /* the same by uv_hrtime */
     uint64_t frame_started_ms; /* when the unfinished frame began */
     uint64_t finishing_ms;     /* when FINISHING or LINGERING began */
 };

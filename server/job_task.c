@@ -96,10 +96,12 @@ static void reap(struct reply *reply) {
 static void run_cb(struct store_task *task) {
     struct reply *reply = (struct reply *)((char *)task - offsetof(struct reply, task));
 
+    trace_phase(&reply->trace, LATENCY_QUEUED, uv_hrtime());
     if (reply->opcode != 0) {
         reply->lost = run_job(reply) != STATUS_OK;
     }
     reap(reply);
+    trace_phase(&reply->trace, LATENCY_WORKED, uv_hrtime());
     mailbox_post(reply->mailbox, &reply->message);
 }
 

@@ -35,6 +35,13 @@ static void after_poll_cb(uv_check_t *check) {
     }
 }
 
+/* The poll may wait for long. */
+static void before_poll_cb(uv_prepare_t *prepare) {
+    struct loop *loop = prepare->data;
+
+    loop->clock_ns = 0;
+}
+
 /* That it is active is enough: the poll does not wait then. */
 static void busy_cb(uv_idle_t *busy) {
     (void)busy;
@@ -43,19 +50,29 @@ static void busy_cb(uv_idle_t *busy) {
 static void sweep_cb(uv_timer_t *timer) {
     struct loop *loop = timer->data;
 
+    latency_turn(loop->latency, loop_now_ms(loop));
     loop->hooks.sweep_cb(loop->hooks.arg);
 }
 
 /* Handles that cannot fail to start. */
 static void start_handles(struct loop *loop, uint32_t sweep_ms) {
+    ASSERT(uv_prepare_init(&loop->uv, &loop->before_poll) == 0);
     ASSERT(uv_check_init(&loop->uv, &loop->after_poll) == 0);
     ASSERT(uv_idle_init(&loop->uv, &loop->busy) == 0);
     ASSERT(uv_timer_init(&loop->uv, &loop->sweep) == 0);
+    loop->before_poll.data = loop;
     loop->after_poll.data = loop;
     loop->busy.data = loop;
     loop->sweep.data = loop;
+    ASSERT(uv_prepare_start(&loop->before_poll, before_poll_cb) == 0);
     ASSERT(uv_check_start(&loop->after_poll, after_poll_cb) == 0);
     ASSERT(uv_timer_start(&loop->sweep, sweep_cb, sweep_ms, sweep_ms) == 0);
+}
+
+static void free_memory(struct loop *loop) {
+    memory_free(loop->latency);
+    memory_free(loop->area);
+    memory_free(loop);
 }
 
 enum status loop_create(const struct loop_options *options, struct loop **loop_out) {
@@ -74,18 +91,18 @@ enum status loop_create(const struct loop_options *options, struct loop **loop_o
     loop->commits.done_cb = options->commit_done_cb;
     buffer_init(&loop->scratch, SCRATCH_BYTES_MAX);
     loop->area = memory_alloc_aligned(4096, LOOP_HEADROOM_BYTES + LOOP_RECEIVE_BYTES);
-    if (!loop->area || uv_loop_init(&loop->uv) != 0) {
-        memory_free(loop->area);
-        memory_free(loop);
+    loop->latency = memory_alloc_zeroed(sizeof *loop->latency);
+    if (!loop->area || !loop->latency || uv_loop_init(&loop->uv) != 0) {
+        free_memory(loop);
         return STATUS_NO_MEMORY;
     }
     status = mailbox_open(&loop->mailbox, &loop->uv);
     if (status != STATUS_OK) {
         ASSERT(uv_loop_close(&loop->uv) == 0);
-        memory_free(loop->area);
-        memory_free(loop);
+        free_memory(loop);
         return status;
     }
+    loop->service->latencies[loop->index] = loop->latency;
     start_handles(loop, options->sweep_ms);
     *loop_out = loop;
     return STATUS_OK;
@@ -113,6 +130,7 @@ void loop_join(struct loop *loop) {
 void loop_destroy(struct loop *loop) {
     uv_run(&loop->uv, UV_RUN_NOWAIT); /* delivers what came when the thread had ended */
     mailbox_close(&loop->mailbox);
+    uv_close((uv_handle_t *)&loop->before_poll, NULL);
     uv_close((uv_handle_t *)&loop->after_poll, NULL);
     uv_close((uv_handle_t *)&loop->busy, NULL);
     uv_close((uv_handle_t *)&loop->sweep, NULL);
@@ -121,8 +139,8 @@ void loop_destroy(struct loop *loop) {
     buffer_pool_deinit(&loop->buffers);
     reply_pool_deinit(&loop->replies);
     buffer_deinit(&loop->scratch);
-    memory_free(loop->area);
-    memory_free(loop);
+    loop->service->latencies[loop->index] = NULL;
+    free_memory(loop);
 }
 
 void loop_schedule(struct loop *loop, struct loop_turn *turn) {

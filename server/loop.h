@@ -11,6 +11,7 @@
 #define KVD_SERVER_LOOP_H
 
 #include "server/buffer_pool.h"
+#include "server/burst.h"
 #include "server/commit_batch.h"
 #include "server/mailbox.h"
 #include "server/reply_queue.h"
@@ -40,6 +41,7 @@ struct loop {
     struct metrics *metrics; /* of this loop */
     struct loop_hooks hooks; /* constant */
     uv_loop_t uv;
+    uv_prepare_t before_poll;
     uv_check_t after_poll;
     uv_idle_t busy; /* runs while somebody is scheduled */
     uv_timer_t sweep;
@@ -53,7 +55,10 @@ struct loop {
     struct commit_batch commits;
     struct store_read read; /* the read transaction of the turn, if `reading` */
     bool reading;
-    struct buffer scratch; /* of reads on this loop */
+    struct buffer scratch;   /* of reads on this loop */
+    uint64_t clock_ns;       /* of the last look at the clock; 0: look again */
+    struct burst burst;      /* the requests that are being executed */
+    struct latency *latency; /* owned; others read it through the service */
 };
 
 struct loop_options {
@@ -89,6 +94,20 @@ void loop_read_end(struct loop *loop);
 /* Monotonic milliseconds, as of the last poll. */
 static inline uint64_t loop_now_ms(const struct loop *loop) {
     return uv_now(&loop->uv);
+}
+
+/* uv_hrtime, as of the last look at it in this poll phase. */
+static inline uint64_t loop_clock_ns(struct loop *loop) {
+    if (loop->clock_ns == 0) {
+        loop->clock_ns = uv_hrtime();
+    }
+    return loop->clock_ns;
+}
+
+/* Looks at the clock. */
+static inline uint64_t loop_clock_tick(struct loop *loop) {
+    loop->clock_ns = uv_hrtime();
+    return loop->clock_ns;
 }
 
 static inline uint8_t *loop_receive_area(const struct loop *loop) {

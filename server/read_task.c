@@ -75,11 +75,13 @@ static enum status answer_for(struct reply *reply) {
 static void run_cb(struct store_task *task) {
     struct reply *reply = (struct reply *)((char *)task - offsetof(struct reply, task));
 
+    trace_phase(&reply->trace, LATENCY_QUEUED, uv_hrtime());
     reply->lost = answer_for(reply) != STATUS_OK;
     if (reply->has_read) {
         reply->waiter.hold = store_read_hold_take(&reply->read);
         store_read_end(&reply->read);
     }
+    trace_phase(&reply->trace, LATENCY_WORKED, uv_hrtime());
     mailbox_post(reply->mailbox, &reply->message);
 }
 

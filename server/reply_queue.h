@@ -16,6 +16,7 @@
 #include "server/buffer_pool.h"
 #include "server/feed_look.h"
 #include "server/mailbox.h"
+#include "server/trace.h"
 #include "storage/store.h"
 
 #include <stdatomic.h>
@@ -41,6 +42,7 @@ struct reply {
     uint16_t opcode;     /* of the request */
     struct buffer bytes; /* whole frames; of the I/O thread while in a task */
     bool lost;           /* memory was out: there is no answer, not even an error */
+    struct trace trace;  /* of whoever has the reply */
 
     /* a write */
     bool is_write;

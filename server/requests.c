@@ -5,6 +5,7 @@
 #include "server/answering.h"
 #include "server/fill.h"
 #include "server/job_task.h"
+#include "server/observe.h"
 #include "server/read_task.h"
 #include "server/states.h"
 
@@ -40,6 +41,7 @@ static void run_local(const struct pending *pending) {
     status = pending->command->local(connection->loop->service, &connection->session,
                                      pending->request, answer.buffer, &refusal);
     answering_end(connection, &answer, STATUS_OK);
+    burst_add(&connection->loop->burst, latency_command(pending->command->metric));
     if (status != STATUS_OK) {
         answering_error(connection, pending->request->id, status, &refusal);
     }
@@ -154,6 +156,7 @@ static enum step run_read_here(const struct pending *pending, struct store_read 
         return STEP_DONE;
     }
     answering_end(connection, &answer, status);
+    burst_add(&loop->burst, latency_command(pending->command->metric));
     return STEP_DONE;
 }
 
@@ -544,10 +547,12 @@ static bool next_frame(struct connection *connection, struct slice bytes,
 }
 
 size_t requests_execute(struct connection *connection, struct slice bytes) {
-    uint32_t left = connection->loop->service->limits.turn_requests_max;
+    struct loop *loop = connection->loop;
+    uint32_t left = loop->service->limits.turn_requests_max;
     size_t executed = 0;
 
     connection->waits = WAITS_FOR_BYTES;
+    burst_begin(&loop->burst, loop_clock_ns(loop));
     while (connection->phase == CONNECTION_OPEN && !connection->broken && executed < bytes.len) {
         struct slice rest = slice_make(bytes.ptr + executed, bytes.len - executed);
         struct wire_frame frame;
@@ -565,6 +570,9 @@ size_t requests_execute(struct connection *connection, struct slice bytes) {
         }
         executed += rest.len;
     }
-    loop_read_end(connection->loop);
+    loop_read_end(loop);
+    if (executed > 0) {
+        observe_burst(loop, connection->read_ns);
+    }
     return executed;
 }

@@ -3,6 +3,7 @@
 #define KVD_SERVER_SERVICE_H
 
 #include "server/client_memory.h"
+#include "server/latency.h"
 #include "server/limits.h"
 #include "server/log.h"
 #include "server/metrics.h"
@@ -40,7 +41,8 @@ struct service {
     _Atomic uint32_t durability;       /* enum store_durability of a write that does not say */
     /* what is counted */
     uint32_t metrics_count;
-    struct metrics metrics[SERVICE_METRICS_MAX]; /* [0] the listener's, then one a loop */
+    struct metrics metrics[SERVICE_METRICS_MAX];  /* [0] the listener's, then one a loop */
+    struct latency *latencies[SERVICE_LOOPS_MAX]; /* of the loops; NULL where there is none */
     struct client_memory client_memory;
     struct log_limit fault_limit;  /* lines about what clients sent */
     struct log_limit close_limit;  /* lines about connections closed for time or memory */

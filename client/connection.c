@@ -62,6 +62,7 @@ bool connection_is_write(uint16_t opcode) {
     case WIRE_TXN_BEGIN: /* one that was lost ended with its connection */
     case WIRE_TXN_ABORT:
     case WIRE_FEED:
+    case WIRE_SLOWLOG:
         return false;
     default: /* and all that is not harmless to repeat */
         return true;

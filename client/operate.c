@@ -1,17 +1,8 @@
 /* operate.c: statistics, namespaces, and what an operator asks for. */
+#include "client/line_text.h"
 #include "client/write.h"
 
 #define TEXT_BYTES_MAX 4096 /* a longer text is cut, as kvd.h says */
-
-/* Copies `bytes` as a C string into `room`; what is longer is cut. */
-static void to_text(struct slice bytes, char *text, size_t room) {
-    size_t len = bytes.len < room ? bytes.len : room - 1;
-
-    if (len > 0) {
-        memcpy(text, bytes.ptr, len);
-    }
-    text[len] = '\0';
-}
 
 /* A request that is about the server, not about a namespace. */
 static enum status call_server(struct kvd *db, struct wire_request *request,
@@ -27,8 +18,8 @@ static void hand_lines(struct wire_response *response, kvd_stat_cb line_cb, void
     struct slice value_bytes;
 
     while (line_cb && wire_response_next_stat(response, &name_bytes, &value_bytes) == STATUS_OK) {
-        to_text(name_bytes, name, sizeof name);
-        to_text(value_bytes, value, sizeof value);
+        line_text(name_bytes, name, sizeof name);
+        line_text(value_bytes, value, sizeof value);
         line_cb(name, value, arg);
     }
 }
@@ -69,8 +60,8 @@ enum kvd_status kvd_why_space(struct kvd *db, kvd_space_cb space_cb, void *arg) 
     enum status status = call_server(db, &request, &response);
 
     while (status == STATUS_OK && wire_response_next_holder(&response, &holder) == STATUS_OK) {
-        to_text(holder.kind, kind, sizeof kind);
-        to_text(holder.holder, text, sizeof text);
+        line_text(holder.kind, kind, sizeof kind);
+        line_text(holder.holder, text, sizeof text);
         space_cb(kind, text, holder.bytes, arg);
     }
     return result_public(status);
@@ -141,7 +132,7 @@ enum kvd_status kvd_namespace_list(struct kvd *db, kvd_namespace_cb namespace_cb
             .live_bytes = space.live_bytes,
             .pinned_bytes = space.pinned_bytes,
         };
-        to_text(space.name, name, sizeof name);
+        line_text(space.name, name, sizeof name);
         namespace_cb(&public, arg);
     }
     return result_public(status);

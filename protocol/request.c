@@ -213,6 +213,19 @@ static enum status take_maintain(struct decoder *decoder, struct wire_request *r
                                 WIRE_PATH_BYTES_MAX);
 }
 
+/* SLOWLOG. */
+static enum status take_look(struct decoder *decoder, struct wire_request *request) {
+    if (!reader_take_u8(&decoder->reader, &request->action) ||
+        !reader_take_u64(&decoder->reader, &request->handle)) {
+        return decoder_refuse_short(decoder);
+    }
+    if (request->action != WIRE_LOOK_LIST && request->action != WIRE_LOOK_CLEAR) {
+        return decoder_refuse(decoder, STATUS_INVALID, "the look has no meaning for this opcode",
+                              request->action);
+    }
+    return decoder_check_end(decoder);
+}
+
 static enum status check_namespace(struct decoder *decoder, struct slice name) {
     return name.len <= WIRE_NAMESPACE_BYTES_MAX
                ? STATUS_OK
@@ -304,6 +317,8 @@ static enum status take_operation(struct decoder *decoder, struct wire_request *
         return decoder_check_end(decoder);
     case WIRE_MAINTAIN:
         return take_maintain(decoder, request);
+    case WIRE_SLOWLOG:
+        return take_look(decoder, request);
     case WIRE_NAMESPACE_CREATE:
         return take_namespace_create(decoder, request);
     case WIRE_NAMESPACE_DROP:

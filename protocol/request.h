@@ -32,12 +32,17 @@
  *      TXN_BEGIN     begin flags u8 (1 read-only), lifetime ms u64
  *      TXN_COMMIT, TXN_ABORT          id u64
  *      TRANSACT  count varint, count times a comparison:
- *                  kind u8 (1 presence | 2 version | 3 value), relation u8 (1 = | 2 != | 3 < | 4
- * >), key block, and version: u64 | value: block count varint, items if all hold; count varint,
- * items if not. An item as in a BATCH, or 8 get: item flags 0, key block SNAPSHOT_LIST,
- * NAMESPACE_LIST  nothing STATS    rest: a prefix of the names wanted, empty for all WHY      rest:
- * what, as text: "space" MAINTAIN action u8, rest: its argument NAMESPACE_CREATE   name block,
- * settings NAMESPACE_DROP     rest: name
+ *                  kind u8 (1 presence | 2 version | 3 value), relation u8 (1 = | 2 != | 3 < |
+ *                  4 >), key block, and version: u64 | value: block
+ *                count varint, items if all hold; count varint, items if not. An item as in a
+ *                  BATCH, or 8 get: item flags 0, key block
+ *      SNAPSHOT_LIST, NAMESPACE_LIST  nothing
+ *      STATS    rest: a prefix of the names wanted, empty for all
+ *      WHY      rest: what, as text: "space"
+ *      MAINTAIN action u8, rest: its argument
+ *      SLOWLOG  look u8, number u64
+ *      NAMESPACE_CREATE   name block, settings
+ *      NAMESPACE_DROP     rest: name
  *
  *      range    range flags u8, limit varint, page bytes varint, from block, to block, cursor block
  *      bounds   range flags u8, from block, to block
@@ -220,6 +225,12 @@ enum wire_action {
     WIRE_ACTION_CHECKPOINT = 5, /* argument: a path on the server */
 };
 
+/* What is to be done with what the server has observed. */
+enum wire_look {
+    WIRE_LOOK_LIST = 1,  /* number: the most entries wanted; 0: all */
+    WIRE_LOOK_CLEAR = 2, /* SLOWLOG: forget all; number 0 */
+};
+
 /* What may be set for a namespace; zeroed: nothing. */
 struct wire_settings {
     uint64_t quota_bytes;   /* 0: none */
@@ -248,13 +259,14 @@ struct wire_request {
     uint64_t before;              /* HISTORY: only versions below; 0: from the newest */
     int64_t amount;               /* ADD */
     uint64_t handle;              /* UPLOAD_*: id of the upload; SNAPSHOT_CLOSE: of the snapshot;
-                                     TXN_COMMIT, TXN_ABORT: of the transaction */
+                                     TXN_COMMIT, TXN_ABORT: of the transaction;
+                                     SLOWLOG: the number */
     uint64_t lifetime_ms;         /* SNAPSHOT_OPEN; 0: as long as the connection. TXN_BEGIN; 0: the
                                      server's choice */
     struct wire_feed_position position; /* FEED */
     uint32_t wait_ms;    /* FEED: so long the answer may wait for a change; 0: it does not */
     uint8_t begin_flags; /* TXN_BEGIN: enum wire_begin_flag */
-    uint8_t action;      /* MAINTAIN: enum wire_action */
+    uint8_t action;      /* MAINTAIN: enum wire_action; SLOWLOG: enum wire_look */
     struct wire_settings settings; /* NAMESPACE_CREATE */
     uint16_t version_min;          /* HELLO */
     uint16_t version_max;          /* HELLO */

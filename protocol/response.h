@@ -48,6 +48,10 @@
  * count times: name block, id u32, settings (as in a request), keys u64, live bytes u64, pinned
  * bytes u64
  *
+ *      SLOWLOG   count u32, count times: number u64, time ms u64, client u64, request id u32,
+ *                  opcode u16, beside u32, total us u64, 5 times phase us u64, request bytes u64,
+ *                  key length u64, key block (its beginning), peer block, name block
+ *
  *      record    version u64, expires at ms u64 (0 never), value_len u64, user flags u32, and
  *                checksum u64 if the response's flags have CHECKSUM
  *
@@ -203,6 +207,25 @@ struct wire_holder {
     uint64_t bytes;
 };
 
+#define WIRE_PHASES 5u
+
+/* One request of SLOWLOG. Times in microseconds. */
+struct wire_slow {
+    uint64_t number;  /* from 1 on; the newest has the greatest */
+    uint64_t time_ms; /* since 1970 UTC: when it had ended */
+    uint64_t client;  /* id of its connection */
+    uint32_t id;      /* of the request */
+    uint16_t opcode;  /* of the request */
+    uint32_t beside;  /* requests of the same burst that took as long */
+    uint64_t total_us;
+    uint64_t phase_us[WIRE_PHASES]; /* wait, queue, work, commit, held */
+    uint64_t request_bytes;         /* of its frame */
+    uint64_t key_len;               /* of the whole key */
+    struct slice key;               /* its beginning */
+    struct slice peer;              /* text: where the client is */
+    struct slice name;              /* text: how it calls itself */
+};
+
 /* One namespace of NAMESPACE_LIST. */
 struct wire_namespace {
     struct slice name; /* empty: the default one */
@@ -334,6 +357,7 @@ enum status wire_snapshot_entry(struct buffer *buffer,
                                 const struct wire_snapshot *snapshot) MUST_CHECK;
 enum status wire_namespace_entry(struct buffer *buffer,
                                  const struct wire_namespace *space) MUST_CHECK;
+enum status wire_slow_entry(struct buffer *buffer, const struct wire_slow *slow) MUST_CHECK;
 
 /* --- reading: the client's side. */
 
@@ -374,7 +398,7 @@ struct wire_response {
     struct wire_record record; /* GET, GET_RANGE, META */
     struct slice payload;      /* GET, GET_RANGE: the bytes; PING: the bytes */
     struct wire_list list; /* MGET: entries; BATCH: results; STATS, EXPLAIN, MAINTAIN, WHY: lines;
-                              SNAPSHOT_LIST, NAMESPACE_LIST */
+                              SNAPSHOT_LIST, NAMESPACE_LIST, SLOWLOG */
     struct wire_page page; /* SCAN, COUNT, HISTORY and FEED (no cursor), DIFF */
     struct wire_feed feed; /* FEED */
     struct wire_snapshot snapshot; /* SNAPSHOT_OPEN, TXN_BEGIN */
@@ -398,8 +422,8 @@ enum status wire_response_next_entry(struct wire_response *response,
 enum status wire_response_next_stat(struct wire_response *response, struct slice *name_out,
                                     struct slice *value_out) MUST_CHECK;
 
-/* Take the next element: of BATCH, HISTORY, DIFF, WHY, SNAPSHOT_LIST, NAMESPACE_LIST. Errors as
- * above. */
+/* Take the next element: of BATCH, HISTORY, DIFF, WHY, SNAPSHOT_LIST, NAMESPACE_LIST, SLOWLOG.
+ * Errors as above. */
 enum status wire_response_next_result(struct wire_response *response,
                                       int64_t *result_out) MUST_CHECK;
 enum status wire_response_next_outcome(struct wire_response *response,
@@ -416,5 +440,7 @@ enum status wire_response_next_snapshot(struct wire_response *response,
                                         struct wire_snapshot *snapshot_out) MUST_CHECK;
 enum status wire_response_next_namespace(struct wire_response *response,
                                          struct wire_namespace *space_out) MUST_CHECK;
+enum status wire_response_next_slow(struct wire_response *response,
+                                    struct wire_slow *slow_out) MUST_CHECK;
 
 #endif

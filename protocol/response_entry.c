@@ -31,6 +31,12 @@ static void put_u8(struct entry *entry, uint8_t value) {
     }
 }
 
+static void put_u16(struct entry *entry, uint16_t value) {
+    if (entry->status == STATUS_OK) {
+        entry->status = buffer_append_u16(entry->buffer, value);
+    }
+}
+
 static void put_u32(struct entry *entry, uint32_t value) {
     if (entry->status == STATUS_OK) {
         entry->status = buffer_append_u32(entry->buffer, value);
@@ -127,5 +133,26 @@ enum status wire_namespace_entry(struct buffer *buffer, const struct wire_namesp
     put_u64(&entry, space->keys);
     put_u64(&entry, space->live_bytes);
     put_u64(&entry, space->pinned_bytes);
+    return entry_end(&entry);
+}
+
+enum status wire_slow_entry(struct buffer *buffer, const struct wire_slow *slow) {
+    struct entry entry = entry_begin(buffer);
+
+    put_u64(&entry, slow->number);
+    put_u64(&entry, slow->time_ms);
+    put_u64(&entry, slow->client);
+    put_u32(&entry, slow->id);
+    put_u16(&entry, slow->opcode);
+    put_u32(&entry, slow->beside);
+    put_u64(&entry, slow->total_us);
+    for (size_t i = 0; i < WIRE_PHASES; i++) {
+        put_u64(&entry, slow->phase_us[i]);
+    }
+    put_u64(&entry, slow->request_bytes);
+    put_u64(&entry, slow->key_len);
+    put_block(&entry, slow->key);
+    put_block(&entry, slow->peer);
+    put_block(&entry, slow->name);
     return entry_end(&entry);
 }

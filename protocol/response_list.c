@@ -117,6 +117,21 @@ static bool take_result(struct reader *reader, uint32_t flags, struct wire_resul
             take_value(reader, &result->record, &result->value));
 }
 
+static bool take_slow(struct reader *reader, struct wire_slow *slow) {
+    bool whole = reader_take_u64(reader, &slow->number) &&
+                 reader_take_u64(reader, &slow->time_ms) &&
+                 reader_take_u64(reader, &slow->client) && reader_take_u32(reader, &slow->id) &&
+                 reader_take_u16(reader, &slow->opcode) && reader_take_u32(reader, &slow->beside) &&
+                 reader_take_u64(reader, &slow->total_us);
+
+    for (size_t i = 0; i < WIRE_PHASES; i++) {
+        whole = whole && reader_take_u64(reader, &slow->phase_us[i]);
+    }
+    return whole && reader_take_u64(reader, &slow->request_bytes) &&
+           reader_take_u64(reader, &slow->key_len) && reader_take_block(reader, &slow->key) &&
+           reader_take_block(reader, &slow->peer) && reader_take_block(reader, &slow->name);
+}
+
 /* One element of any list: which field is filled depends on the opcode. */
 union element {
     struct wire_entry entry;
@@ -127,6 +142,7 @@ union element {
     struct wire_snapshot snapshot;
     struct wire_namespace space;
     struct wire_result outcome;
+    struct wire_slow slow;
     struct {
         struct slice name;
         struct slice value;
@@ -160,6 +176,8 @@ static bool take_element(struct reader *reader, const struct wire_response *resp
         return reader_take_u64(reader, &element->result);
     case WIRE_TRANSACT:
         return take_result(reader, response->flags, &element->outcome);
+    case WIRE_SLOWLOG:
+        return take_slow(reader, &element->slow);
     default: /* STATS, EXPLAIN, MAINTAIN */
         return take_stat(reader, &element->stat.name, &element->stat.value);
     }
@@ -301,6 +319,16 @@ enum status wire_response_next_namespace(struct wire_response *response,
 
     if (status == STATUS_OK) {
         *space_out = element.space;
+    }
+    return status;
+}
+
+enum status wire_response_next_slow(struct wire_response *response, struct wire_slow *slow_out) {
+    union element element;
+    enum status status = next_element(response, &element);
+
+    if (status == STATUS_OK) {
+        *slow_out = element.slow;
     }
     return status;
 }

@@ -1,6 +1,8 @@
 /* answering.c: see answering.h. */
 #include "server/answering.h"
 
+#include "server/observe.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -108,7 +110,8 @@ void answering_failure(struct connection *connection, uint32_t id, enum status s
 }
 
 void answering_hold(struct connection *connection, const struct answer *answer,
-                    const struct wire_request *request, const struct store_hold *hold) {
+                    const struct wire_request *request, size_t frame_bytes,
+                    const struct store_hold *hold) {
     struct reply *reply = answer->mark == 0 ? answer->reply : NULL;
 
     metrics_add(connection->loop->metrics, METRIC_REPLIES_HELD, 1);
@@ -127,6 +130,7 @@ void answering_hold(struct connection *connection, const struct answer *answer,
     reply->phase = REPLY_HELD;
     reply->id = request->id;
     reply->opcode = request->opcode;
+    observe_note(&reply->note, request, frame_bytes);
     connection->replies.bytes += reply->bytes.len;
     reply->waiter = (struct store_waiter){.hold = *hold, .done_cb = reply_held_cb, .arg = reply};
     store_hold_wait(connection->loop->service->store, &reply->waiter);

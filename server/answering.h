@@ -39,6 +39,7 @@ void answering_failure(struct connection *connection, uint32_t id, enum status s
 
 /* Takes the answer away from where it was appended and keeps it until the hold is passed. */
 void answering_hold(struct connection *connection, const struct answer *answer,
-                    const struct wire_request *request, const struct store_hold *hold);
+                    const struct wire_request *request, size_t frame_bytes,
+                    const struct store_hold *hold);
 
 #endif

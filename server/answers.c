@@ -364,7 +364,7 @@ void answers_take_back(struct connection *connection, struct reply *reply) {
     observe_back(reply, now_ns);
     take_back(connection, reply);
     if (reply->phase == REPLY_DONE) {
-        observe_done(loop, reply, now_ns);
+        observe_done(loop, &connection->session, reply, now_ns);
     }
 }
 

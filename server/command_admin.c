@@ -19,19 +19,18 @@ _Static_assert((int)WIRE_DURABILITY_LOGGED - (int)WIRE_DURABILITY_MEMORY ==
                    (int)STORE_LOGGED - (int)STORE_MEMORY,
                "classes of durability are ordered alike");
 
-/* How snapshots of this client are signed: its name, as far as it is plain text, and where it is.
- */
+/* The client's name, as far as it is plain text; and how its snapshots are signed: with a short
+ * form of it, and where it is. */
 static void sign(struct session *session, struct slice name) {
-    size_t len = 0;
+    size_t len = name.len < sizeof session->name ? name.len : sizeof session->name - 1;
 
-    for (size_t i = 0; i < name.len && len < CLIENT_NAME_SHOWN_MAX; i++) {
+    for (size_t i = 0; i < len; i++) {
         bool plain = name.ptr[i] > ' ' && name.ptr[i] < 0x7F;
-        session->owner[len++] = plain ? (char)name.ptr[i] : '_';
+        session->name[i] = plain ? (char)name.ptr[i] : '_';
     }
-    if (len > 0) {
-        session->owner[len++] = ' ';
-    }
-    memcpy(session->owner + len, session->peer, strlen(session->peer) + 1);
+    session->name[len] = '\0';
+    snprintf(session->owner, sizeof session->owner, "%.*s%s%s", (int)CLIENT_NAME_SHOWN_MAX,
+             session->name, len > 0 ? " " : "", session->peer);
 }
 
 enum status command_hello(const struct service *service, struct session *session,

@@ -108,7 +108,13 @@
       "text: one line for people, with name=value fields. json: one object a line.")               \
     X(LOG_FILE, "log.file", TEXT, "\"\"", 0, 4000, "", RELOAD,                                     \
       "File that lines are appended to; it is opened again on SIGHUP, so that it may be rotated. " \
-      "Empty is standard error.")
+      "Empty is standard error.")                                                                  \
+    X(SLOW_LOG_THRESHOLD, "slow_log.threshold", DURATION, "\"10ms\"", 0, CONFIG_HOUR, "", RELOAD,  \
+      "A request that takes so long, from when its bytes had come to when its answer was ready, "  \
+      "is written down in the slow log: kvcli slowlog. 0 writes none down.")                       \
+    X(SLOW_LOG_ENTRIES, "slow_log.entries", INTEGER, "128", 1, 65536, "", RESTART,                 \
+      "Requests that the slow log remembers; the newest pushes out the oldest. Each costs 300 "    \
+      "bytes of memory.")
 
 enum config_key {
 #define CONFIG_KEY_ENUM(id, ...) CONFIG_##id,

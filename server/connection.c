@@ -548,6 +548,7 @@ static void describe_peer(struct connection *connection, bool is_unix) {
     char text[sizeof host + 32];
     unsigned port = 0;
 
+    connection->session.id = id;
     if (!is_unix && uv_tcp_getpeername(&connection->socket.tcp, (struct sockaddr *)&address,
                                        &address_bytes) == 0) {
         (void)uv_ip_name((const struct sockaddr *)&address, host, sizeof host);

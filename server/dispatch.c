@@ -158,6 +158,7 @@ static const struct command commands[] = {
 
     [WIRE_STATS] = REPORT(STATS, command_stats, RIGHT_OPERATE, SERVICE_SLOT_NONE),
     [WIRE_WHY] = REPORT(WHY, command_why, RIGHT_OPERATE, SERVICE_SLOT_WALK),
+    [WIRE_SLOWLOG] = REPORT(SLOWLOG, command_slowlog, RIGHT_OPERATE, SERVICE_SLOT_NONE),
     [WIRE_MAINTAIN] = REPORT(MAINTAIN, command_maintain, RIGHT_OPERATE, SERVICE_SLOT_MAINTAIN),
 };
 

@@ -63,7 +63,8 @@
     X(REQUESTS_NAMESPACE_CREATE, "requests_namespace_create")                                      \
     X(REQUESTS_NAMESPACE_DROP, "requests_namespace_drop")                                          \
     X(REQUESTS_NAMESPACE_LIST, "requests_namespace_list")                                          \
-    X(REQUESTS_FEED, "requests_feed")
+    X(REQUESTS_FEED, "requests_feed")                                                              \
+    X(REQUESTS_SLOWLOG, "requests_slowlog")
 
 enum metric {
 #define METRICS_ENUM(code, name) METRIC_##code,

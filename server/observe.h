@@ -3,16 +3,21 @@
 #define KVD_SERVER_OBSERVE_H
 
 #include "server/loop.h"
+#include "server/session.h"
 
 /* A reply has come back from another thread, at `now_ns`: what it was there for has ended. Before
  * anything else is done with it. */
 void observe_back(struct reply *reply, uint64_t now_ns);
 
-/* A reply is done. */
-void observe_done(struct loop *loop, const struct reply *reply, uint64_t now_ns);
+/* A request goes to another thread: what the slow log says of it, while its bytes are there. */
+void observe_note(struct slow_note *note, const struct wire_request *request, size_t frame_bytes);
+
+/* A reply of the client is done. */
+void observe_done(struct loop *loop, const struct session *session, const struct reply *reply,
+                  uint64_t now_ns);
 
 /* The requests answered in place by a burst that began with burst_begin. Their bytes were there at
  * `read_ns`. */
-void observe_burst(struct loop *loop, uint64_t read_ns);
+void observe_burst(struct loop *loop, const struct session *session, uint64_t read_ns);
 
 #endif

@@ -16,6 +16,7 @@
 #include "server/buffer_pool.h"
 #include "server/feed_look.h"
 #include "server/mailbox.h"
+#include "server/slow_log.h"
 #include "server/trace.h"
 #include "storage/store.h"
 
@@ -38,11 +39,12 @@ struct reply {
     struct mailbox *mailbox; /* constant while in a queue: of its loop */
     void *owner;             /* its connection */
     enum reply_phase phase;
-    uint32_t id;         /* of the request */
-    uint16_t opcode;     /* of the request */
-    struct buffer bytes; /* whole frames; of the I/O thread while in a task */
-    bool lost;           /* memory was out: there is no answer, not even an error */
-    struct trace trace;  /* of whoever has the reply */
+    uint32_t id;           /* of the request */
+    uint16_t opcode;       /* of the request */
+    struct buffer bytes;   /* whole frames; of the I/O thread while in a task */
+    bool lost;             /* memory was out: there is no answer, not even an error */
+    struct trace trace;    /* of whoever has the reply */
+    struct slow_note note; /* of what goes to another thread */
 
     /* a write */
     bool is_write;

@@ -27,6 +27,19 @@ void requests_refuse(struct connection *connection, enum status status, const ch
     connection->phase = CONNECTION_FINISHING;
 }
 
+/* It is answered in place, if not by an error. */
+static void count_here(const struct pending *pending) {
+    burst_add(&pending->connection->loop->burst, latency_command(pending->command->metric),
+              pending->frame);
+}
+
+/* Of one whose answer another thread decides. */
+static void note(struct reply *reply, const struct pending *pending) {
+    reply->id = pending->request->id;
+    reply->opcode = pending->request->opcode;
+    observe_note(&reply->note, pending->request, pending->frame.len);
+}
+
 /* ---- Local commands */
 
 static void run_local(const struct pending *pending) {
@@ -41,7 +54,7 @@ static void run_local(const struct pending *pending) {
     status = pending->command->local(connection->loop->service, &connection->session,
                                      pending->request, answer.buffer, &refusal);
     answering_end(connection, &answer, STATUS_OK);
-    burst_add(&connection->loop->burst, latency_command(pending->command->metric));
+    count_here(pending);
     if (status != STATUS_OK) {
         answering_error(connection, pending->request->id, status, &refusal);
     }
@@ -79,8 +92,7 @@ static struct reply *task_begin(const struct pending *pending) {
         service_slot_give(loop->service, pending->command->slot);
         return NULL;
     }
-    reply->id = pending->request->id;
-    reply->opcode = pending->request->opcode;
+    note(reply, pending);
     reply->agreed = connection->session.agreed;
     reply->slot = (uint8_t)pending->command->slot;
     if (options->flags & WIRE_FLAG_DEADLINE) {
@@ -152,11 +164,11 @@ static enum step run_read_here(const struct pending *pending, struct store_read 
     }
     metrics_add(loop->metrics, METRIC_REQUESTS_FAILED, failed);
     if (status == STATUS_OK && !store_hold_passed(loop->service->store, &hold)) {
-        answering_hold(connection, &answer, pending->request, &hold);
+        answering_hold(connection, &answer, pending->request, pending->frame.len, &hold);
         return STEP_DONE;
     }
     answering_end(connection, &answer, status);
-    burst_add(&loop->burst, latency_command(pending->command->metric));
+    count_here(pending);
     return STEP_DONE;
 }
 
@@ -217,8 +229,7 @@ static void submit(const struct pending *pending, struct store_commit *commit) {
         return;
     }
     reply->is_write = true;
-    reply->id = pending->request->id;
-    reply->opcode = pending->request->opcode;
+    note(reply, pending);
     reply->commit = commit;
     reply->write_bytes = pending->frame.len;
     connection->replies.writes++;
@@ -358,8 +369,7 @@ static enum step run_commit(const struct pending *pending) {
         store_transaction_set_token(transaction->store_transaction, &token);
     }
     reply->is_write = true;
-    reply->id = pending->request->id;
-    reply->opcode = pending->request->opcode;
+    note(reply, pending);
     reply->transaction = transaction->store_transaction;
     reply->write_bytes = (size_t)store_transaction_memory(reply->transaction);
     connection->replies.writes++;
@@ -572,7 +582,7 @@ size_t requests_execute(struct connection *connection, struct slice bytes) {
     }
     loop_read_end(loop);
     if (executed > 0) {
-        observe_burst(loop, connection->read_ns);
+        observe_burst(loop, &connection->session, connection->read_ns);
     }
     return executed;
 }

@@ -106,6 +106,8 @@ static void publish_settings(struct server *server) {
     atomic_store_explicit(&service->durability,
                           (uint32_t)config_number(config, CONFIG_STORAGE_DURABILITY),
                           memory_order_relaxed);
+    slow_log_set_threshold(service->slow_log,
+                           1000 * config_number(config, CONFIG_SLOW_LOG_THRESHOLD));
 }
 
 static void stop_signal_cb(uv_signal_t *handle, int number) {
@@ -351,13 +353,26 @@ static enum status run(struct server *server, struct error *error) {
     return status;
 }
 
+static enum status make_slow_log(struct server *server, const struct config *config) {
+    return slow_log_create((uint32_t)config_number(config, CONFIG_SLOW_LOG_ENTRIES),
+                           &server->service.slow_log);
+}
+
+static void free_memory(struct server *server) {
+    if (server) {
+        slow_log_destroy(server->service.slow_log);
+        memory_free(server);
+    }
+}
+
 enum status server_run(const struct server_options *options, struct error *error) {
     struct server *server = memory_alloc_zeroed(sizeof *server);
     enum status status = STATUS_NO_MEMORY;
 
-    if (!server || uv_loop_init(&server->uv) != 0) {
+    if (!server || make_slow_log(server, options->config) != STATUS_OK ||
+        uv_loop_init(&server->uv) != 0) {
         config_destroy(options->config);
-        memory_free(server);
+        free_memory(server);
         return error_set(error, status, 0, NULL, ERROR_NO_OFFSET, "cannot start");
     }
     server->options = options;
@@ -370,6 +385,6 @@ enum status server_run(const struct server_options *options, struct error *error
     server->stop_timer.data = server;
     status = run(server, error);
     config_destroy(server->config);
-    memory_free(server);
+    free_memory(server);
     return status;
 }

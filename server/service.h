@@ -7,6 +7,7 @@
 #include "server/limits.h"
 #include "server/log.h"
 #include "server/metrics.h"
+#include "server/slow_log.h"
 #include "storage/store.h"
 
 #define SERVICE_LOOPS_MAX CLIENT_MEMORY_LOOPS_MAX
@@ -43,6 +44,7 @@ struct service {
     uint32_t metrics_count;
     struct metrics metrics[SERVICE_METRICS_MAX];  /* [0] the listener's, then one a loop */
     struct latency *latencies[SERVICE_LOOPS_MAX]; /* of the loops; NULL where there is none */
+    struct slow_log *slow_log;                    /* borrowed; NULL: none */
     struct client_memory client_memory;
     struct log_limit fault_limit;  /* lines about what clients sent */
     struct log_limit close_limit;  /* lines about connections closed for time or memory */

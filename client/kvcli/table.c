@@ -43,8 +43,8 @@ void table_deinit(struct table *table) {
     buffer_deinit(&table->bytes);
 }
 
-void table_text(struct table *table, const char *text) {
-    struct slice rest = slice_from_text(text);
+void table_key(struct table *table, struct kvd_bytes key) {
+    struct slice rest = slice_make(key.ptr, key.len);
     size_t begin = table->bytes.len;
     size_t *wide = &table->widths[table->cells++ % table->columns];
     size_t width;
@@ -61,6 +61,10 @@ void table_text(struct table *table, const char *text) {
         width = width_of((const char *)table->bytes.data + begin, table->bytes.len - begin - 1);
         *wide = width > *wide ? width : *wide;
     }
+}
+
+void table_text(struct table *table, const char *text) {
+    table_key(table, kvd_text(text));
 }
 
 void table_number(struct table *table, uint64_t number) {
@@ -114,6 +118,19 @@ void table_duration(struct table *table, uint64_t ms) {
     if (ms > 0) {
         snprintf(text, sizeof text, "%g %s", (double)(ms * 10 / units[unit].ms) / 10,
                  units[unit].name);
+    }
+    table_text(table, text);
+}
+
+void table_us(struct table *table, uint64_t us) {
+    char text[CELL_BYTES_MAX] = "-";
+
+    if (us >= 1000000) {
+        snprintf(text, sizeof text, "%.2f s", (double)us / 1e6);
+    } else if (us >= 1000) {
+        snprintf(text, sizeof text, "%.1f ms", (double)us / 1e3);
+    } else if (us > 0) {
+        snprintf(text, sizeof text, "%" PRIu64 " us", us);
     }
     table_text(table, text);
 }

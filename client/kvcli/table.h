@@ -7,6 +7,7 @@
 #define KVCLI_TABLE_H
 
 #include "client/kvcli/options.h"
+#include "kvd/kvd.h"
 #include "protocol/base/buffer.h"
 
 #define TABLE_COLUMNS_MAX 10
@@ -28,10 +29,12 @@ void table_deinit(struct table *table);
 
 /* The next cell of the row; behind the last begins another row. Text is escaped (text.h). */
 void table_text(struct table *table, const char *text);
+void table_key(struct table *table, struct kvd_bytes key);
 void table_number(struct table *table, uint64_t number);
 void table_bytes(struct table *table, uint64_t bytes); /* "1.5 MiB" */
 void table_time(struct table *table, uint64_t ms);     /* since 1970, in local time; "-" for 0 */
 void table_duration(struct table *table, uint64_t ms); /* "1.5 h"; "-" for 0 */
+void table_us(struct table *table, uint64_t us);       /* "1.5 ms"; "-" for 0 */
 
 /* Prints heads and rows to standard output. Returns CLI_DONE, or prints what failed. */
 int table_print(const struct table *table);

@@ -33,7 +33,8 @@ class Server:
         with open(os.path.join(self.folder, "log"), "ab") as log:
             self.process = subprocess.Popen(
                 [KVD, "--dir", os.path.join(self.folder, "data"), "--listen", self.address,
-                 "--listen", "127.0.0.1:0", "--ready-file", ready], stdout=log, stderr=log)
+                 "--listen", "127.0.0.1:0", "--ready-file", ready,
+                 "--set", "slow_log.threshold=1ms"], stdout=log, stderr=log)
         deadline = time.monotonic() + START_SECONDS
         while not os.path.exists(ready) or os.path.getsize(ready) == 0:
             if self.process.poll() is not None or time.monotonic() > deadline:

@@ -198,6 +198,17 @@ class JsonTest(KvcliCase):
     def check_checkpoint(self):
         self.only("checkpoint", os.path.join(self.scratch, "copy"))
 
+    def check_slowlog(self):
+        found = []
+        while not found:  # a synced put of 8 MiB takes longer than a millisecond, sooner or later
+            self.done("put", "-e", ESCAPED, "-", given=bytes(8 << 20))
+            lines = self.done("--json", "slowlog", "1000").splitlines()
+            found = [entry for entry in map(json.loads, lines) if entry["command"] == "PUT"]
+        self.assertEqual(bytes_of(found[0], "key"), KEY)
+        self.assertLessEqual({"total_us", "wait_us", "queue_us", "work_us", "commit_us", "held_us",
+                              "peer", "client_id", "time_ms"}, found[0].keys())
+        self.assertEqual(self.only("slowlog", "clear"), {"cleared": True})
+
     def check_stats(self):
         self.assertIn("server.started_at_ms", self.only("stats"))
         self.assertTrue(all(name.startswith("storage.") for name in self.only("stats", "storage")))

@@ -1,7 +1,12 @@
 #!/usr/bin/env python3
 # server_observe_test.py: what kvd tells of its own work: how long requests took, and which, and whose.
 import os
+import shutil
+import signal
+import struct
 import sys
+import tempfile
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -54,6 +59,112 @@ class LatencyTest(unittest.TestCase):
         names = [(reader.block(), reader.block())[0] for _ in range(reader.number("I"))]
         self.assertEqual(names, [b"server.latency_get_p50_us", b"server.latency_get_p99_us",
                                  b"server.latency_get_p999_us"])
+
+
+LIST, CLEAR = 1, 2
+PHASES = ("wait", "queue", "work", "commit", "held")
+
+
+def look(opcode, action=LIST, number=0):
+    return frame(opcode, struct.pack("<BQ", action, number))
+
+
+def read_slow(body):
+    reader = Reader(body)
+    entries = []
+    for _ in range(reader.number("I")):
+        entry = {"number": reader.number("Q"), "time": reader.number("Q"), "client": reader.number("Q"),
+                 "id": reader.number("I"), "opcode": reader.number("H"), "beside": reader.number("I"),
+                 "total": reader.number("Q")}
+        entry.update((phase, reader.number("Q")) for phase in PHASES)
+        entry.update(bytes=reader.number("Q"), key_len=reader.number("Q"), key=reader.block(),
+                     peer=reader.block(), name=reader.block())
+        entries.append(entry)
+    assert reader.at == len(body)
+    return entries
+
+
+class SlowLogTest(unittest.TestCase):
+    def start(self, threshold="1ms", entries=8):
+        self.server = start(self, "--set", "slow_log.threshold=" + threshold,
+                            "--set", "slow_log.entries=%d" % entries)
+        self.client = self.server.client()
+        self.addCleanup(self.client.close)
+
+    def slow(self, number=0):
+        return read_slow(self.client.ask(look(SLOWLOG, LIST, number)).body)
+
+    def put_slowly(self, key=b"key", id=7):
+        """A put that is synced takes longer than the threshold, sooner or later."""
+        end = time.monotonic() + DEADLINE_S
+        while True:
+            self.assertLess(time.monotonic(), end)
+            self.assertEqual(self.client.ask(put(key, bytes(4 << 20), id, durability=SYNCED)).status, OK)
+            found = [entry for entry in self.slow() if entry["opcode"] == PUT and key.startswith(entry["key"])]
+            if found:
+                return found[0]
+
+    def test_slow_put_is_written_down_with_its_phases(self):
+        self.start()
+        before = time.time() * 1000
+        entry = self.put_slowly()
+        self.assertEqual((entry["id"], entry["key"], entry["key_len"]), (7, b"key", 3))
+        self.assertGreater(entry["bytes"], 4 << 20)
+        self.assertGreaterEqual(entry["total"], 1000)
+        self.assertGreater(entry["commit"], 0)
+        self.assertLessEqual(sum(entry[phase] for phase in PHASES), entry["total"])
+        self.assertLess(abs(entry["time"] - before), 60000)
+        self.assertEqual(entry["name"], b"test")
+        self.assertEqual(entry["peer"], b"127.0.0.1:%d" % self.client.socket.getsockname()[1])
+
+    def test_of_a_long_key_the_beginning_is_shown(self):
+        self.start()
+        entry = self.put_slowly(bytes(range(200)))
+        self.assertEqual((entry["key"], entry["key_len"]), (bytes(range(64)), 200))
+
+    def test_newest_come_first_and_push_out_the_oldest(self):
+        self.start(entries=3)
+        while len(self.slow()) < 3 or self.slow(1)[0]["number"] < 6:
+            self.put_slowly()
+        numbers = [entry["number"] for entry in self.slow()]
+        self.assertEqual(numbers, list(range(numbers[0], numbers[0] - 3, -1)))
+        self.assertEqual(len(self.slow(2)), 2)
+
+    def test_clear_forgets(self):
+        self.start()
+        self.put_slowly(b"before")
+        self.assertEqual(read_slow(self.client.ask(look(SLOWLOG, CLEAR)).body), [])
+        self.assertNotIn(b"before", [entry["key"] for entry in self.slow()])
+
+    def test_threshold_changes_while_it_runs_and_zero_turns_it_off(self):
+        folder = tempfile.mkdtemp(prefix="kvd-server-")
+        self.addCleanup(shutil.rmtree, folder, True)
+        config = os.path.join(folder, "kvd.toml")
+
+        def say(threshold):
+            with open(config, "w") as file:
+                file.write('[slow_log]\nthreshold = %s\n' % threshold)
+
+        say('"1ms"')
+        self.server = start(self, "--config", config)
+        self.client = self.server.client()
+        self.addCleanup(self.client.close)
+        self.put_slowly()
+        say("0")
+        self.server.signal(signal.SIGHUP)
+        end = time.monotonic() + DEADLINE_S
+        while "slow_log.threshold" not in self.server.output():
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.01)
+        time.sleep(0.1)  # the log speaks just before it takes effect
+        self.client.ask(look(SLOWLOG, CLEAR))
+        for _ in range(5):
+            self.client.ask(put(b"key", bytes(4 << 20), durability=SYNCED))
+        self.assertEqual(self.slow(), [])
+
+    def test_unknown_look_is_invalid(self):
+        self.start()
+        self.assertEqual(self.client.ask(look(SLOWLOG, 9)).status, INVALID)
 
 
 if __name__ == "__main__":

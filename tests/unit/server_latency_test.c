@@ -211,21 +211,25 @@ START_TEST(all_requests_of_a_burst_take_until_its_end) {
     struct latency *latency = fresh();
     struct burst burst = {0};
     struct latency_view view;
+    struct latency_sample sample;
 
     burst_begin(&burst, 5000);
-    ck_assert_uint_eq(burst_end(&burst, latency, 4000, 6000), 0);
+    ck_assert_uint_eq(burst_end(&burst, latency, 4000, 6000, &sample), 0);
     burst_begin(&burst, 1000000);
-    burst_add(&burst, GET);
-    burst_add(&burst, PUT);
-    burst_add(&burst, GET);
-    ck_assert_uint_eq(burst_end(&burst, latency, 990000, 1005000), 3);
+    burst_add(&burst, GET, slice_from_text("frame"));
+    burst_add(&burst, PUT, slice_from_text("another"));
+    burst_add(&burst, GET, slice_from_text("frame"));
+    ck_assert_uint_eq(burst_end(&burst, latency, 990000, 1005000, &sample), 3);
+    ck_assert_uint_eq(sample.total_us, 15);
+    ck_assert(slice_equal(burst.first, slice_from_text("frame")));
     view = view_of(latency, GET, LATENCY_ALL);
     ck_assert_uint_eq(view.count, 2);
     ck_assert_uint_eq(view.max_us, 15);
     ck_assert_uint_eq(view.phase_us[LATENCY_WAITED], 20);
     ck_assert_uint_eq(view.phase_us[LATENCY_WORKED], 10);
     ck_assert_uint_eq(view_of(latency, PUT, LATENCY_ALL).count, 1);
-    ck_assert_uint_eq(burst_end(&burst, latency, 990000, 1005000), 0); /* they are counted once */
+    ck_assert_uint_eq(burst_end(&burst, latency, 990000, 1005000, &sample),
+                      0); /* they are counted once */
     memory_free(latency);
 }
 END_TEST
@@ -238,4 +242,6 @@ UNIT_MAIN("server_latency", every_time_is_in_the_first_bucket_that_reaches_it,
           the_recent_are_forgotten_after_one_to_two_minutes,
           lines_are_of_the_commands_that_there_were,
           the_phases_of_a_request_are_what_passed_between_marks,
-          a_clock_that_is_behind_takes_no_time_away, all_requests_of_a_burst_take_until_its_end)
+          a_clock_that_is_behind_takes_no_time_away,
+          waiting_for_what_is_to_come_is_no_time_of_the_request,
+          all_requests_of_a_burst_take_until_its_end)

@@ -160,6 +160,16 @@ static void append_lines(struct buffer *out, struct wire_response *response) {
     }
 }
 
+/* Of what the server has observed. */
+static void append_observed(struct buffer *out, struct wire_response *response) {
+    struct wire_slow slow;
+
+    while (response->opcode == WIRE_SLOWLOG &&
+           wire_response_next_slow(response, &slow) == STATUS_OK) {
+        must(wire_slow_entry(out, &slow));
+    }
+}
+
 /* Whatever else has a list: one element after the other. */
 static void append_elements(struct buffer *out, struct wire_response *response) {
     struct wire_holder holder;
@@ -198,6 +208,7 @@ static void append_elements(struct buffer *out, struct wire_response *response) 
            wire_response_next_namespace(response, &space) == STATUS_OK) {
         must(wire_namespace_entry(out, &space));
     }
+    append_observed(out, response);
 }
 
 static void encode_page(struct buffer *out, struct wire_response *response) {

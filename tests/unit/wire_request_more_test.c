@@ -265,6 +265,23 @@ START_TEST(a_feed_has_a_position_and_bounds) {
 }
 END_TEST
 
+START_TEST(what_was_observed_is_listed_or_cleared) {
+    struct wire_request list = {.opcode = WIRE_SLOWLOG, .action = WIRE_LOOK_LIST, .handle = 10};
+
+    ck_assert_int_eq(there_and_back(&list), STATUS_OK);
+    ck_assert_uint_eq(decoded.action, WIRE_LOOK_LIST);
+    ck_assert_uint_eq(decoded.handle, 10);
+    every_cut_is_refused();
+    list.action = WIRE_LOOK_CLEAR;
+    ck_assert_int_eq(there_and_back(&list), STATUS_OK);
+    list.action = 0;
+    ck_assert_int_eq(there_and_back(&list), STATUS_INVALID);
+    list.action = 3;
+    ck_assert_int_eq(there_and_back(&list), STATUS_INVALID);
+    ck_assert_int_eq(decode_body(WIRE_SLOWLOG, 0, "\1\0\0\0\0\0\0\0\0x", 10), STATUS_PROTOCOL);
+}
+END_TEST
+
 START_TEST(maintenance_has_an_action_and_a_checkpoint_a_path) {
     char path[4097];
 
@@ -313,4 +330,4 @@ UNIT_MAIN("wire_request_more", a_read_says_at_which_state_by_one_flag_only,
           an_append_is_bounded_like_a_value, a_touch_needs_an_expiry_and_persist_has_none,
           an_upload_goes_in_pieces_and_ends_with_a_commit, a_namespace_is_made_with_settings,
           a_feed_has_a_position_and_bounds, maintenance_has_an_action_and_a_checkpoint_a_path,
-          a_batch_takes_all_kinds_with_their_own_flags)
+          what_was_observed_is_listed_or_cleared, a_batch_takes_all_kinds_with_their_own_flags)

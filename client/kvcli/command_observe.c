@@ -1,0 +1,118 @@
+/* command_observe.c: what a server has observed of its work: slowlog. */
+#include "client/kvcli/cli.h"
+#include "client/kvcli/command.h"
+#include "client/kvcli/output.h"
+#include "client/kvcli/table.h"
+#include "client/kvcli/text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SLOWLOG_ENTRIES 20u /* shown, where nobody says how many */
+
+/* Argument `index` as a number above 0. Returns CLI_DONE, or prints `usage`. */
+static int number_of(const struct cli *cli, int index, const char *usage, uint64_t *number_out) {
+    if (text_parse_number(cli->options->arguments[index], number_out) != STATUS_OK ||
+        *number_out == 0) {
+        return cli_fail(CLI_USAGE, "usage: kvcli %s", usage);
+    }
+    return CLI_DONE;
+}
+
+/* --- slowlog --- */
+
+/* The beginning of a key; "..." tells that it goes on. */
+static void print_key(const struct kvd_slow_request *slow) {
+    output_escaped(stdout, slow->key);
+    fputs(slow->key_len > slow->key.len ? "..." : "", stdout);
+}
+
+static void print_slow_json(const struct kvd_slow_request *slow) {
+    printf("{\"number\":%" PRIu64 ",\"time_ms\":%" PRIu64 ",\"command\":", slow->number,
+           slow->time_ms);
+    output_json_text(stdout, slow->command);
+    printf(",\"total_us\":%" PRIu64 ",\"wait_us\":%" PRIu64 ",\"queue_us\":%" PRIu64
+           ",\"work_us\":%" PRIu64 ",\"commit_us\":%" PRIu64 ",\"held_us\":%" PRIu64
+           ",\"beside\":%" PRIu32 ",\"request_id\":%" PRIu32 ",\"request_bytes\":%" PRIu64
+           ",\"key_len\":%" PRIu64 ",",
+           slow->total_us, slow->wait_us, slow->queue_us, slow->work_us, slow->commit_us,
+           slow->held_us, slow->beside, slow->request_id, slow->request_bytes, slow->key_len);
+    output_json_bytes(stdout, "key", slow->key);
+    printf(",\"client_id\":%" PRIu64 ",\"peer\":", slow->client_id);
+    output_json_text(stdout, slow->peer);
+    fputs(",\"name\":", stdout);
+    output_json_text(stdout, slow->client_name);
+    puts("}");
+}
+
+static void print_slow(const struct kvd_slow_request *slow, void *arg) {
+    const struct cli *cli = arg;
+
+    if (cli->options->json) {
+        print_slow_json(slow);
+        return;
+    }
+    printf("%" PRIu64 "\t%s\t%" PRIu64 " us\twait %" PRIu64 "\tqueue %" PRIu64 "\twork %" PRIu64
+           "\tcommit %" PRIu64 "\theld %" PRIu64 "\t%s %s\t",
+           slow->time_ms, slow->command, slow->total_us, slow->wait_us, slow->queue_us,
+           slow->work_us, slow->commit_us, slow->held_us, slow->peer, slow->client_name);
+    print_key(slow);
+    putchar('\n');
+}
+
+static void add_slow_row(const struct kvd_slow_request *slow, void *arg) {
+    struct table *table = arg;
+    char who[320];
+
+    snprintf(who, sizeof who, "%s%s%s", slow->peer, slow->client_name[0] ? " " : "",
+             slow->client_name);
+    table_time(table, slow->time_ms);
+    table_text(table, slow->command);
+    table_us(table, slow->total_us);
+    table_us(table, slow->wait_us);
+    table_us(table, slow->queue_us);
+    table_us(table, slow->work_us);
+    table_us(table, slow->commit_us);
+    table_us(table, slow->held_us);
+    table_text(table, who);
+    table_key(table, slow->key);
+}
+
+static enum kvd_status list_slow(struct cli *cli, uint64_t limit) {
+    static const char *const heads[] = {"time",  ">command", ">total", ">wait",  ">queue",
+                                        ">work", ">commit",  ">held",  "client", "key"};
+    struct table table;
+    enum kvd_status status;
+
+    if (!table_wanted(cli->options)) {
+        return kvd_slowlog(cli->db, limit, print_slow, cli);
+    }
+    table_init(&table, heads, sizeof heads / sizeof heads[0]);
+    status = kvd_slowlog(cli->db, limit, add_slow_row, &table);
+    if (status == KVD_OK && table_print(&table) != CLI_DONE) {
+        status = KVD_NO_MEMORY;
+    }
+    table_deinit(&table);
+    return status;
+}
+
+int command_slowlog(struct cli *cli) {
+    bool argument = cli->options->argument_count > 0;
+    bool clears = argument && strcmp(cli->options->arguments[0], "clear") == 0;
+    uint64_t limit = SLOWLOG_ENTRIES;
+    enum kvd_status status;
+    int code = argument && !clears ? number_of(cli, 0, "slowlog [N | clear]", &limit) : CLI_DONE;
+
+    if (code == CLI_DONE) {
+        code = cli_connect(cli);
+    }
+    if (code != CLI_DONE) {
+        return code;
+    }
+    status = clears ? kvd_slowlog_clear(cli->db) : list_slow(cli, limit);
+    if (status == KVD_OK && clears && cli->options->json) {
+        puts("{\"cleared\":true}");
+    }
+    return status == KVD_OK ? cli_finish_output() : cli_fail_call(cli, kvd_bytes(NULL, 0), status);
+}

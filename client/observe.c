@@ -1,0 +1,57 @@
+/* observe.c: what a server has observed of its work: the slow log. */
+#include "client/line_text.h"
+#include "client/write.h"
+
+#define TEXT_BYTES_MAX 256
+
+/* `number`: how many, or of what. */
+static enum status look(struct kvd *db, uint16_t opcode, enum wire_look look, uint64_t number,
+                        struct wire_response *response_out) {
+    struct wire_request request = {.opcode = opcode, .action = (uint8_t)look, .handle = number};
+
+    return write_call(db, &request, response_out);
+}
+
+static struct kvd_bytes public_bytes(struct slice bytes) {
+    return kvd_bytes(bytes.ptr, bytes.len);
+}
+
+/* --- slow log --- */
+
+enum kvd_status kvd_slowlog(struct kvd *db, uint64_t limit, kvd_slow_cb slow_cb, void *arg) {
+    struct wire_response response;
+    struct wire_slow slow;
+    char peer[TEXT_BYTES_MAX];
+    char name[TEXT_BYTES_MAX];
+    enum status status = look(db, WIRE_SLOWLOG, WIRE_LOOK_LIST, limit, &response);
+
+    while (status == STATUS_OK && wire_response_next_slow(&response, &slow) == STATUS_OK) {
+        struct kvd_slow_request public = {
+            .number = slow.number,
+            .time_ms = slow.time_ms,
+            .command = wire_opcode_name(slow.opcode),
+            .total_us = slow.total_us,
+            .wait_us = slow.phase_us[0],
+            .queue_us = slow.phase_us[1],
+            .work_us = slow.phase_us[2],
+            .commit_us = slow.phase_us[3],
+            .held_us = slow.phase_us[4],
+            .beside = slow.beside,
+            .request_id = slow.id,
+            .request_bytes = slow.request_bytes,
+            .key_len = slow.key_len,
+            .key = public_bytes(slow.key),
+            .client_id = slow.client,
+            .peer = line_text(slow.peer, peer, sizeof peer),
+            .client_name = line_text(slow.name, name, sizeof name),
+        };
+        slow_cb(&public, arg);
+    }
+    return result_public(status);
+}
+
+enum kvd_status kvd_slowlog_clear(struct kvd *db) {
+    struct wire_response response;
+
+    return result_public(look(db, WIRE_SLOWLOG, WIRE_LOOK_CLEAR, 0, &response));
+}

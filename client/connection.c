@@ -63,6 +63,7 @@ bool connection_is_write(uint16_t opcode) {
     case WIRE_TXN_ABORT:
     case WIRE_FEED:
     case WIRE_SLOWLOG:
+    case WIRE_CLIENTS:
         return false;
     default: /* and all that is not harmless to repeat */
         return true;

@@ -1,4 +1,4 @@
-/* observe.c: what a server has observed of its work: the slow log. */
+/* observe.c: what a server has observed of its work: the slow log, connections. */
 #include "client/line_text.h"
 #include "client/write.h"
 
@@ -54,4 +54,40 @@ enum kvd_status kvd_slowlog_clear(struct kvd *db) {
     struct wire_response response;
 
     return result_public(look(db, WIRE_SLOWLOG, WIRE_LOOK_CLEAR, 0, &response));
+}
+
+/* --- connections --- */
+
+enum kvd_status kvd_clients(struct kvd *db, kvd_client_cb client_cb, void *arg) {
+    struct wire_response response;
+    struct wire_client client;
+    char peer[TEXT_BYTES_MAX];
+    char name[TEXT_BYTES_MAX];
+    enum status status = look(db, WIRE_CLIENTS, WIRE_LOOK_LIST, 0, &response);
+
+    while (status == STATUS_OK && wire_response_next_client(&response, &client) == STATUS_OK) {
+        const struct kvd_client public = {
+            .id = client.id,
+            .age_ms = client.age_ms,
+            .idle_ms = client.idle_ms,
+            .requests = client.requests,
+            .bytes_in = client.bytes_in,
+            .bytes_out = client.bytes_out,
+            .queued_bytes = client.queued_bytes,
+            .memory_bytes = client.memory_bytes,
+            .in_flight = client.in_flight,
+            .snapshots = client.snapshots,
+            .loop = client.loop,
+            .peer = line_text(client.peer, peer, sizeof peer),
+            .name = line_text(client.name, name, sizeof name),
+        };
+        client_cb(&public, arg);
+    }
+    return result_public(status);
+}
+
+enum kvd_status kvd_client_close(struct kvd *db, uint64_t id) {
+    struct wire_response response;
+
+    return result_public(look(db, WIRE_CLIENTS, WIRE_LOOK_CLOSE, id, &response));
 }

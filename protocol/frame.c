@@ -54,6 +54,7 @@ static const struct opcode_name opcode_names[] = {
     {WIRE_CONFIG, false, "CONFIG"},
     {WIRE_MAINTAIN, true, "MAINTAIN"},
     {WIRE_EXPLAIN, true, "EXPLAIN"},
+    {WIRE_CLIENTS, true, "CLIENTS"},
     {WIRE_SLOWLOG, true, "SLOWLOG"},
     {WIRE_NAMESPACE_CREATE, true, "NAMESPACE_CREATE"},
     {WIRE_NAMESPACE_DROP, true, "NAMESPACE_DROP"},

@@ -79,6 +79,7 @@ enum wire_opcode {
     WIRE_CONFIG = 0x0052, /* reserved */
     WIRE_MAINTAIN = 0x0053,
     WIRE_EXPLAIN = 0x0054,
+    WIRE_CLIENTS = 0x0055,
     WIRE_SLOWLOG = 0x0056,
     WIRE_NAMESPACE_CREATE = 0x0060,
     WIRE_NAMESPACE_DROP = 0x0061,

@@ -213,13 +213,18 @@ static enum status take_maintain(struct decoder *decoder, struct wire_request *r
                                 WIRE_PATH_BYTES_MAX);
 }
 
-/* SLOWLOG. */
+static bool look_has_meaning(uint16_t opcode, uint8_t look) {
+    return look == WIRE_LOOK_LIST ||
+           look == (opcode == WIRE_CLIENTS ? WIRE_LOOK_CLOSE : WIRE_LOOK_CLEAR);
+}
+
+/* SLOWLOG, CLIENTS. */
 static enum status take_look(struct decoder *decoder, struct wire_request *request) {
     if (!reader_take_u8(&decoder->reader, &request->action) ||
         !reader_take_u64(&decoder->reader, &request->handle)) {
         return decoder_refuse_short(decoder);
     }
-    if (request->action != WIRE_LOOK_LIST && request->action != WIRE_LOOK_CLEAR) {
+    if (!look_has_meaning(request->opcode, request->action)) {
         return decoder_refuse(decoder, STATUS_INVALID, "the look has no meaning for this opcode",
                               request->action);
     }
@@ -318,6 +323,7 @@ static enum status take_operation(struct decoder *decoder, struct wire_request *
     case WIRE_MAINTAIN:
         return take_maintain(decoder, request);
     case WIRE_SLOWLOG:
+    case WIRE_CLIENTS:
         return take_look(decoder, request);
     case WIRE_NAMESPACE_CREATE:
         return take_namespace_create(decoder, request);

@@ -197,6 +197,7 @@ static bool put_operation_of_state(struct encoder *encoder, const struct wire_re
         put_list(encoder, &request->other_list);
         return true;
     case WIRE_SLOWLOG:
+    case WIRE_CLIENTS:
         put_u8(encoder, request->action);
         put_u64(encoder, request->handle);
         return true;

@@ -51,6 +51,9 @@
  *      SLOWLOG   count u32, count times: number u64, time ms u64, client u64, request id u32,
  *                  opcode u16, beside u32, total us u64, 5 times phase us u64, request bytes u64,
  *                  key length u64, key block (its beginning), peer block, name block
+ *      CLIENTS   count u32, count times: id u64, age ms u64, idle ms u64, requests u64, bytes in
+ *                  u64, bytes out u64, queued u64, memory u64, in flight u32, snapshots u32, loop
+ *                  u32, peer block, name block
  *
  *      record    version u64, expires at ms u64 (0 never), value_len u64, user flags u32, and
  *                checksum u64 if the response's flags have CHECKSUM
@@ -226,6 +229,23 @@ struct wire_slow {
     struct slice name;              /* text: how it calls itself */
 };
 
+/* One connection of CLIENTS. */
+struct wire_client {
+    uint64_t id;
+    uint64_t age_ms;
+    uint64_t idle_ms; /* since bytes last came */
+    uint64_t requests;
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+    uint64_t queued_bytes; /* of answers that it has not taken */
+    uint64_t memory_bytes;
+    uint32_t in_flight; /* requests that are not answered */
+    uint32_t snapshots; /* that end with it */
+    uint32_t loop;      /* that serves it */
+    struct slice peer;  /* text: where the client is */
+    struct slice name;  /* text: how it calls itself */
+};
+
 /* One namespace of NAMESPACE_LIST. */
 struct wire_namespace {
     struct slice name; /* empty: the default one */
@@ -358,6 +378,7 @@ enum status wire_snapshot_entry(struct buffer *buffer,
 enum status wire_namespace_entry(struct buffer *buffer,
                                  const struct wire_namespace *space) MUST_CHECK;
 enum status wire_slow_entry(struct buffer *buffer, const struct wire_slow *slow) MUST_CHECK;
+enum status wire_client_entry(struct buffer *buffer, const struct wire_client *client) MUST_CHECK;
 
 /* --- reading: the client's side. */
 
@@ -398,7 +419,7 @@ struct wire_response {
     struct wire_record record; /* GET, GET_RANGE, META */
     struct slice payload;      /* GET, GET_RANGE: the bytes; PING: the bytes */
     struct wire_list list; /* MGET: entries; BATCH: results; STATS, EXPLAIN, MAINTAIN, WHY: lines;
-                              SNAPSHOT_LIST, NAMESPACE_LIST, SLOWLOG */
+                              SNAPSHOT_LIST, NAMESPACE_LIST, SLOWLOG, CLIENTS */
     struct wire_page page; /* SCAN, COUNT, HISTORY and FEED (no cursor), DIFF */
     struct wire_feed feed; /* FEED */
     struct wire_snapshot snapshot; /* SNAPSHOT_OPEN, TXN_BEGIN */
@@ -422,8 +443,8 @@ enum status wire_response_next_entry(struct wire_response *response,
 enum status wire_response_next_stat(struct wire_response *response, struct slice *name_out,
                                     struct slice *value_out) MUST_CHECK;
 
-/* Take the next element: of BATCH, HISTORY, DIFF, WHY, SNAPSHOT_LIST, NAMESPACE_LIST, SLOWLOG.
- * Errors as above. */
+/* Take the next element: of BATCH, HISTORY, DIFF, WHY, SNAPSHOT_LIST, NAMESPACE_LIST, SLOWLOG,
+ * CLIENTS. Errors as above. */
 enum status wire_response_next_result(struct wire_response *response,
                                       int64_t *result_out) MUST_CHECK;
 enum status wire_response_next_outcome(struct wire_response *response,
@@ -442,5 +463,7 @@ enum status wire_response_next_namespace(struct wire_response *response,
                                          struct wire_namespace *space_out) MUST_CHECK;
 enum status wire_response_next_slow(struct wire_response *response,
                                     struct wire_slow *slow_out) MUST_CHECK;
+enum status wire_response_next_client(struct wire_response *response,
+                                      struct wire_client *client_out) MUST_CHECK;
 
 #endif

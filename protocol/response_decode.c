@@ -295,6 +295,7 @@ static const char *take_ok(struct reader *reader, struct wire_response *response
     case WIRE_SNAPSHOT_LIST:
     case WIRE_NAMESPACE_LIST:
     case WIRE_SLOWLOG:
+    case WIRE_CLIENTS:
         return take_list(reader, response);
     case WIRE_TRANSACT:
         return take_transact(reader, response);

@@ -156,3 +156,22 @@ enum status wire_slow_entry(struct buffer *buffer, const struct wire_slow *slow)
     put_block(&entry, slow->name);
     return entry_end(&entry);
 }
+
+enum status wire_client_entry(struct buffer *buffer, const struct wire_client *client) {
+    struct entry entry = entry_begin(buffer);
+
+    put_u64(&entry, client->id);
+    put_u64(&entry, client->age_ms);
+    put_u64(&entry, client->idle_ms);
+    put_u64(&entry, client->requests);
+    put_u64(&entry, client->bytes_in);
+    put_u64(&entry, client->bytes_out);
+    put_u64(&entry, client->queued_bytes);
+    put_u64(&entry, client->memory_bytes);
+    put_u32(&entry, client->in_flight);
+    put_u32(&entry, client->snapshots);
+    put_u32(&entry, client->loop);
+    put_block(&entry, client->peer);
+    put_block(&entry, client->name);
+    return entry_end(&entry);
+}

@@ -132,6 +132,19 @@ static bool take_slow(struct reader *reader, struct wire_slow *slow) {
            reader_take_block(reader, &slow->peer) && reader_take_block(reader, &slow->name);
 }
 
+static bool take_client(struct reader *reader, struct wire_client *client) {
+    return reader_take_u64(reader, &client->id) && reader_take_u64(reader, &client->age_ms) &&
+           reader_take_u64(reader, &client->idle_ms) &&
+           reader_take_u64(reader, &client->requests) &&
+           reader_take_u64(reader, &client->bytes_in) &&
+           reader_take_u64(reader, &client->bytes_out) &&
+           reader_take_u64(reader, &client->queued_bytes) &&
+           reader_take_u64(reader, &client->memory_bytes) &&
+           reader_take_u32(reader, &client->in_flight) &&
+           reader_take_u32(reader, &client->snapshots) && reader_take_u32(reader, &client->loop) &&
+           reader_take_block(reader, &client->peer) && reader_take_block(reader, &client->name);
+}
+
 /* One element of any list: which field is filled depends on the opcode. */
 union element {
     struct wire_entry entry;
@@ -143,6 +156,7 @@ union element {
     struct wire_namespace space;
     struct wire_result outcome;
     struct wire_slow slow;
+    struct wire_client client;
     struct {
         struct slice name;
         struct slice value;
@@ -178,6 +192,8 @@ static bool take_element(struct reader *reader, const struct wire_response *resp
         return take_result(reader, response->flags, &element->outcome);
     case WIRE_SLOWLOG:
         return take_slow(reader, &element->slow);
+    case WIRE_CLIENTS:
+        return take_client(reader, &element->client);
     default: /* STATS, EXPLAIN, MAINTAIN */
         return take_stat(reader, &element->stat.name, &element->stat.value);
     }
@@ -329,6 +345,17 @@ enum status wire_response_next_slow(struct wire_response *response, struct wire_
 
     if (status == STATUS_OK) {
         *slow_out = element.slow;
+    }
+    return status;
+}
+
+enum status wire_response_next_client(struct wire_response *response,
+                                      struct wire_client *client_out) {
+    union element element;
+    enum status status = next_element(response, &element);
+
+    if (status == STATUS_OK) {
+        *client_out = element.client;
     }
     return status;
 }

@@ -1,5 +1,9 @@
-/* command_observe.c: SLOWLOG: what the server has observed of requests. See command.h. */
+/* command_observe.c: SLOWLOG and CLIENTS: what the server has observed. See command.h. */
 #include "server/command.h"
+
+#include "protocol/base/memory.h"
+
+#include <uv.h>
 
 _Static_assert(WIRE_PHASES == (unsigned)LATENCY_PHASES, "phases are the same on the wire");
 
@@ -64,6 +68,62 @@ enum status command_slowlog(struct read_context *context, const struct wire_requ
            (request->handle == 0 || listing.count < request->handle) &&
            slow_log_take(log, entry.number, &entry)) {
         status = append_slow(&listing, &entry);
+    }
+    return status == STATUS_OK ? listing_end(&listing) : status;
+}
+
+/* ---- CLIENTS */
+
+static enum status append_client(struct listing *listing, const struct client_view *view,
+                                 uint64_t now_ms) {
+    const struct client_figures *figures = &view->figures;
+    const struct wire_client client = {
+        .id = view->id,
+        .age_ms = now_ms > view->opened_ms ? now_ms - view->opened_ms : 0,
+        .idle_ms = now_ms > figures->read_ms ? now_ms - figures->read_ms : 0,
+        .requests = figures->requests,
+        .bytes_in = figures->bytes_in,
+        .bytes_out = figures->bytes_out,
+        .queued_bytes = figures->queued_bytes,
+        .memory_bytes = figures->memory_bytes,
+        .in_flight = figures->in_flight,
+        .snapshots = figures->snapshots,
+        .loop = view->loop,
+        .peer = slice_from_text(view->peer),
+        .name = slice_from_text(view->name),
+    };
+
+    listing->count++;
+    return wire_client_entry(listing->answer, &client);
+}
+
+static enum status append_clients(struct listing *listing, struct client_list *clients,
+                                  uint64_t limit) {
+    uint64_t now_ms = uv_hrtime() / 1000000;
+    struct client_view *views;
+    uint32_t count;
+    enum status status = client_list_copy(clients, &views, &count);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    for (uint32_t i = 0; status == STATUS_OK && i < count && (limit == 0 || i < limit); i++) {
+        status = append_client(listing, &views[i], now_ms);
+    }
+    memory_free(views);
+    return status;
+}
+
+enum status command_clients(struct read_context *context, const struct wire_request *request,
+                            struct buffer *answer, struct error *error) {
+    struct client_list *clients = context->service->clients;
+    struct listing listing;
+    enum status status = listing_begin(&listing, request, answer);
+
+    if (status == STATUS_OK && request->action == WIRE_LOOK_LIST) {
+        status = append_clients(&listing, clients, request->handle);
+    } else if (status == STATUS_OK && !client_list_close(clients, request->handle)) {
+        return error_set(error, STATUS_NOT_FOUND, 0, NULL, ERROR_NO_OFFSET, "no such connection");
     }
     return status == STATUS_OK ? listing_end(&listing) : status;
 }

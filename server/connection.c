@@ -106,6 +106,7 @@ void connection_close(struct connection *connection) {
     answers_end_waits(connection);
     command_snapshots_end(loop->service, &connection->session);
     unlink_from_list(connection);
+    client_list_remove(loop->service->clients, &connection->record);
     metrics_add(loop->metrics, METRIC_CONNECTIONS_CLOSED, 1);
     count_sent(connection);
     atomic_fetch_sub_explicit(&loop->service->connections, 1, memory_order_relaxed);
@@ -206,6 +207,26 @@ static void charge(struct connection *connection) {
     }
 }
 
+/* What others see of it. */
+static void publish(struct connection *connection) {
+    struct client_list *clients = connection->loop->service->clients;
+    const struct client_figures figures = {.read_ms = connection->last_read_ms,
+                                           .requests = connection->requests,
+                                           .bytes_in = connection->bytes_in,
+                                           .bytes_out = connection->output.written_bytes,
+                                           .queued_bytes = output_queued(&connection->output) +
+                                                           connection->replies.bytes,
+                                           .memory_bytes = connection_memory(connection),
+                                           .in_flight = connection->replies.count,
+                                           .snapshots = connection->session.snapshot_count};
+
+    client_record_update(&connection->record, &figures);
+    if (connection->session.greeted && !connection->record.named) {
+        connection->record.named = true;
+        client_list_name(clients, &connection->record, connection->session.name);
+    }
+}
+
 static void shutdown_done(struct connection *connection, uint64_t now_ms) {
     connection->phase = CONNECTION_LINGERING;
     connection->finishing_ms = now_ms;
@@ -243,6 +264,7 @@ static void settle(struct connection *connection) {
         output_flush(&connection->output, now_ms);
         count_sent(connection);
     }
+    publish(connection);
     if (connection->output.failed) {
         connection_close(connection);
         return;
@@ -387,6 +409,7 @@ static void execute_more(struct connection *connection, size_t len) {
 static void receive(struct connection *connection, const uv_buf_t *buf, size_t len) {
     connection->last_read_ms = loop_now_ms(connection->loop);
     connection->read_ns = loop_clock_ns(connection->loop);
+    connection->bytes_in += len;
     metrics_add(connection->loop->metrics, METRIC_BYTES_IN, len);
     if (connection->phase != CONNECTION_OPEN) {
         return; /* dropped */
@@ -492,6 +515,9 @@ void connection_sweep(struct connection *connection) {
     uint64_t now_ms = loop_now_ms(connection->loop);
     const char *fault;
 
+    if (client_record_to_close(&connection->record)) {
+        close_for(connection, METRIC_CLOSED_ON_REQUEST, "an operator asked for it");
+    }
     if (connection->phase == CONNECTION_LINGERING &&
         now_ms - connection->finishing_ms >= LINGER_MS) {
         connection_close(connection);
@@ -561,6 +587,8 @@ static void describe_peer(struct connection *connection, bool is_unix) {
     } else {
         snprintf(text, sizeof text, "%s #%" PRIu64, host, id);
     }
+    snprintf(connection->record.peer, sizeof connection->record.peer, "%.*s",
+             (int)strcspn(text, " "), text);
     snprintf(connection->session.peer, sizeof connection->session.peer, "%.*s",
              SESSION_PEER_BYTES_MAX, text);
 }
@@ -595,8 +623,13 @@ enum status connection_open(const struct connection_options *options,
     output_init(&connection->output, &connection->socket.stream, &loop->buffers,
                 limits->output_pause_bytes + 2 * (size_t)limits->wire.frame_max, now_ms);
     connection->output.drained_cb = drained_cb;
+    connection->record.id = connection->session.id;
+    connection->record.opened_ms = now_ms;
+    connection->record.loop = loop->index;
+    client_list_add(loop->service->clients, &connection->record);
     metrics_add(loop->metrics, METRIC_CONNECTIONS_ACCEPTED, 1);
     start_reading(connection);
+    publish(connection);
     charge(connection);
     *connection_out = connection;
     return STATUS_OK;

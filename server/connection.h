@@ -59,6 +59,7 @@ struct connection {
     const char *fault; /* what the client did wrong, for the log; NULL if nothing */
 
     struct session session;
+    struct client_record record; /* what others see of it */
     struct output output;
     struct reply_queue replies;
     size_t task_bytes;      /* that the answer of an I/O thread is expected to have */
@@ -69,6 +70,8 @@ struct connection {
     size_t transaction_memory; /* when it was last charged */
     size_t charged_bytes;      /* to the memory of clients */
     uint64_t counted_bytes;    /* sent, of which the metrics know */
+    uint64_t bytes_in;         /* so far */
+    uint64_t requests;         /* executed so far */
 
     uint64_t opened_ms;
     uint64_t last_read_ms;     /* when bytes last came */

@@ -17,6 +17,7 @@
     X(CLOSED_FOR_PROTOCOL, "closed_for_protocol")                                                  \
     X(CLOSED_FOR_TIME, "closed_for_time")                                                          \
     X(CLOSED_FOR_MEMORY, "closed_for_memory")                                                      \
+    X(CLOSED_ON_REQUEST, "closed_on_request")                                                      \
     X(BYTES_IN, "bytes_in")                                                                        \
     X(BYTES_OUT, "bytes_out")                                                                      \
     X(REQUESTS_REFUSED, "requests_refused")                                                        \
@@ -64,7 +65,8 @@
     X(REQUESTS_NAMESPACE_DROP, "requests_namespace_drop")                                          \
     X(REQUESTS_NAMESPACE_LIST, "requests_namespace_list")                                          \
     X(REQUESTS_FEED, "requests_feed")                                                              \
-    X(REQUESTS_SLOWLOG, "requests_slowlog")
+    X(REQUESTS_SLOWLOG, "requests_slowlog")                                                        \
+    X(REQUESTS_CLIENTS, "requests_clients")
 
 enum metric {
 #define METRICS_ENUM(code, name) METRIC_##code,

@@ -579,6 +579,7 @@ size_t requests_execute(struct connection *connection, struct slice bytes) {
             break;
         }
         executed += rest.len;
+        connection->requests++;
     }
     loop_read_end(loop);
     if (executed > 0) {

@@ -353,14 +353,17 @@ static enum status run(struct server *server, struct error *error) {
     return status;
 }
 
-static enum status make_slow_log(struct server *server, const struct config *config) {
-    return slow_log_create((uint32_t)config_number(config, CONFIG_SLOW_LOG_ENTRIES),
-                           &server->service.slow_log);
+static enum status make_observers(struct server *server, const struct config *config) {
+    uint32_t entries_max = (uint32_t)config_number(config, CONFIG_SLOW_LOG_ENTRIES);
+    enum status status = slow_log_create(entries_max, &server->service.slow_log);
+
+    return status == STATUS_OK ? client_list_create(&server->service.clients) : status;
 }
 
 static void free_memory(struct server *server) {
     if (server) {
         slow_log_destroy(server->service.slow_log);
+        client_list_destroy(server->service.clients);
         memory_free(server);
     }
 }
@@ -369,7 +372,7 @@ enum status server_run(const struct server_options *options, struct error *error
     struct server *server = memory_alloc_zeroed(sizeof *server);
     enum status status = STATUS_NO_MEMORY;
 
-    if (!server || make_slow_log(server, options->config) != STATUS_OK ||
+    if (!server || make_observers(server, options->config) != STATUS_OK ||
         uv_loop_init(&server->uv) != 0) {
         config_destroy(options->config);
         free_memory(server);

@@ -2,6 +2,7 @@
 #ifndef KVD_SERVER_SERVICE_H
 #define KVD_SERVER_SERVICE_H
 
+#include "server/client_list.h"
 #include "server/client_memory.h"
 #include "server/latency.h"
 #include "server/limits.h"
@@ -45,6 +46,7 @@ struct service {
     struct metrics metrics[SERVICE_METRICS_MAX];  /* [0] the listener's, then one a loop */
     struct latency *latencies[SERVICE_LOOPS_MAX]; /* of the loops; NULL where there is none */
     struct slow_log *slow_log;                    /* borrowed; NULL: none */
+    struct client_list *clients;                  /* borrowed; NULL: none */
     struct client_memory client_memory;
     struct log_limit fault_limit;  /* lines about what clients sent */
     struct log_limit close_limit;  /* lines about connections closed for time or memory */

@@ -1,4 +1,4 @@
-/* command_observe.c: what a server has observed of its work: slowlog. */
+/* command_observe.c: what a server has observed of its work: slowlog, clients. */
 #include "client/kvcli/cli.h"
 #include "client/kvcli/command.h"
 #include "client/kvcli/output.h"
@@ -115,4 +115,95 @@ int command_slowlog(struct cli *cli) {
         puts("{\"cleared\":true}");
     }
     return status == KVD_OK ? cli_finish_output() : cli_fail_call(cli, kvd_bytes(NULL, 0), status);
+}
+
+/* --- clients --- */
+
+static void print_client_json(const struct kvd_client *client) {
+    printf("{\"id\":%" PRIu64 ",\"peer\":", client->id);
+    output_json_text(stdout, client->peer);
+    fputs(",\"name\":", stdout);
+    output_json_text(stdout, client->name);
+    printf(",\"age_ms\":%" PRIu64 ",\"idle_ms\":%" PRIu64 ",\"requests\":%" PRIu64
+           ",\"in_flight\":%" PRIu32 ",\"bytes_in\":%" PRIu64 ",\"bytes_out\":%" PRIu64
+           ",\"queued_bytes\":%" PRIu64 ",\"memory_bytes\":%" PRIu64 ",\"snapshots\":%" PRIu32
+           ",\"loop\":%" PRIu32 "}\n",
+           client->age_ms, client->idle_ms, client->requests, client->in_flight, client->bytes_in,
+           client->bytes_out, client->queued_bytes, client->memory_bytes, client->snapshots,
+           client->loop);
+}
+
+static void print_client(const struct kvd_client *client, void *arg) {
+    const struct cli *cli = arg;
+
+    if (cli->options->json) {
+        print_client_json(client);
+        return;
+    }
+    printf("%" PRIu64 "\t%s\t%s\tage %" PRIu64 " ms\tidle %" PRIu64 " ms\t%" PRIu64
+           " requests\t%" PRIu32 " in flight\t%" PRIu64 " in\t%" PRIu64 " out\t%" PRIu64
+           " queued\t%" PRIu64 " memory\t%" PRIu32 " snapshots\n",
+           client->id, client->peer, client->name[0] ? client->name : "-", client->age_ms,
+           client->idle_ms, client->requests, client->in_flight, client->bytes_in,
+           client->bytes_out, client->queued_bytes, client->memory_bytes, client->snapshots);
+}
+
+static void add_client_row(const struct kvd_client *client, void *arg) {
+    struct table *table = arg;
+
+    table_number(table, client->id);
+    table_text(table, client->peer);
+    table_text(table, client->name[0] ? client->name : "-");
+    table_duration(table, client->age_ms);
+    table_duration(table, client->idle_ms);
+    table_number(table, client->requests);
+    table_number(table, client->in_flight);
+    table_bytes(table, client->bytes_in);
+    table_bytes(table, client->bytes_out);
+    table_bytes(table, client->queued_bytes);
+}
+
+static enum kvd_status list_clients(struct cli *cli) {
+    static const char *const heads[] = {">id",       "peer",       "name", ">age", ">idle",
+                                        ">requests", ">in flight", ">in",  ">out", ">queued"};
+    struct table table;
+    enum kvd_status status;
+
+    if (!table_wanted(cli->options)) {
+        return kvd_clients(cli->db, print_client, cli);
+    }
+    table_init(&table, heads, sizeof heads / sizeof heads[0]);
+    status = kvd_clients(cli->db, add_client_row, &table);
+    if (status == KVD_OK && table_print(&table) != CLI_DONE) {
+        status = KVD_NO_MEMORY;
+    }
+    table_deinit(&table);
+    return status;
+}
+
+int command_clients(struct cli *cli) {
+    static const char usage[] = "clients [kill ID]";
+    int count = cli->options->argument_count;
+    uint64_t id = 0;
+    enum kvd_status status;
+    int code = CLI_DONE;
+
+    if (count == 1 || (count == 2 && strcmp(cli->options->arguments[0], "kill") != 0)) {
+        code = cli_fail(CLI_USAGE, "usage: kvcli %s", usage);
+    } else if (count == 2) {
+        code = number_of(cli, 1, usage, &id);
+    }
+    if (code == CLI_DONE) {
+        code = cli_connect(cli);
+    }
+    if (code != CLI_DONE) {
+        return code;
+    }
+    status = count == 2 ? kvd_client_close(cli->db, id) : list_clients(cli);
+    if (status == KVD_OK && count == 2 && cli->options->json) {
+        printf("{\"closed\":%" PRIu64 "}\n", id);
+    }
+    return status == KVD_OK
+               ? cli_finish_output()
+               : cli_fail_call(cli, kvd_text(count == 2 ? cli->options->arguments[1] : ""), status);
 }

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import socket
 import unittest
 
 from kvcli_case import EVERY_BYTE, KvcliCase
@@ -208,6 +209,20 @@ class JsonTest(KvcliCase):
         self.assertLessEqual({"total_us", "wait_us", "queue_us", "work_us", "commit_us", "held_us",
                               "peer", "client_id", "time_ms"}, found[0].keys())
         self.assertEqual(self.only("slowlog", "clear"), {"cleared": True})
+
+    def check_clients(self):
+        mine = [entry for entry in self.objects("clients") if entry["name"] == "kvcli"]
+        self.assertLessEqual({"id", "peer", "age_ms", "idle_ms", "requests", "in_flight", "bytes_in",
+                              "bytes_out", "queued_bytes", "memory_bytes", "snapshots", "loop"},
+                             mine[0].keys())
+        with socket.socket(socket.AF_UNIX) as other:
+            other.connect(self.server.address[len("unix:"):])
+            ids = set()
+            while not ids:  # until the loop has taken it; it has said nothing yet, nor its name
+                ids = {entry["id"] for entry in self.objects("clients") if entry["name"] == ""}
+            self.assertEqual(self.only("clients", "kill", str(max(ids))), {"closed": max(ids)})
+            other.settimeout(30)
+            self.assertEqual(other.recv(1), b"")
 
     def check_stats(self):
         self.assertIn("server.started_at_ms", self.only("stats"))

@@ -61,7 +61,7 @@ class LatencyTest(unittest.TestCase):
                                  b"server.latency_get_p999_us"])
 
 
-LIST, CLEAR = 1, 2
+LIST, CLEAR, CLOSE = 1, 2, 3
 PHASES = ("wait", "queue", "work", "commit", "held")
 
 
@@ -165,6 +165,117 @@ class SlowLogTest(unittest.TestCase):
     def test_unknown_look_is_invalid(self):
         self.start()
         self.assertEqual(self.client.ask(look(SLOWLOG, 9)).status, INVALID)
+
+
+def read_clients(body):
+    reader = Reader(body)
+    clients = {}
+    for _ in range(reader.number("I")):
+        names = ("id", "age", "idle", "requests", "in", "out", "queued", "memory")
+        entry = {name: reader.number("Q") for name in names}
+        entry.update({name: reader.number("I") for name in ("in flight", "snapshots", "loop")})
+        entry.update(peer=reader.block(), name=reader.block())
+        clients[entry["peer"]] = entry
+    assert reader.at == len(body)
+    return clients
+
+
+class ClientsTest(unittest.TestCase):
+    def setUp(self):
+        self.server = start(self, "--set", "server.loops=2")
+        self.client = self.server.client()
+        self.addCleanup(self.client.close)
+
+    def clients(self):
+        return read_clients(self.client.ask(look(CLIENTS)).body)
+
+    def peer(self, client):
+        return b"127.0.0.1:%d" % client.socket.getsockname()[1]
+
+    def entry_of(self, client, until):
+        """What is said of a client (or peer), once it is as waited for."""
+        end = time.monotonic() + DEADLINE_S
+        peer = client if isinstance(client, bytes) else self.peer(client)
+        while True:
+            entry = self.clients().get(peer)
+            if until(entry):
+                return entry
+            self.assertLess(time.monotonic(), end, entry)
+            time.sleep(0.01)
+
+    def test_every_connection_of_every_loop_is_listed_while_it_is_open(self):
+        others = [self.server.client() for _ in range(5)]
+        silent = self.server.client(greet=False)
+        for other in others:
+            entry = self.entry_of(other, lambda entry: entry and entry["requests"] == 1)
+            self.assertEqual((entry["name"], entry["in flight"], entry["queued"]), (b"test", 0, 0))
+        self.assertEqual(self.entry_of(silent, bool)["name"], b"")
+        clients = self.clients()
+        self.assertEqual(len(clients), 7)
+        self.assertEqual({entry["loop"] for entry in clients.values()}, {0, 1})
+        ids = [entry["id"] for entry in clients.values()]
+        self.assertEqual(ids, sorted(set(ids)))
+        for other in others:
+            peer = self.peer(other)
+            other.close()
+            self.entry_of(peer, lambda entry: entry is None)
+        silent.close()
+
+    def test_figures_are_of_what_the_connection_did(self):
+        other = self.server.client()
+        self.addCleanup(other.close)
+        sent = put(b"key", b"value") + get(b"key") * 9
+        other.send(sent)
+        other.replies(10)
+        other.ask(frame(SNAPSHOT_OPEN, number(0)))
+        entry = self.entry_of(other, lambda entry: entry["requests"] == 12)
+        self.assertEqual(entry["in"], len(hello()) + len(sent) + 24)
+        self.assertGreater(entry["out"], 300)
+        self.assertEqual(entry["snapshots"], 1)
+        time.sleep(0.1)
+        self.assertGreaterEqual(self.entry_of(other, bool)["idle"], 100)
+        self.assertGreaterEqual(entry["age"], entry["idle"])
+
+    def test_answers_that_are_not_taken_are_seen(self):
+        other = self.server.client()
+        self.addCleanup(other.close)
+        other.ask(put(b"key", bytes(4 << 20)))
+        other.send(get(b"key") * 8)
+        self.assertGreater(self.entry_of(other, lambda entry: entry["queued"] > 0)["queued"], 100000)
+
+    def test_name_is_plain_text_and_cut(self):
+        other = self.server.client(greet=False)
+        self.addCleanup(other.close)
+        name = b"a\nb\0\xff" + b"x" * 200
+        other.ask(frame(HELLO, struct.pack("<HHQ", 1, 1, FLAGS) + block(name)))
+        entry = self.entry_of(other, lambda entry: entry and entry["requests"] == 1)
+        self.assertEqual(entry["name"], b"a_b__" + b"x" * 58)
+
+    def test_killed_connection_is_closed_and_no_other(self):
+        victim, other = self.server.client(), self.server.client()
+        self.addCleanup(victim.close)
+        self.addCleanup(other.close)
+        id = self.entry_of(victim, bool)["id"]
+        self.assertEqual(self.client.ask(look(CLIENTS, CLOSE, id)).status, OK)
+        self.assertTrue(victim.is_closed())
+        self.assertEqual(self.client.ask(look(CLIENTS, CLOSE, id)).status, NOT_FOUND)
+        self.assertEqual(other.ask(frame(PING)).status, OK)
+        self.assertEqual(self.client.stats()["server.closed_on_request"], 1)
+
+    def test_at_most_so_many(self):
+        others = [self.server.client() for _ in range(3)]
+        self.assertEqual(len(read_clients(self.client.ask(look(CLIENTS, LIST, 2)).body)), 2)
+        for other in others:
+            other.close()
+
+    def test_others_come_and_go_while_they_are_listed(self):
+        for _ in range(50):
+            others = [self.server.client(greet=False) for _ in range(10)]
+            self.client.send(look(CLIENTS) * 3)
+            for other in others:
+                other.close()
+            for reply in self.client.replies(3):
+                self.assertIn(self.peer(self.client), read_clients(reply.body))
 
 
 if __name__ == "__main__":

@@ -163,10 +163,15 @@ static void append_lines(struct buffer *out, struct wire_response *response) {
 /* Of what the server has observed. */
 static void append_observed(struct buffer *out, struct wire_response *response) {
     struct wire_slow slow;
+    struct wire_client client;
 
     while (response->opcode == WIRE_SLOWLOG &&
            wire_response_next_slow(response, &slow) == STATUS_OK) {
         must(wire_slow_entry(out, &slow));
+    }
+    while (response->opcode == WIRE_CLIENTS &&
+           wire_response_next_client(response, &client) == STATUS_OK) {
+        must(wire_client_entry(out, &client));
     }
 }
 

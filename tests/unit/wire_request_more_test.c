@@ -274,9 +274,13 @@ START_TEST(what_was_observed_is_listed_or_cleared) {
     every_cut_is_refused();
     list.action = WIRE_LOOK_CLEAR;
     ck_assert_int_eq(there_and_back(&list), STATUS_OK);
-    list.action = 0;
+    list.opcode = WIRE_CLIENTS;
     ck_assert_int_eq(there_and_back(&list), STATUS_INVALID);
-    list.action = 3;
+    list.action = WIRE_LOOK_CLOSE;
+    ck_assert_int_eq(there_and_back(&list), STATUS_OK);
+    list.opcode = WIRE_SLOWLOG;
+    ck_assert_int_eq(there_and_back(&list), STATUS_INVALID);
+    list.action = 0;
     ck_assert_int_eq(there_and_back(&list), STATUS_INVALID);
     ck_assert_int_eq(decode_body(WIRE_SLOWLOG, 0, "\1\0\0\0\0\0\0\0\0x", 10), STATUS_PROTOCOL);
 }

@@ -49,6 +49,36 @@ KVD_API enum kvd_status kvd_slowlog(struct kvd *db, uint64_t limit, kvd_slow_cb 
 /* Forgets them. Errors: as kvd_slowlog. */
 KVD_API enum kvd_status kvd_slowlog_clear(struct kvd *db);
 
+/* --- connections --- */
+
+/* A connection of the server, as of its last turn. */
+struct kvd_client {
+    uint64_t id;
+    uint64_t age_ms;
+    uint64_t idle_ms; /* since it last sent bytes */
+    uint64_t requests;
+    uint64_t bytes_in; /* from the client */
+    uint64_t bytes_out;
+    uint64_t queued_bytes; /* of answers that the client has not taken */
+    uint64_t memory_bytes; /* that it costs the server */
+    uint32_t in_flight;    /* requests that are not answered */
+    uint32_t snapshots;    /* open, which end with it */
+    uint32_t loop;         /* the thread that serves it, from 0 on */
+    const char *peer;      /* where the client is */
+    const char *name;      /* how it calls itself (kvd_connect_options.client_name) */
+};
+
+/* Takes a connection. */
+typedef void (*kvd_client_cb)(const struct kvd_client *client, void *arg);
+
+/* Calls client_cb for each connection, by id, this one included. Errors: the common ones;
+ * KVD_UNSUPPORTED of an older server. */
+KVD_API enum kvd_status kvd_clients(struct kvd *db, kvd_client_cb client_cb, void *arg);
+
+/* Has the server close a connection, within a second: requests in flight are not answered, though
+ * what they asked for may be done. Errors: KVD_NOT_FOUND (no such connection); as kvd_clients. */
+KVD_API enum kvd_status kvd_client_close(struct kvd *db, uint64_t id);
+
 #ifdef __cplusplus
 }
 #endif

@@ -64,6 +64,7 @@ bool connection_is_write(uint16_t opcode) {
     case WIRE_FEED:
     case WIRE_SLOWLOG:
     case WIRE_CLIENTS:
+    case WIRE_HOTKEYS:
         return false;
     default: /* and all that is not harmless to repeat */
         return true;

@@ -1,4 +1,4 @@
-/* observe.c: what a server has observed of its work: the slow log, connections. */
+/* observe.c: what a server has observed of its work: the slow log, connections, hot keys. */
 #include "client/line_text.h"
 #include "client/write.h"
 
@@ -90,4 +90,30 @@ enum kvd_status kvd_client_close(struct kvd *db, uint64_t id) {
     struct wire_response response;
 
     return result_public(look(db, WIRE_CLIENTS, WIRE_LOOK_CLOSE, id, &response));
+}
+
+/* --- keys --- */
+
+enum kvd_status kvd_hotkeys(struct kvd *db, uint64_t limit, kvd_hot_key_cb hot_key_cb, void *arg) {
+    struct wire_response response;
+    struct wire_hot_key hot;
+    enum status status = look(db, WIRE_HOTKEYS, WIRE_LOOK_LIST, limit, &response);
+
+    while (status == STATUS_OK && wire_response_next_hot_key(&response, &hot) == STATUS_OK) {
+        const struct kvd_hot_key public = {
+            .space = public_bytes(hot.space),
+            .key = public_bytes(hot.key),
+            .key_len = hot.key_len,
+            .reads_per_second = (double)hot.reads / 1000,
+            .writes_per_second = (double)hot.writes / 1000,
+        };
+        hot_key_cb(&public, arg);
+    }
+    return result_public(status);
+}
+
+enum kvd_status kvd_hotkeys_clear(struct kvd *db) {
+    struct wire_response response;
+
+    return result_public(look(db, WIRE_HOTKEYS, WIRE_LOOK_CLEAR, 0, &response));
 }

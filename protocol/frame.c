@@ -56,6 +56,7 @@ static const struct opcode_name opcode_names[] = {
     {WIRE_EXPLAIN, true, "EXPLAIN"},
     {WIRE_CLIENTS, true, "CLIENTS"},
     {WIRE_SLOWLOG, true, "SLOWLOG"},
+    {WIRE_HOTKEYS, true, "HOTKEYS"},
     {WIRE_NAMESPACE_CREATE, true, "NAMESPACE_CREATE"},
     {WIRE_NAMESPACE_DROP, true, "NAMESPACE_DROP"},
     {WIRE_NAMESPACE_LIST, true, "NAMESPACE_LIST"},

@@ -218,7 +218,7 @@ static bool look_has_meaning(uint16_t opcode, uint8_t look) {
            look == (opcode == WIRE_CLIENTS ? WIRE_LOOK_CLOSE : WIRE_LOOK_CLEAR);
 }
 
-/* SLOWLOG, CLIENTS. */
+/* SLOWLOG, CLIENTS, HOTKEYS. */
 static enum status take_look(struct decoder *decoder, struct wire_request *request) {
     if (!reader_take_u8(&decoder->reader, &request->action) ||
         !reader_take_u64(&decoder->reader, &request->handle)) {
@@ -324,6 +324,7 @@ static enum status take_operation(struct decoder *decoder, struct wire_request *
         return take_maintain(decoder, request);
     case WIRE_SLOWLOG:
     case WIRE_CLIENTS:
+    case WIRE_HOTKEYS:
         return take_look(decoder, request);
     case WIRE_NAMESPACE_CREATE:
         return take_namespace_create(decoder, request);

@@ -40,7 +40,7 @@
  *      STATS    rest: a prefix of the names wanted, empty for all
  *      WHY      rest: what, as text: "space"
  *      MAINTAIN action u8, rest: its argument
- *      SLOWLOG, CLIENTS   look u8, number u64
+ *      SLOWLOG, CLIENTS, HOTKEYS   look u8, number u64
  *      NAMESPACE_CREATE   name block, settings
  *      NAMESPACE_DROP     rest: name
  *
@@ -228,7 +228,7 @@ enum wire_action {
 /* What is to be done with what the server has observed. */
 enum wire_look {
     WIRE_LOOK_LIST = 1,  /* number: the most entries wanted; 0: all */
-    WIRE_LOOK_CLEAR = 2, /* SLOWLOG: forget all; number 0 */
+    WIRE_LOOK_CLEAR = 2, /* SLOWLOG, HOTKEYS: forget all; number 0 */
     WIRE_LOOK_CLOSE = 3, /* CLIENTS: number: id of the connection */
 };
 
@@ -261,13 +261,13 @@ struct wire_request {
     int64_t amount;               /* ADD */
     uint64_t handle;              /* UPLOAD_*: id of the upload; SNAPSHOT_CLOSE: of the snapshot;
                                      TXN_COMMIT, TXN_ABORT: of the transaction;
-                                     SLOWLOG, CLIENTS: the number */
+                                     SLOWLOG, CLIENTS, HOTKEYS: the number */
     uint64_t lifetime_ms;         /* SNAPSHOT_OPEN; 0: as long as the connection. TXN_BEGIN; 0: the
                                      server's choice */
     struct wire_feed_position position; /* FEED */
     uint32_t wait_ms;    /* FEED: so long the answer may wait for a change; 0: it does not */
     uint8_t begin_flags; /* TXN_BEGIN: enum wire_begin_flag */
-    uint8_t action;      /* MAINTAIN: enum wire_action; SLOWLOG, CLIENTS: enum wire_look */
+    uint8_t action;      /* MAINTAIN: enum wire_action; those three: enum wire_look */
     struct wire_settings settings; /* NAMESPACE_CREATE */
     uint16_t version_min;          /* HELLO */
     uint16_t version_max;          /* HELLO */

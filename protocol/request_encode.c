@@ -198,6 +198,7 @@ static bool put_operation_of_state(struct encoder *encoder, const struct wire_re
         return true;
     case WIRE_SLOWLOG:
     case WIRE_CLIENTS:
+    case WIRE_HOTKEYS:
         put_u8(encoder, request->action);
         put_u64(encoder, request->handle);
         return true;

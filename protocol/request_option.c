@@ -59,6 +59,7 @@ static const struct opcode_flags opcode_flags[] = {
     {WIRE_NAMESPACE_LIST, FLAGS_ANY},
     {WIRE_SLOWLOG, FLAGS_ANY},
     {WIRE_CLIENTS, FLAGS_ANY},
+    {WIRE_HOTKEYS, FLAGS_ANY},
 };
 
 #define OPCODE_FLAGS_COUNT (sizeof opcode_flags / sizeof opcode_flags[0])

@@ -54,6 +54,8 @@
  *      CLIENTS   count u32, count times: id u64, age ms u64, idle ms u64, requests u64, bytes in
  *                  u64, bytes out u64, queued u64, memory u64, in flight u32, snapshots u32, loop
  *                  u32, peer block, name block
+ *      HOTKEYS   count u32, count times: namespace block, key length u64, key block, reads u64,
+ *                  writes u64 (in a thousand seconds)
  *
  *      record    version u64, expires at ms u64 (0 never), value_len u64, user flags u32, and
  *                checksum u64 if the response's flags have CHECKSUM
@@ -246,6 +248,15 @@ struct wire_client {
     struct slice name;  /* text: how it calls itself */
 };
 
+/* One key of HOTKEYS. Rates are in requests a thousand seconds. */
+struct wire_hot_key {
+    struct slice space; /* the beginning of the namespace's name */
+    uint64_t key_len;   /* of the whole key */
+    struct slice key;   /* its beginning */
+    uint64_t reads;
+    uint64_t writes;
+};
+
 /* One namespace of NAMESPACE_LIST. */
 struct wire_namespace {
     struct slice name; /* empty: the default one */
@@ -379,6 +390,7 @@ enum status wire_namespace_entry(struct buffer *buffer,
                                  const struct wire_namespace *space) MUST_CHECK;
 enum status wire_slow_entry(struct buffer *buffer, const struct wire_slow *slow) MUST_CHECK;
 enum status wire_client_entry(struct buffer *buffer, const struct wire_client *client) MUST_CHECK;
+enum status wire_hot_key_entry(struct buffer *buffer, const struct wire_hot_key *hot) MUST_CHECK;
 
 /* --- reading: the client's side. */
 
@@ -419,7 +431,7 @@ struct wire_response {
     struct wire_record record; /* GET, GET_RANGE, META */
     struct slice payload;      /* GET, GET_RANGE: the bytes; PING: the bytes */
     struct wire_list list; /* MGET: entries; BATCH: results; STATS, EXPLAIN, MAINTAIN, WHY: lines;
-                              SNAPSHOT_LIST, NAMESPACE_LIST, SLOWLOG, CLIENTS */
+                              SNAPSHOT_LIST, NAMESPACE_LIST, SLOWLOG, CLIENTS, HOTKEYS */
     struct wire_page page; /* SCAN, COUNT, HISTORY and FEED (no cursor), DIFF */
     struct wire_feed feed; /* FEED */
     struct wire_snapshot snapshot; /* SNAPSHOT_OPEN, TXN_BEGIN */
@@ -444,7 +456,7 @@ enum status wire_response_next_stat(struct wire_response *response, struct slice
                                     struct slice *value_out) MUST_CHECK;
 
 /* Take the next element: of BATCH, HISTORY, DIFF, WHY, SNAPSHOT_LIST, NAMESPACE_LIST, SLOWLOG,
- * CLIENTS. Errors as above. */
+ * CLIENTS, HOTKEYS. Errors as above. */
 enum status wire_response_next_result(struct wire_response *response,
                                       int64_t *result_out) MUST_CHECK;
 enum status wire_response_next_outcome(struct wire_response *response,
@@ -465,5 +477,7 @@ enum status wire_response_next_slow(struct wire_response *response,
                                     struct wire_slow *slow_out) MUST_CHECK;
 enum status wire_response_next_client(struct wire_response *response,
                                       struct wire_client *client_out) MUST_CHECK;
+enum status wire_response_next_hot_key(struct wire_response *response,
+                                       struct wire_hot_key *hot_out) MUST_CHECK;
 
 #endif

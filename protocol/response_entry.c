@@ -175,3 +175,14 @@ enum status wire_client_entry(struct buffer *buffer, const struct wire_client *c
     put_block(&entry, client->name);
     return entry_end(&entry);
 }
+
+enum status wire_hot_key_entry(struct buffer *buffer, const struct wire_hot_key *hot) {
+    struct entry entry = entry_begin(buffer);
+
+    put_block(&entry, hot->space);
+    put_u64(&entry, hot->key_len);
+    put_block(&entry, hot->key);
+    put_u64(&entry, hot->reads);
+    put_u64(&entry, hot->writes);
+    return entry_end(&entry);
+}

@@ -145,6 +145,12 @@ static bool take_client(struct reader *reader, struct wire_client *client) {
            reader_take_block(reader, &client->peer) && reader_take_block(reader, &client->name);
 }
 
+static bool take_hot_key(struct reader *reader, struct wire_hot_key *hot) {
+    return reader_take_block(reader, &hot->space) && reader_take_u64(reader, &hot->key_len) &&
+           reader_take_block(reader, &hot->key) && reader_take_u64(reader, &hot->reads) &&
+           reader_take_u64(reader, &hot->writes);
+}
+
 /* One element of any list: which field is filled depends on the opcode. */
 union element {
     struct wire_entry entry;
@@ -157,6 +163,7 @@ union element {
     struct wire_result outcome;
     struct wire_slow slow;
     struct wire_client client;
+    struct wire_hot_key hot;
     struct {
         struct slice name;
         struct slice value;
@@ -194,6 +201,8 @@ static bool take_element(struct reader *reader, const struct wire_response *resp
         return take_slow(reader, &element->slow);
     case WIRE_CLIENTS:
         return take_client(reader, &element->client);
+    case WIRE_HOTKEYS:
+        return take_hot_key(reader, &element->hot);
     default: /* STATS, EXPLAIN, MAINTAIN */
         return take_stat(reader, &element->stat.name, &element->stat.value);
     }
@@ -356,6 +365,17 @@ enum status wire_response_next_client(struct wire_response *response,
 
     if (status == STATUS_OK) {
         *client_out = element.client;
+    }
+    return status;
+}
+
+enum status wire_response_next_hot_key(struct wire_response *response,
+                                       struct wire_hot_key *hot_out) {
+    union element element;
+    enum status status = next_element(response, &element);
+
+    if (status == STATUS_OK) {
+        *hot_out = element.hot;
     }
     return status;
 }

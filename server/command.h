@@ -108,6 +108,8 @@ enum status command_maintain(struct read_context *context, const struct wire_req
                              struct buffer *answer, struct error *error) MUST_CHECK;
 enum status command_clients(struct read_context *context, const struct wire_request *request,
                             struct buffer *answer, struct error *error) MUST_CHECK;
+enum status command_hotkeys(struct read_context *context, const struct wire_request *request,
+                            struct buffer *answer, struct error *error) MUST_CHECK;
 enum status command_slowlog(struct read_context *context, const struct wire_request *request,
                             struct buffer *answer, struct error *error) MUST_CHECK;
 enum status command_explain(struct read_context *context, const struct wire_request *request,

@@ -1,4 +1,4 @@
-/* command_observe.c: SLOWLOG and CLIENTS: what the server has observed. See command.h. */
+/* command_observe.c: SLOWLOG, CLIENTS and HOTKEYS: what the server has observed. See command.h. */
 #include "server/command.h"
 
 #include "protocol/base/memory.h"
@@ -124,6 +124,60 @@ enum status command_clients(struct read_context *context, const struct wire_requ
         status = append_clients(&listing, clients, request->handle);
     } else if (status == STATUS_OK && !client_list_close(clients, request->handle)) {
         return error_set(error, STATUS_NOT_FOUND, 0, NULL, ERROR_NO_OFFSET, "no such connection");
+    }
+    return status == STATUS_OK ? listing_end(&listing) : status;
+}
+
+/* ---- HOTKEYS */
+
+static enum status append_hot_key(struct listing *listing, const struct hot_key_view *view) {
+    size_t key = view->key_len < sizeof view->key ? view->key_len : sizeof view->key;
+    size_t space = view->space_len < sizeof view->space ? view->space_len : sizeof view->space;
+    const struct wire_hot_key hot = {.space = slice_make(view->space, space),
+                                     .key_len = view->key_len,
+                                     .key = slice_make(view->key, key),
+                                     .reads = (uint64_t)(view->reads_per_s * 1000),
+                                     .writes = (uint64_t)(view->writes_per_s * 1000)};
+
+    listing->count++;
+    return wire_hot_key_entry(listing->answer, &hot);
+}
+
+static enum status append_hot_keys(struct listing *listing, const struct service *service,
+                                   uint64_t limit) {
+    struct hot_key_view *views;
+    uint32_t count;
+    enum status status = hot_keys_collect(service->hot_keys, SERVICE_LOOPS_MAX,
+                                          uv_hrtime() / 1000000, &views, &count);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    for (uint32_t i = 0; status == STATUS_OK && i < count && (limit == 0 || i < limit); i++) {
+        status = append_hot_key(listing, &views[i]);
+    }
+    memory_free(views);
+    return status;
+}
+
+static void clear_hot_keys(const struct service *service) {
+    for (uint32_t i = 0; i < SERVICE_LOOPS_MAX; i++) {
+        if (service->hot_keys[i]) {
+            hot_keys_clear(service->hot_keys[i], uv_hrtime() / 1000000);
+        }
+    }
+}
+
+enum status command_hotkeys(struct read_context *context, const struct wire_request *request,
+                            struct buffer *answer, struct error *error) {
+    struct listing listing;
+    enum status status = listing_begin(&listing, request, answer);
+
+    (void)error;
+    if (request->action == WIRE_LOOK_CLEAR) {
+        clear_hot_keys(context->service);
+    } else if (status == STATUS_OK) {
+        status = append_hot_keys(&listing, context->service, request->handle);
     }
     return status == STATUS_OK ? listing_end(&listing) : status;
 }

@@ -51,6 +51,7 @@ static void sweep_cb(uv_timer_t *timer) {
     struct loop *loop = timer->data;
 
     latency_turn(loop->latency, loop_now_ms(loop));
+    hot_keys_age(loop->hot_keys, loop_now_ms(loop));
     loop->hooks.sweep_cb(loop->hooks.arg);
 }
 
@@ -70,6 +71,7 @@ static void start_handles(struct loop *loop, uint32_t sweep_ms) {
 }
 
 static void free_memory(struct loop *loop) {
+    hot_keys_destroy(loop->hot_keys);
     memory_free(loop->latency);
     memory_free(loop->area);
     memory_free(loop);
@@ -92,7 +94,9 @@ enum status loop_create(const struct loop_options *options, struct loop **loop_o
     buffer_init(&loop->scratch, SCRATCH_BYTES_MAX);
     loop->area = memory_alloc_aligned(4096, LOOP_HEADROOM_BYTES + LOOP_RECEIVE_BYTES);
     loop->latency = memory_alloc_zeroed(sizeof *loop->latency);
-    if (!loop->area || !loop->latency || uv_loop_init(&loop->uv) != 0) {
+    if (!loop->area || !loop->latency ||
+        hot_keys_create(uv_hrtime() / 1000000, uv_hrtime(), &loop->hot_keys) != STATUS_OK ||
+        uv_loop_init(&loop->uv) != 0) {
         free_memory(loop);
         return STATUS_NO_MEMORY;
     }
@@ -103,6 +107,8 @@ enum status loop_create(const struct loop_options *options, struct loop **loop_o
         return status;
     }
     loop->service->latencies[loop->index] = loop->latency;
+    loop->service->hot_keys[loop->index] = loop->hot_keys;
+    loop->keys_to_sample = hot_keys_distance(loop->hot_keys);
     start_handles(loop, options->sweep_ms);
     *loop_out = loop;
     return STATUS_OK;
@@ -140,6 +146,7 @@ void loop_destroy(struct loop *loop) {
     reply_pool_deinit(&loop->replies);
     buffer_deinit(&loop->scratch);
     loop->service->latencies[loop->index] = NULL;
+    loop->service->hot_keys[loop->index] = NULL;
     free_memory(loop);
 }
 

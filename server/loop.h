@@ -55,10 +55,12 @@ struct loop {
     struct commit_batch commits;
     struct store_read read; /* the read transaction of the turn, if `reading` */
     bool reading;
-    struct buffer scratch;   /* of reads on this loop */
-    uint64_t clock_ns;       /* of the last look at the clock; 0: look again */
-    struct burst burst;      /* the requests that are being executed */
-    struct latency *latency; /* owned; others read it through the service */
+    struct buffer scratch;     /* of reads on this loop */
+    uint64_t clock_ns;         /* of the last look at the clock; 0: look again */
+    struct burst burst;        /* the requests that are being executed */
+    struct latency *latency;   /* owned; others read it through the service */
+    uint32_t keys_to_sample;   /* that requests name until one is sampled; above 0 */
+    struct hot_keys *hot_keys; /* owned; likewise */
 };
 
 struct loop_options {

@@ -66,7 +66,8 @@
     X(REQUESTS_NAMESPACE_LIST, "requests_namespace_list")                                          \
     X(REQUESTS_FEED, "requests_feed")                                                              \
     X(REQUESTS_SLOWLOG, "requests_slowlog")                                                        \
-    X(REQUESTS_CLIENTS, "requests_clients")
+    X(REQUESTS_CLIENTS, "requests_clients")                                                        \
+    X(REQUESTS_HOTKEYS, "requests_hotkeys")
 
 enum metric {
 #define METRICS_ENUM(code, name) METRIC_##code,

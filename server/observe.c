@@ -2,13 +2,52 @@
 #include "server/observe.h"
 
 #include "protocol/base/assert.h"
-#include "server/dispatch.h"
-
 #include <stdio.h>
 #include <string.h>
 
 _Static_assert(SLOW_LOG_PEER_BYTES_MAX >= SESSION_PEER_BYTES_MAX, "a peer fits");
 _Static_assert(SLOW_LOG_NAME_BYTES_MAX >= SESSION_NAME_BYTES_MAX, "a name fits");
+
+/* Whether its list is of items: of a TRANSACT those if all comparisons hold. */
+static bool has_items(const struct wire_request *request) {
+    return request->opcode == WIRE_BATCH || request->opcode == WIRE_TRANSACT;
+}
+
+/* ---- Keys */
+
+/* The key at `index` of those that a request names; a range delete in a batch names none. */
+static bool key_at(const struct wire_request *request, uint32_t index, struct slice *key_out) {
+    struct wire_list list = request->list;
+    struct wire_item item = {0};
+    bool there = true;
+
+    *key_out = request->key;
+    for (uint32_t i = 0; there && request->opcode == WIRE_MGET && i <= index; i++) {
+        there = wire_list_next_key(&list, key_out) == STATUS_OK;
+    }
+    for (uint32_t i = 0; there && has_items(request) && i <= index; i++) {
+        there = wire_list_next_item(&list, &item) == STATUS_OK;
+        *key_out = item.key;
+    }
+    return there && item.kind != WIRE_ITEM_DELETE_RANGE && key_out->len > 0;
+}
+
+void observe_samples(struct loop *loop, const struct command *command,
+                     const struct wire_request *request, uint32_t count) {
+    struct slice key;
+    uint32_t index = loop->keys_to_sample - 1;
+
+    while (index < count) {
+        if (key_at(request, index, &key)) {
+            hot_keys_sample(loop->hot_keys, request->options.namespace_name, key,
+                            command->kind != COMMAND_READ);
+        }
+        index += hot_keys_distance(loop->hot_keys);
+    }
+    loop->keys_to_sample = index - count + 1;
+}
+
+/* ---- Time */
 
 void observe_back(struct reply *reply, uint64_t now_ns) {
     switch (reply->phase) {
@@ -38,8 +77,7 @@ static struct slice key_of(const struct wire_request *request) {
     if (request->opcode == WIRE_MGET && wire_list_next_key(&list, &key) == STATUS_OK) {
         return key;
     }
-    if ((request->opcode == WIRE_BATCH || request->opcode == WIRE_TRANSACT) &&
-        wire_list_next_item(&list, &item) == STATUS_OK) {
+    if (has_items(request) && wire_list_next_item(&list, &item) == STATUS_OK) {
         return item.key;
     }
     return key.len > 0 ? key : request->range.from;

@@ -2,8 +2,25 @@
 #ifndef KVD_SERVER_OBSERVE_H
 #define KVD_SERVER_OBSERVE_H
 
+#include "server/dispatch.h"
 #include "server/loop.h"
 #include "server/session.h"
+
+/* Samples keys of a request of `command`, which names `count`. */
+void observe_samples(struct loop *loop, const struct command *command,
+                     const struct wire_request *request, uint32_t count);
+
+/* A request of `command` is executed: now and then a key of it is sampled. */
+static inline void observe_keys(struct loop *loop, const struct command *command,
+                                const struct wire_request *request) {
+    uint32_t count = request->key.len > 0 ? 1 : request->list.count;
+
+    if (count < loop->keys_to_sample) {
+        loop->keys_to_sample -= count;
+    } else {
+        observe_samples(loop, command, request, count);
+    }
+}
 
 /* A reply has come back from another thread, at `now_ns`: what it was there for has ended. Before
  * anything else is done with it. */

@@ -519,7 +519,10 @@ static enum step run_frame(struct connection *connection, const struct wire_fram
         return STEP_DONE;
     }
     step = run_command(&pending);
-    metrics_add(connection->loop->metrics, command->metric, step == STEP_DONE);
+    if (step == STEP_DONE) {
+        metrics_add(connection->loop->metrics, command->metric, 1);
+        observe_keys(connection->loop, command, &request);
+    }
     return step;
 }
 

@@ -4,6 +4,7 @@
 
 #include "server/client_list.h"
 #include "server/client_memory.h"
+#include "server/hot_keys.h"
 #include "server/latency.h"
 #include "server/limits.h"
 #include "server/log.h"
@@ -45,6 +46,7 @@ struct service {
     uint32_t metrics_count;
     struct metrics metrics[SERVICE_METRICS_MAX];  /* [0] the listener's, then one a loop */
     struct latency *latencies[SERVICE_LOOPS_MAX]; /* of the loops; NULL where there is none */
+    struct hot_keys *hot_keys[SERVICE_LOOPS_MAX]; /* likewise */
     struct slow_log *slow_log;                    /* borrowed; NULL: none */
     struct client_list *clients;                  /* borrowed; NULL: none */
     struct client_memory client_memory;

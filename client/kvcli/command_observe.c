@@ -1,4 +1,4 @@
-/* command_observe.c: what a server has observed of its work: slowlog, clients. */
+/* command_observe.c: what a server has observed of its work: slowlog, clients, hotkeys. */
 #include "client/kvcli/cli.h"
 #include "client/kvcli/command.h"
 #include "client/kvcli/output.h"
@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SLOWLOG_ENTRIES 20u /* shown, where nobody says how many */
+#define ENTRIES_SHOWN 20u /* shown, where nobody says how many */
 
 /* Argument `index` as a number above 0. Returns CLI_DONE, or prints `usage`. */
 static int number_of(const struct cli *cli, int index, const char *usage, uint64_t *number_out) {
@@ -18,6 +18,26 @@ static int number_of(const struct cli *cli, int index, const char *usage, uint64
         return cli_fail(CLI_USAGE, "usage: kvcli %s", usage);
     }
     return CLI_DONE;
+}
+
+/* The argument of "[N | clear]"; connects. Returns CLI_DONE or prints. */
+static int look_of(struct cli *cli, const char *usage, bool *clears_out, uint64_t *limit_out) {
+    bool argument = cli->options->argument_count > 0;
+    int code = CLI_DONE;
+
+    *clears_out = argument && strcmp(cli->options->arguments[0], "clear") == 0;
+    if (argument && !*clears_out) {
+        code = number_of(cli, 0, usage, limit_out);
+    }
+    return code == CLI_DONE ? cli_connect(cli) : code;
+}
+
+/* What was asked for has ended with `status`. Returns the exit code. */
+static int look_done(const struct cli *cli, bool cleared, enum kvd_status status) {
+    if (status == KVD_OK && cleared && cli->options->json) {
+        puts("{\"cleared\":true}");
+    }
+    return status == KVD_OK ? cli_finish_output() : cli_fail_call(cli, kvd_bytes(NULL, 0), status);
 }
 
 /* --- slowlog --- */
@@ -98,23 +118,16 @@ static enum kvd_status list_slow(struct cli *cli, uint64_t limit) {
 }
 
 int command_slowlog(struct cli *cli) {
-    bool argument = cli->options->argument_count > 0;
-    bool clears = argument && strcmp(cli->options->arguments[0], "clear") == 0;
-    uint64_t limit = SLOWLOG_ENTRIES;
+    uint64_t limit = ENTRIES_SHOWN;
+    bool clears;
     enum kvd_status status;
-    int code = argument && !clears ? number_of(cli, 0, "slowlog [N | clear]", &limit) : CLI_DONE;
+    int code = look_of(cli, "slowlog [N | clear]", &clears, &limit);
 
-    if (code == CLI_DONE) {
-        code = cli_connect(cli);
-    }
     if (code != CLI_DONE) {
         return code;
     }
     status = clears ? kvd_slowlog_clear(cli->db) : list_slow(cli, limit);
-    if (status == KVD_OK && clears && cli->options->json) {
-        puts("{\"cleared\":true}");
-    }
-    return status == KVD_OK ? cli_finish_output() : cli_fail_call(cli, kvd_bytes(NULL, 0), status);
+    return look_done(cli, clears, status);
 }
 
 /* --- clients --- */
@@ -206,4 +219,81 @@ int command_clients(struct cli *cli) {
     return status == KVD_OK
                ? cli_finish_output()
                : cli_fail_call(cli, kvd_text(count == 2 ? cli->options->arguments[1] : ""), status);
+}
+
+/* --- hotkeys --- */
+
+static double rate_of(const struct kvd_hot_key *hot) {
+    return hot->reads_per_second + hot->writes_per_second;
+}
+
+static unsigned read_percent(const struct kvd_hot_key *hot) {
+    return rate_of(hot) > 0 ? (unsigned)(hot->reads_per_second * 100 / rate_of(hot) + 0.5) : 0;
+}
+
+static void print_hot_key(const struct kvd_hot_key *hot, void *arg) {
+    const struct cli *cli = arg;
+
+    if (cli->options->json) {
+        putchar('{');
+        output_json_bytes(stdout, "key", hot->key);
+        printf(",\"key_len\":%" PRIu64 ",", hot->key_len);
+        output_json_bytes(stdout, "namespace", hot->space);
+        printf(",\"per_second\":%.3f,\"reads_per_second\":%.3f,\"writes_per_second\":%.3f}\n",
+               rate_of(hot), hot->reads_per_second, hot->writes_per_second);
+        return;
+    }
+    output_escaped(stdout, hot->key);
+    printf("%s\t%.1f/s\t%u%% reads\t", hot->key_len > hot->key.len ? "..." : "", rate_of(hot),
+           read_percent(hot));
+    output_escaped(stdout, hot->space);
+    putchar('\n');
+}
+
+static void add_hot_key_row(const struct kvd_hot_key *hot, void *arg) {
+    struct table *table = arg;
+    char text[32];
+
+    snprintf(text, sizeof text, "%.*f", rate_of(hot) < 100 ? 1 : 0, rate_of(hot));
+    table_text(table, text);
+    snprintf(text, sizeof text, "%u%%", read_percent(hot));
+    table_text(table, text);
+    snprintf(text, sizeof text, "%u%%", rate_of(hot) > 0 ? 100 - read_percent(hot) : 0);
+    table_text(table, text);
+    if (hot->space.len > 0) {
+        table_key(table, hot->space);
+    } else {
+        table_text(table, "(default)");
+    }
+    table_key(table, hot->key);
+}
+
+static enum kvd_status list_hot_keys(struct cli *cli, uint64_t limit) {
+    static const char *const heads[] = {">per second", ">reads", ">writes", "namespace", "key"};
+    struct table table;
+    enum kvd_status status;
+
+    if (!table_wanted(cli->options)) {
+        return kvd_hotkeys(cli->db, limit, print_hot_key, cli);
+    }
+    table_init(&table, heads, sizeof heads / sizeof heads[0]);
+    status = kvd_hotkeys(cli->db, limit, add_hot_key_row, &table);
+    if (status == KVD_OK && table_print(&table) != CLI_DONE) {
+        status = KVD_NO_MEMORY;
+    }
+    table_deinit(&table);
+    return status;
+}
+
+int command_hotkeys(struct cli *cli) {
+    uint64_t limit = ENTRIES_SHOWN;
+    bool clears;
+    enum kvd_status status;
+    int code = look_of(cli, "hotkeys [N | clear]", &clears, &limit);
+
+    if (code != CLI_DONE) {
+        return code;
+    }
+    status = clears ? kvd_hotkeys_clear(cli->db) : list_hot_keys(cli, limit);
+    return look_done(cli, clears, status);
 }

@@ -5,13 +5,13 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static const uint16_t opcodes[] = {
-    WIRE_HELLO,         WIRE_PING,    WIRE_GET,          WIRE_MGET,           WIRE_META,
-    WIRE_SCAN,          WIRE_COUNT,   WIRE_PUT,          WIRE_STATS,          WIRE_WATCH,
-    WIRE_GET_RANGE,     WIRE_HISTORY, WIRE_DIFF,         WIRE_BATCH,          WIRE_ADD,
-    WIRE_APPEND,        WIRE_REWIND,  WIRE_UPLOAD_BEGIN, WIRE_UPLOAD_ABORT,   WIRE_SNAPSHOT_OPEN,
-    WIRE_SNAPSHOT_LIST, WIRE_WHY,     WIRE_MAINTAIN,     WIRE_NAMESPACE_LIST, WIRE_EXPLAIN,
-    WIRE_CLIENTS,       WIRE_SLOWLOG, WIRE_TXN_BEGIN,    WIRE_TXN_COMMIT,     WIRE_TXN_ABORT,
-    WIRE_TRANSACT,      WIRE_FEED};
+    WIRE_HELLO,         WIRE_PING,     WIRE_GET,          WIRE_MGET,           WIRE_META,
+    WIRE_SCAN,          WIRE_COUNT,    WIRE_PUT,          WIRE_STATS,          WIRE_WATCH,
+    WIRE_GET_RANGE,     WIRE_HISTORY,  WIRE_DIFF,         WIRE_BATCH,          WIRE_ADD,
+    WIRE_APPEND,        WIRE_REWIND,   WIRE_UPLOAD_BEGIN, WIRE_UPLOAD_ABORT,   WIRE_SNAPSHOT_OPEN,
+    WIRE_SNAPSHOT_LIST, WIRE_WHY,      WIRE_MAINTAIN,     WIRE_NAMESPACE_LIST, WIRE_EXPLAIN,
+    WIRE_HOTKEYS,       WIRE_CLIENTS,  WIRE_SLOWLOG,      WIRE_TXN_BEGIN,      WIRE_TXN_COMMIT,
+    WIRE_TXN_ABORT,     WIRE_TRANSACT, WIRE_FEED};
 
 /* Takes the next element of whatever list the response has. */
 static enum status next(struct wire_response *response) {
@@ -24,6 +24,7 @@ static enum status next(struct wire_response *response) {
     struct wire_namespace space;
     struct wire_slow slow;
     struct wire_client client;
+    struct wire_hot_key hot;
     struct slice name;
     struct slice value;
     struct wire_result outcome;
@@ -53,6 +54,8 @@ static enum status next(struct wire_response *response) {
         return wire_response_next_slow(response, &slow);
     case WIRE_CLIENTS:
         return wire_response_next_client(response, &client);
+    case WIRE_HOTKEYS:
+        return wire_response_next_hot_key(response, &hot);
     default:
         return wire_response_next_stat(response, &name, &value);
     }

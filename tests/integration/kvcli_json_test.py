@@ -224,6 +224,15 @@ class JsonTest(KvcliCase):
             other.settimeout(30)
             self.assertEqual(other.recv(1), b"")
 
+    def check_hotkeys(self):
+        self.assertEqual(self.only("hotkeys", "clear"), {"cleared": True})
+        self.done("mget", "-e", *[ESCAPED] * 1000)
+        hottest = self.objects("hotkeys", "3")[0]
+        self.has_key(hottest)
+        self.assertEqual((hottest["key_len"], hottest["namespace"]), (len(KEY), ""))
+        self.assertGreater(hottest["reads_per_second"], 0)
+        self.assertEqual(hottest["writes_per_second"], 0)
+
     def check_stats(self):
         self.assertIn("server.started_at_ms", self.only("stats"))
         self.assertTrue(all(name.startswith("storage.") for name in self.only("stats", "storage")))

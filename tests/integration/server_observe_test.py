@@ -278,5 +278,68 @@ class ClientsTest(unittest.TestCase):
                 self.assertIn(self.peer(self.client), read_clients(reply.body))
 
 
+def read_hot_keys(body):
+    reader = Reader(body)
+    keys = []
+    for _ in range(reader.number("I")):
+        keys.append({"space": reader.block(), "key_len": reader.number("Q"), "key": reader.block(),
+                     "reads": reader.number("Q") / 1000, "writes": reader.number("Q") / 1000})
+    assert reader.at == len(body)
+    return keys
+
+
+class HotKeysTest(unittest.TestCase):
+    def setUp(self):
+        self.server = start(self, "--set", "server.loops=2")
+        self.client = self.server.client()
+        self.addCleanup(self.client.close)
+
+    def hot(self, number=0):
+        return read_hot_keys(self.client.ask(look(HOTKEYS, LIST, number)).body)
+
+    def ask_all(self, client, frames):
+        for first in range(0, len(frames), 500):
+            part = frames[first:first + 500]
+            client.send(b"".join(part))
+            client.replies(len(part))
+
+    def test_hot_keys_stand_out_of_many_others(self):
+        other = self.server.client()  # on the other loop
+        self.addCleanup(other.close)
+        began = time.monotonic()
+        for client in (self.client, other):
+            self.ask_all(client, [get(b"hot") if i % 4 == 0 else put(b"warm", b"v") if i % 10 == 1 else
+                                  get(b"cold%d" % i) for i in range(20000)])
+        seconds = time.monotonic() - began
+        first, second = self.hot()[:2]
+        self.assertEqual((first["key"], first["space"], first["writes"]), (b"hot", b"", 0))
+        self.assertEqual((second["key"], second["reads"]), (b"warm", 0))
+        self.assertGreater(first["reads"] / second["writes"], 1.2)  # 2.5 in the long run
+        self.assertLess(first["reads"], 3 * 10000 / seconds)
+        self.assertGreater(first["reads"], 10000 / (seconds + 5) / 3)
+        self.assertEqual(len(self.hot(1)), 1)
+
+    def test_keys_of_lists_count_each(self):
+        keys = [b"one", b"two\0\xff"] * 500
+        mget = frame(MGET, varint(len(keys)) + b"".join(block(key) for key in keys))
+        self.ask_all(self.client, [mget] * 20)
+        self.assertEqual({entry["key"] for entry in self.hot()}, {b"one", b"two\0\xff"})
+        self.assertTrue(all(entry["reads"] > 0 for entry in self.hot()))
+
+    def test_same_key_of_two_namespaces_is_two_keys_and_long_ones_are_cut(self):
+        key = bytes(range(256)) * 2
+        space = b"space"
+        of_space = frame(GET, block(space) + key, flags=FLAG_NAMESPACE)
+        self.ask_all(self.client, [get(key), of_space, get(key + b"?")] * 2000)
+        found = {(entry["space"], entry["key_len"]): entry["key"] for entry in self.hot()}
+        self.assertEqual(found, {(b"", 512): key[:128], (space, 512): key[:128], (b"", 513): key[:128]})
+
+    def test_clear_forgets(self):
+        self.ask_all(self.client, [get(b"hot")] * 2000)
+        self.assertEqual(len(self.hot()), 1)
+        self.assertEqual(read_hot_keys(self.client.ask(look(HOTKEYS, CLEAR)).body), [])
+        self.assertEqual(self.hot(), [])
+
+
 if __name__ == "__main__":
     unittest.main()

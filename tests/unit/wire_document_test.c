@@ -164,6 +164,7 @@ static void append_lines(struct buffer *out, struct wire_response *response) {
 static void append_observed(struct buffer *out, struct wire_response *response) {
     struct wire_slow slow;
     struct wire_client client;
+    struct wire_hot_key hot;
 
     while (response->opcode == WIRE_SLOWLOG &&
            wire_response_next_slow(response, &slow) == STATUS_OK) {
@@ -172,6 +173,10 @@ static void append_observed(struct buffer *out, struct wire_response *response) 
     while (response->opcode == WIRE_CLIENTS &&
            wire_response_next_client(response, &client) == STATUS_OK) {
         must(wire_client_entry(out, &client));
+    }
+    while (response->opcode == WIRE_HOTKEYS &&
+           wire_response_next_hot_key(response, &hot) == STATUS_OK) {
+        must(wire_hot_key_entry(out, &hot));
     }
 }
 

@@ -79,6 +79,29 @@ KVD_API enum kvd_status kvd_clients(struct kvd *db, kvd_client_cb client_cb, voi
  * what they asked for may be done. Errors: KVD_NOT_FOUND (no such connection); as kvd_clients. */
 KVD_API enum kvd_status kvd_client_close(struct kvd *db, uint64_t id);
 
+/* --- keys --- */
+
+/* A key that is asked for often. The rates are estimates from samples. */
+struct kvd_hot_key {
+    struct kvd_bytes space; /* the first 64 bytes of the namespace's name; empty: the default one */
+    struct kvd_bytes key;   /* the first 128 bytes */
+    uint64_t key_len;       /* of the whole key */
+    double reads_per_second;
+    double writes_per_second;
+};
+
+/* Takes a hot key. */
+typedef void (*kvd_hot_key_cb)(const struct kvd_hot_key *hot, void *arg);
+
+/* Calls hot_key_cb for the `limit` keys (0 = all that are known) that were asked for most in about
+ * the last ten seconds, hottest first. Errors: the common ones; KVD_UNSUPPORTED of an older server.
+ */
+KVD_API enum kvd_status kvd_hotkeys(struct kvd *db, uint64_t limit, kvd_hot_key_cb hot_key_cb,
+                                    void *arg);
+
+/* Begins anew. Errors: as kvd_hotkeys. */
+KVD_API enum kvd_status kvd_hotkeys_clear(struct kvd *db);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,8 +1,10 @@
-/* observe.c: what a server has observed of its work: the slow log, connections, hot keys. */
+/* observe.c: what a server has observed of its work: the slow log, connections, hot keys, why it is
+ * slow. */
 #include "client/line_text.h"
 #include "client/write.h"
 
 #define TEXT_BYTES_MAX 256
+#define LINE_BYTES_MAX 4096 /* a longer line is cut */
 
 /* `number`: how many, or of what. */
 static enum status look(struct kvd *db, uint16_t opcode, enum wire_look look, uint64_t number,
@@ -116,4 +118,21 @@ enum kvd_status kvd_hotkeys_clear(struct kvd *db) {
     struct wire_response response;
 
     return result_public(look(db, WIRE_HOTKEYS, WIRE_LOOK_CLEAR, 0, &response));
+}
+
+/* --- why it is slow --- */
+
+enum kvd_status kvd_why_slow(struct kvd *db, kvd_slow_line_cb line_cb, void *arg) {
+    struct wire_request request = {.opcode = WIRE_WHY, .payload = slice_from_text("slow")};
+    struct wire_response response;
+    struct wire_holder line;
+    char kind[WIRE_NAME_BYTES_MAX + 1];
+    char text[LINE_BYTES_MAX];
+    enum status status = write_call(db, &request, &response);
+
+    while (status == STATUS_OK && wire_response_next_holder(&response, &line) == STATUS_OK) {
+        line_cb(line_text(line.kind, kind, sizeof kind), line_text(line.holder, text, sizeof text),
+                line.bytes, arg);
+    }
+    return result_public(status);
 }

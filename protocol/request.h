@@ -38,7 +38,7 @@
  *                  BATCH, or 8 get: item flags 0, key block
  *      SNAPSHOT_LIST, NAMESPACE_LIST  nothing
  *      STATS    rest: a prefix of the names wanted, empty for all
- *      WHY      rest: what, as text: "space"
+ *      WHY      rest: what, as text: "space" or "slow"
  *      MAINTAIN action u8, rest: its argument
  *      SLOWLOG, CLIENTS, HOTKEYS   look u8, number u64
  *      NAMESPACE_CREATE   name block, settings

@@ -2,9 +2,11 @@
  * command.h. */
 #include "server/command.h"
 #include "server/lookup.h"
+#include "server/why_slow.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <uv.h>
 
 #define LINES_MAX 100000u /* of one answer: a store with more faults than this is past reading */
 
@@ -82,17 +84,46 @@ static void space_cb(void *arg, const char *kind, const char *holder, uint64_t b
     }
 }
 
+/* Of the last minute or so; of all the time if nothing older was kept. */
+static struct figures recent_growth(const struct service *service) {
+    uint64_t now_ms = uv_hrtime() / 1000000;
+    struct figures now;
+    struct figures before = {.at_ms = now_ms};
+    struct figures growth;
+
+    figures_take(service->store, now_ms, &now);
+    (void)figures_past_find(service->past, now_ms, &before);
+    figures_subtract(&now, &before, &growth);
+    return growth;
+}
+
+static void tell_slow(const struct service *service, struct lines *lines) {
+    const struct why_slow_input input = {
+        .latencies = service->latencies,
+        .latency_count = SERVICE_LOOPS_MAX,
+        .growth = recent_growth(service),
+        .client_memory_bytes = client_memory_charged(&service->client_memory),
+        .client_memory_limit_bytes = service->client_memory.limit_bytes,
+    };
+
+    why_slow(&input, space_cb, lines);
+}
+
 enum status command_why(struct read_context *context, const struct wire_request *request,
                         struct buffer *answer, struct error *error) {
+    bool slow = slice_equal(request->payload, slice_from_text("slow"));
     struct lines lines;
     enum status status;
 
-    if (!slice_equal(request->payload, slice_from_text("space"))) {
+    if (!slow && !slice_equal(request->payload, slice_from_text("space"))) {
         return error_set(error, STATUS_INVALID, 0, NULL, ERROR_NO_OFFSET,
-                         "this server can only say why space is used: 'space'");
+                         "this server can say why space is used, and why it is slow: 'space' or "
+                         "'slow'");
     }
     status = lines_begin(&lines, request, answer);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK && slow) {
+        tell_slow(context->service, &lines);
+    } else if (status == STATUS_OK) {
         status = store_why_space(context->service->store, space_cb, &lines, error);
     }
     return status == STATUS_OK ? lines_end(&lines) : status;

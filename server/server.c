@@ -32,6 +32,7 @@ struct server {
     struct mailbox mailbox; /* workers say here that they are done */
     uv_signal_t signals[SIGNALS_COUNT];
     uv_timer_t stop_timer;
+    uv_timer_t figures_timer;
     struct listener *listener; /* owned until it is closed */
     struct worker_slot slots[SERVICE_LOOPS_MAX];
     uint32_t created;  /* workers, the first ones of the slots */
@@ -108,6 +109,14 @@ static void publish_settings(struct server *server) {
                           memory_order_relaxed);
     slow_log_set_threshold(service->slow_log,
                            1000 * config_number(config, CONFIG_SLOW_LOG_THRESHOLD));
+}
+
+static void figures_timer_cb(uv_timer_t *timer) {
+    struct server *server = timer->data;
+    struct figures figures;
+
+    figures_take(server->service.store, uv_hrtime() / 1000000, &figures);
+    figures_past_keep(server->service.past, &figures);
 }
 
 static void stop_signal_cb(uv_signal_t *handle, int number) {
@@ -292,6 +301,9 @@ static enum status start(struct server *server, struct error *error) {
                             log_number("descriptors", server->options->descriptors)));
     }
     start_signals(server);
+    figures_timer_cb(&server->figures_timer);
+    ASSERT(uv_timer_start(&server->figures_timer, figures_timer_cb, FIGURES_EVERY_MS,
+                          FIGURES_EVERY_MS) == 0);
     status = listener_start(server->listener, error);
     return status == STATUS_OK ? announce(server, error) : status;
 }
@@ -357,13 +369,17 @@ static enum status make_observers(struct server *server, const struct config *co
     uint32_t entries_max = (uint32_t)config_number(config, CONFIG_SLOW_LOG_ENTRIES);
     enum status status = slow_log_create(entries_max, &server->service.slow_log);
 
-    return status == STATUS_OK ? client_list_create(&server->service.clients) : status;
+    if (status == STATUS_OK) {
+        status = client_list_create(&server->service.clients);
+    }
+    return status == STATUS_OK ? figures_past_create(&server->service.past) : status;
 }
 
 static void free_memory(struct server *server) {
     if (server) {
         slow_log_destroy(server->service.slow_log);
         client_list_destroy(server->service.clients);
+        figures_past_destroy(server->service.past);
         memory_free(server);
     }
 }
@@ -385,7 +401,9 @@ enum status server_run(const struct server_options *options, struct error *error
     fill_service(server);
     ASSERT(mailbox_open(&server->mailbox, &server->uv) == STATUS_OK);
     ASSERT(uv_timer_init(&server->uv, &server->stop_timer) == 0);
+    ASSERT(uv_timer_init(&server->uv, &server->figures_timer) == 0);
     server->stop_timer.data = server;
+    server->figures_timer.data = server;
     status = run(server, error);
     config_destroy(server->config);
     free_memory(server);

@@ -4,6 +4,7 @@
 
 #include "server/client_list.h"
 #include "server/client_memory.h"
+#include "server/figures.h"
 #include "server/hot_keys.h"
 #include "server/latency.h"
 #include "server/limits.h"
@@ -49,6 +50,7 @@ struct service {
     struct hot_keys *hot_keys[SERVICE_LOOPS_MAX]; /* likewise */
     struct slow_log *slow_log;                    /* borrowed; NULL: none */
     struct client_list *clients;                  /* borrowed; NULL: none */
+    struct figures_past *past;                    /* borrowed; NULL: none */
     struct client_memory client_memory;
     struct log_limit fault_limit;  /* lines about what clients sent */
     struct log_limit close_limit;  /* lines about connections closed for time or memory */

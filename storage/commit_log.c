@@ -153,6 +153,7 @@ static enum status sync_locked(struct commit_log *log, uint64_t *version_out)
     REQUIRES(log->sync_mu) {
     struct error error = {0};
     struct log_position position;
+    uint64_t began_ns = lock_clock_ns();
 
     if (commit_log_failed(log)) {
         return STATUS_LOG_FAILED;
@@ -165,6 +166,7 @@ static enum status sync_locked(struct commit_log *log, uint64_t *version_out)
         return STATUS_LOG_FAILED;
     }
     atomic_fetch_add_explicit(&log->syncs, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&log->sync_ns, lock_clock_ns() - began_ns, memory_order_relaxed);
     durable_raise(log, position);
     return STATUS_OK;
 }

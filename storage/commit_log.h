@@ -42,9 +42,10 @@ struct commit_log {
     /* guarded by mu; a leaf */
     struct mutex mu;
     struct log_position durable;
-    struct error error;     /* the first failure */
-    _Atomic bool failed;    /* release with `error` set */
-    _Atomic uint64_t syncs; /* relaxed */
+    struct error error;       /* the first failure */
+    _Atomic bool failed;      /* release with `error` set */
+    _Atomic uint64_t syncs;   /* relaxed */
+    _Atomic uint64_t sync_ns; /* relaxed; that they took in all */
 };
 
 struct commit_log_options {

@@ -89,6 +89,7 @@ static void report_commits(const struct report *report, struct store *store) {
     put(report, "commit_repeats", figure(&commits->repeats));
     put(report, "log_bytes_written", figure(&commits->log_bytes));
     put(report, "log_syncs", figure(&store->log.syncs));
+    put(report, "log_sync_us", figure(&store->log.sync_ns) / 1000);
     put(report, "write_delays", figure(&commits->delays));
     put(report, "write_delay_ms", figure(&commits->delay_ms));
     put(report, "log_failed", commit_log_failed(&store->log));

@@ -36,7 +36,7 @@
     X(VERIFY, verify, "[DIRECTORY]", 0, 1,                                                         \
       "check every checksum of the store; or compare it with a directory tree")                    \
     X(EXPLAIN, explain, "KEY", 1, 1, "how a lookup of the key goes, step by step")                 \
-    X(WHY, why, "space", 1, 1, "what the bytes on disk are, and who keeps them")                   \
+    X(WHY, why, "space | slow", 1, 1, "whose the bytes on disk are; where the time goes")          \
     X(FLUSH, flush, "", 0, 0, "write what is in memory into a table, now")                         \
     X(COMPACT, compact, "", 0, 0, "merge all tables into one level, now")                          \
     X(GC, gc, "", 0, 0, "collect dead bytes of the log, now")                                      \

@@ -88,18 +88,10 @@ static void print_space(const char *kind, const char *holder, uint64_t bytes, vo
     }
 }
 
-int command_why(struct cli *cli) {
+static int why_space(struct cli *cli) {
     struct space space = {.cli = cli};
     enum kvd_status status;
-    int code;
 
-    if (strcmp(cli->options->arguments[0], "space") != 0) {
-        return cli_fail(CLI_USAGE, "usage: kvcli why space");
-    }
-    code = cli_connect(cli);
-    if (code != CLI_DONE) {
-        return code;
-    }
     status = kvd_why_space(cli->db, print_space, &space);
     if (status != KVD_OK) {
         return cli_fail_call(cli, kvd_bytes(NULL, 0), status);
@@ -112,4 +104,43 @@ int command_why(struct cli *cli) {
         printf("%15" PRIu64 "  in all\n", space.sum);
     }
     return cli_finish_output();
+}
+
+/* --- why slow --- */
+
+static void print_reason(const char *kind, const char *text, uint64_t us, void *arg) {
+    const struct cli *cli = arg;
+
+    if (cli->options->json) {
+        printf("{\"kind\":");
+        output_json_text(stdout, kind);
+        printf(",\"text\":");
+        output_json_text(stdout, text);
+        printf(",\"us\":%" PRIu64 "}\n", us);
+    } else if (table_wanted(cli->options)) {
+        bool command = strcmp(kind, "command") == 0;
+        printf("%s%s\n", command ? "  " : strcmp(kind, "finding") == 0 ? "\n* " : "", text);
+    } else {
+        printf("%s\t%" PRIu64 "\t%s\n", kind, us, text);
+    }
+}
+
+static int why_slow(struct cli *cli) {
+    enum kvd_status status = kvd_why_slow(cli->db, print_reason, cli);
+
+    return status == KVD_OK ? cli_finish_output() : cli_fail_call(cli, kvd_bytes(NULL, 0), status);
+}
+
+int command_why(struct cli *cli) {
+    bool slow = strcmp(cli->options->arguments[0], "slow") == 0;
+    int code;
+
+    if (!slow && strcmp(cli->options->arguments[0], "space") != 0) {
+        return cli_fail(CLI_USAGE, "usage: kvcli why space | slow");
+    }
+    code = cli_connect(cli);
+    if (code != CLI_DONE) {
+        return code;
+    }
+    return slow ? why_slow(cli) : why_space(cli);
 }

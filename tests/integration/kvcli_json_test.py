@@ -186,6 +186,10 @@ class JsonTest(KvcliCase):
 
     def check_why(self):
         self.assertLessEqual({"kind", "holder", "bytes"}, self.objects("why", "space")[0].keys())
+        slow = self.objects("why", "slow")
+        self.assertEqual(slow[0]["kind"], "summary")
+        self.assertEqual({"kind", "text", "us"}, slow[0].keys())
+        self.assertIn("put: ", " ".join(line["text"] for line in slow if line["kind"] == "command"))
 
     def check_flush(self):
         self.objects("flush")

@@ -341,5 +341,46 @@ class HotKeysTest(unittest.TestCase):
         self.assertEqual(self.hot(), [])
 
 
+class WhySlowTest(unittest.TestCase):
+    def setUp(self):
+        self.server = start(self)
+        self.client = self.server.client()
+        self.addCleanup(self.client.close)
+
+    def why(self):
+        reader = Reader(self.client.ask(frame(WHY, b"slow")).body)
+        return [(reader.block().decode(), reader.block().decode(), reader.number("Q"))
+                for _ in range(reader.number("I"))]
+
+    def test_nothing_was_asked_for(self):
+        self.assertEqual(self.why(), [("summary", "no requests in the last one to two minutes", 0)])
+
+    def test_busiest_commands_come_first_with_their_times(self):
+        self.client.send(put(b"key", b"v", durability=SYNCED) + get(b"key"))
+        self.client.replies(2)
+        lines = self.why()
+        self.assertEqual(lines[0][0], "summary")
+        self.assertTrue(lines[0][1].startswith("2 requests in the last one to two minutes took "))
+        commands = [line for line in lines if line[0] == "command"]
+        self.assertEqual({line[1].split(":")[0] for line in commands}, {"put", "get"})
+        self.assertEqual([line[2] for line in commands], sorted((line[2] for line in commands),
+                                                                reverse=True))
+        self.assertEqual(sum(line[2] for line in commands), lines[0][2])
+
+    def test_slow_syncs_are_found(self):
+        """At least one of the writes is to take more than a millisecond, as syncs do now and then."""
+        end = time.monotonic() + DEADLINE_S
+        found = []
+        while not found:
+            self.assertLess(time.monotonic(), end, self.why())
+            self.client.ask(put(b"key", bytes(4 << 20), durability=SYNCED))
+            found = [line for line in self.why() if line[0] == "finding" and "syncs, with " in line[1]]
+        self.assertGreater(found[0][2], 0)
+        self.assertGreater(self.client.stats()["storage.log_sync_us"], 0)
+
+    def test_other_questions_are_invalid(self):
+        self.assertEqual(self.client.ask(frame(WHY, b"slo")).status, INVALID)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -102,6 +102,17 @@ KVD_API enum kvd_status kvd_hotkeys(struct kvd *db, uint64_t limit, kvd_hot_key_
 /* Begins anew. Errors: as kvd_hotkeys. */
 KVD_API enum kvd_status kvd_hotkeys_clear(struct kvd *db);
 
+/* --- why it is slow --- */
+
+/* Takes a line: `kind` is "summary", "command" (one that took much time) or "finding" (what stands
+ * out, and what helps; the worst first), `text` a sentence for people, `us` the microseconds that
+ * it is about, 0 if none in particular. */
+typedef void (*kvd_slow_line_cb)(const char *kind, const char *text, uint64_t us, void *arg);
+
+/* Calls line_cb for each line about where the time of the requests of the last one to two minutes
+ * went. Errors: the common ones; KVD_INVALID of an older server. */
+KVD_API enum kvd_status kvd_why_slow(struct kvd *db, kvd_slow_line_cb line_cb, void *arg);
+
 #ifdef __cplusplus
 }
 #endif

@@ -156,7 +156,7 @@ static void rewind_some(struct life *life) {
         store_read_end(&present);
         ck_assert_int_eq(status, STATUS_OK);
         status = fixture_commit_end(fixture, commit, STORE_SYNCED).status;
-        ck_assert_int_eq(status, STATUS_OK);
+        ck_assert(status == STATUS_OK || status == STATUS_BUSY); /* log GC has moved records */
         ck_assert_int_eq(store_snapshot_close(fixture->store, life->snapshot), STATUS_OK);
         life->rewinds++;
     } else {

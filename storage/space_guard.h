@@ -41,4 +41,10 @@ static inline bool space_guard_is_low(const struct space_guard *guard, uint64_t 
                unflushed_bytes;
 }
 
+/* Whether the reserve is near: what can be done without should go. */
+static inline bool space_guard_is_near(const struct space_guard *guard) {
+    return atomic_load_explicit(&guard->free_bytes, memory_order_relaxed) / 2 <
+           atomic_load_explicit(&guard->reserve_bytes, memory_order_relaxed);
+}
+
 #endif

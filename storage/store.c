@@ -251,7 +251,7 @@ static enum status make_versions(struct store *store, struct error *error) {
     view_holder_init(&store->views, view);
     version_set_init(&store->versions, &store->files, &store->views, store->recovery.manifest,
                      version);
-    store->versions.feed_bytes = store->options.feed_bytes;
+    atomic_init(&store->versions.feed_bytes, store->options.feed_bytes);
     init_feed(store, state);
     store_space_init(store);
     store_clock_init(&store->clock, store->env, store->recovery.store_time_ms);

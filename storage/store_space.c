@@ -1,6 +1,8 @@
 /* store_space.c: see store_space.h. */
 #include "storage/store_space.h"
 
+#include <stdio.h>
+
 /* Of a victim, how much must be dead to be worth it. Where puts wait, anything is. */
 #define DEAD_PERCENT_LAZY 10u
 #define DEAD_PERCENT_IDLE 8u
@@ -78,6 +80,37 @@ static void add(_Atomic uint64_t *counter, uint64_t value) {
     atomic_fetch_add_explicit(counter, value, memory_order_relaxed);
 }
 
+static void say_feed(const struct store *store, uint64_t bytes) {
+    char line[128];
+
+    if (store->options.log_cb) {
+        snprintf(line, sizeof line, "the disk is nearly full: the feed keeps %llu bytes of the log",
+                 (unsigned long long)bytes);
+        store->options.log_cb(store->options.log_arg, STORE_LOG_WARN, line);
+    }
+}
+
+/* What is kept for the feed makes way before puts are refused, half of it each time; and grows back
+ * when there is room. */
+static void fit_feed(struct store *store) {
+    uint64_t wanted = store->options.feed_bytes;
+    uint64_t bytes = atomic_load_explicit(&store->versions.feed_bytes, memory_order_relaxed);
+    uint64_t kept = space_promise_terms(&store->promise).feed_bytes;
+    struct error ignored;
+
+    if (bytes < wanted && !space_guard_is_near(&store->space)) {
+        atomic_store_explicit(&store->versions.feed_bytes, wanted, memory_order_relaxed);
+    } else if (kept > 0 && space_guard_is_near(&store->space)) {
+        bytes = (kept < bytes ? kept : bytes) / 2;
+        atomic_store_explicit(&store->versions.feed_bytes, bytes, memory_order_relaxed);
+        say_feed(store, bytes);
+        if (version_set_sweep(&store->versions, &ignored) == STATUS_OK) {
+            space_guard_refresh(&store->space);
+        }
+        space_promise_update(&store->promise);
+    }
+}
+
 static enum status collect_cb(void *arg, enum collect_mode mode, struct error *error) {
     struct store *store = arg;
     struct gc_context gc = store->gc;
@@ -85,6 +118,9 @@ static enum status collect_cb(void *arg, enum collect_mode mode, struct error *e
     uint32_t percent;
     enum status status;
 
+    if (mode == COLLECT_URGENT && store->options.feed_bytes > 0) {
+        fit_feed(store);
+    }
     if (mode == COLLECT_URGENT) {
         space_promise_refresh(&store->promise); /* the first that a round of jobs asks */
     }

@@ -12,6 +12,7 @@ void version_set_init(struct version_set *set, const struct version_files *files
         .files = files, .views = views, .manifest = manifest, .current = current};
     atomic_init(&set->next_file_number,
                 manifest_state_get(manifest_state(manifest), EDIT_NEXT_FILE_NUMBER));
+    atomic_init(&set->feed_bytes, 0);
     alias_gate_init(&set->gate);
     segment_pins_init(&set->pins);
     mutex_init(&set->mu);
@@ -68,7 +69,9 @@ static enum status kept_beside(struct version_set *set, const struct version *ve
     enum status status = segment_pins_copy(&set->pins, segments_out, count_out);
 
     if (status == STATUS_OK) {
-        status = feed_window_merge(version, set->feed_bytes, segments_out, count_out);
+        status =
+            feed_window_merge(version, atomic_load_explicit(&set->feed_bytes, memory_order_relaxed),
+                              segments_out, count_out);
     }
     if (status != STATUS_OK) {
         memory_free(*segments_out);

@@ -26,7 +26,7 @@ struct version_set {
     struct view_holder *views;         /* borrowed; constant */
     struct alias_gate gate;            /* commits that make aliases, and installs that drop */
     struct segment_pins pins;          /* segments that stay though nothing refers to them yet */
-    uint64_t feed_bytes;               /* so much of the log stays for the feed; constant */
+    _Atomic uint64_t feed_bytes;       /* relaxed: so much of the log stays for the feed */
     struct mutex mu;
     /* guarded by mu */
     struct manifest *manifest; /* owned */

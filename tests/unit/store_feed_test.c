@@ -380,6 +380,28 @@ START_TEST(retention_keeps_so_much_of_the_log_and_says_so) {
 }
 END_TEST
 
+START_TEST(what_the_feed_keeps_makes_way_before_the_disk_is_full) {
+    struct fixture fixture;
+    char key[16];
+
+    fixture_init(&fixture, 1);
+    fixture.options.feed_bytes = UINT64_C(1) << 40;
+    env_memory_set_space(fixture.memory, 8 * MIB);
+    fixture_open(&fixture);
+    for (uint32_t i = 0; i < 1000; i++) { /* 29 MiB, all of it overwritten again */
+        snprintf(key, sizeof key, "fill%u", i % 8);
+        fixture_put_bytes(&fixture, key, 30000, i);
+        if (i % 10 == 9) {
+            pass_ticks(&fixture, 2);
+        }
+    }
+    ck_assert_uint_lt(fixture_stat(&fixture, "space_feed"), 6 * MIB);
+    ck_assert_uint_gt(fixture_stat(&fixture, "space_feed"), 0);
+    recount_accounts(fixture.store);
+    fixture_deinit(&fixture);
+}
+END_TEST
+
 START_TEST(a_restart_is_no_gap_for_who_has_seen_all) {
     struct fixture fixture;
     uint64_t last;
@@ -599,8 +621,9 @@ UNIT_MAIN("store_feed", changes_come_in_the_order_of_the_commits,
           pages_of_any_size_tell_the_same,
           thousands_of_small_commits_are_found_again_at_any_version,
           what_the_log_has_no_more_is_a_gap_and_goes_on_behind_it,
-          retention_keeps_so_much_of_the_log_and_says_so, a_restart_is_no_gap_for_who_has_seen_all,
-          a_version_of_the_future_is_refused, what_a_crash_may_take_back_is_not_told,
-          a_logged_commit_is_told_once_the_second_is_over,
+          retention_keeps_so_much_of_the_log_and_says_so,
+          what_the_feed_keeps_makes_way_before_the_disk_is_full,
+          a_restart_is_no_gap_for_who_has_seen_all, a_version_of_the_future_is_refused,
+          what_a_crash_may_take_back_is_not_told, a_logged_commit_is_told_once_the_second_is_over,
           the_nth_allocation_fails_and_nothing_is_lost, a_flipped_byte_is_refused_and_never_told,
           the_nth_read_fails_and_nothing_is_lost)

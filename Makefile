@@ -65,6 +65,7 @@ LDFLAGS_KVD  = -pthread -pie -Wl,-z,relro,-z,now,--as-needed $(MODE_LDFLAGS) $(L
 # Asked when a recipe first needs it, and once: `make test` may install the packages before.
 libs_of = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null || echo $(2))
 UV_LIBS      = $(eval UV_LIBS := $$(call libs_of,libuv,-luv))$(UV_LIBS)
+HTTP_LIBS    = $(eval HTTP_LIBS := $$(call libs_of,libmicrohttpd,-lmicrohttpd))$(HTTP_LIBS)
 STORAGE_LIBS = $(eval STORAGE_LIBS := $$(call libs_of,libzstd libxxhash,-lzstd -lxxhash))$(STORAGE_LIBS)
 CLIENT_LIBS  = $(eval CLIENT_LIBS := $$(call libs_of,libxxhash,-lxxhash))$(CLIENT_LIBS)
 EDIT_LIBS    = $(eval EDIT_LIBS := $$(call libs_of,libedit,-ledit))$(EDIT_LIBS)
@@ -191,7 +192,7 @@ $(BUILD)/pic/%.o: %.c Makefile
 # -------------------------------------------------------------------------------------- products
 $(BUILD)/kvd: $(KVD_OBJ)
 	$(call say,LD $@)
-	$(Q)$(CC) $(LDFLAGS_KVD) $^ $(UV_LIBS) $(STORAGE_LIBS) -o $@
+	$(Q)$(CC) $(LDFLAGS_KVD) $^ $(UV_LIBS) $(HTTP_LIBS) $(STORAGE_LIBS) -o $@
 
 $(BUILD)/kvcli: $(KVCLI_OBJ)
 	$(call say,LD $@)
@@ -243,7 +244,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(BUILD)/server-rooms.a $(BUILD)/client
 	@mkdir -p $(@D)
 	$(call say,LD $@)
 	$(Q)$(CC) $(LDFLAGS_KVD) $< $(BUILD)/$(call side_of,tests/$*.c)-rooms.a \
-	    $(CHECK_LIBS) $(UV_LIBS) $(STORAGE_LIBS) -lm -o $@
+	    $(CHECK_LIBS) $(UV_LIBS) $(HTTP_LIBS) $(STORAGE_LIBS) -lm -o $@
 
 .PHONY: fuzz-run
 fuzz-run: $(FUZZ_BIN)
@@ -262,7 +263,7 @@ build/fuzz/obj/%.o: %.c Makefile
 build/fuzz/%: %.c $(FUZZED_OBJ) Makefile
 	@mkdir -p $(@D)
 	$(call say,LD $@)
-	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer $< $(FUZZED_OBJ) $(UV_LIBS) $(STORAGE_LIBS) -o $@
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer $< $(FUZZED_OBJ) $(UV_LIBS) $(HTTP_LIBS) $(STORAGE_LIBS) -o $@
 
 -include $(FUZZED_OBJ:.o=.d)
 

@@ -1,7 +1,7 @@
 /* command_admin.c: HELLO, PING and STATS. See command.h. */
 #include "server/command.h"
 
-#include "protocol/base/memory.h"
+#include "server/stats.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -77,7 +77,6 @@ enum status command_ping(const struct service *service, struct session *session,
 
 struct report {
     struct buffer *answer;
-    const char *group;    /* of the lines that follow */
     struct slice section; /* only names that begin with it; empty for all */
     uint32_t lines;
     enum status status; /* the first failure */
@@ -85,35 +84,14 @@ struct report {
 
 static void report_line(void *arg, const char *name, uint64_t value) {
     struct report *report = arg;
-    char full[WIRE_NAME_BYTES_MAX + 1];
+    struct slice text = slice_from_text(name);
     char number[24];
 
-    snprintf(full, sizeof full, "%s.%s", report->group, name);
     snprintf(number, sizeof number, "%" PRIu64, value);
-    if (report->status != STATUS_OK || !slice_has_prefix(slice_from_text(full), report->section)) {
-        return;
+    if (report->status == STATUS_OK && slice_has_prefix(text, report->section)) {
+        report->status = wire_stats_entry(report->answer, text, slice_from_text(number));
+        report->lines += report->status == STATUS_OK;
     }
-    report->status =
-        wire_stats_entry(report->answer, slice_from_text(full), slice_from_text(number));
-    report->lines += report->status == STATUS_OK;
-}
-
-static void report_server(struct report *report, const struct service *service) {
-    uint32_t connections = atomic_load_explicit(&service->connections, memory_order_relaxed);
-
-    report->group = "server";
-    report_line(report, "started_at_ms", service->started_at_ms);
-    report_line(report, "loops", service->metrics_count - 1);
-    report_line(report, "connections", connections);
-    report_line(report, "client_memory_bytes", client_memory_charged(&service->client_memory));
-    report_line(report, "client_memory_limit_bytes", service->client_memory.limit_bytes);
-    report_line(report, "memory_limit_bytes", service->limits.wire.memory_bytes);
-    report_line(report, "allocations", memory_allocation_count());
-    for (enum metric metric = 0; metric < METRIC_COUNT; metric++) {
-        report_line(report, metrics_name(metric),
-                    metrics_sum(service->metrics, service->metrics_count, metric));
-    }
-    latency_lines(service->latencies, SERVICE_LOOPS_MAX, report_line, report);
 }
 
 enum status command_stats(struct read_context *context, const struct wire_request *request,
@@ -130,9 +108,7 @@ enum status command_stats(struct read_context *context, const struct wire_reques
     if (status != STATUS_OK) {
         return status;
     }
-    report_server(&report, context->service);
-    report.group = "storage";
-    store_stats(context->service->store, report_line, &report);
+    stats_each(context->service, report_line, &report);
     if (report.status != STATUS_OK || (report.lines == 0 && report.section.len > 0)) {
         return report.status != STATUS_OK ? report.status : STATUS_NOT_FOUND;
     }

@@ -315,34 +315,60 @@ static bool same_address(const struct config_address *a, const struct config_add
     return !free_port && a->kind == b->kind && a->port == b->port && strcmp(a->host, b->host) == 0;
 }
 
-/* Item `index` against the rules, and against the items before it. */
-static enum status check_listen(const struct config *config, size_t index, struct error *error) {
-    const char *text = config_list_item(config, CONFIG_SERVER_LISTEN, index);
-    const char *origin = config_origin(config, CONFIG_SERVER_LISTEN);
-    struct config_address address;
+/* An address to listen on against the rules for all. */
+static enum status check_address(const struct config *config, enum config_key key, const char *text,
+                                 struct config_address *address_out, struct error *error) {
+    const char *origin = config_origin(config, key);
+    const char *name = config_key_info(key)->name;
     struct error reason;
 
-    if (config_address_parse(text, &address, &reason) != STATUS_OK) {
-        return error_set(error, STATUS_INVALID, 0, origin, ERROR_NO_OFFSET, "server.listen: %.230s",
+    if (config_address_parse(text, address_out, &reason) != STATUS_OK) {
+        return error_set(error, STATUS_INVALID, 0, origin, ERROR_NO_OFFSET, "%s: %.230s", name,
                          reason.text);
     }
-    if (!address.loopback) {
+    if (!address_out->loopback) {
         return error_set(error, STATUS_INVALID, 0, origin, ERROR_NO_OFFSET,
-                         "server.listen: '%.60s' can be reached from other machines, and kvd has "
-                         "no authentication yet; listen on 127.0.0.1, [::1] or unix:PATH",
-                         text);
+                         "%s: '%.60s' can be reached from other machines, and kvd has "
+                         "no authentication yet; listen on 127.0.0.1, [::1]%s",
+                         name, text, key == CONFIG_SERVER_LISTEN ? " or unix:PATH" : "");
     }
-    for (size_t i = 0; i < index; i++) {
+    return STATUS_OK;
+}
+
+/* Against the first `count` items of server.listen. */
+static enum status check_twice(const struct config *config, enum config_key key, const char *text,
+                               const struct config_address *address, size_t count,
+                               struct error *error) {
+    for (size_t i = 0; i < count; i++) {
         struct config_address earlier;
+        struct error reason;
         enum status status = config_address_parse(config_list_item(config, CONFIG_SERVER_LISTEN, i),
                                                   &earlier, &reason);
         ASSERT(status == STATUS_OK);
-        if (same_address(&address, &earlier)) {
-            return error_set(error, STATUS_INVALID, 0, origin, ERROR_NO_OFFSET,
-                             "server.listen: '%.120s' is given twice", text);
+        if (same_address(address, &earlier)) {
+            return error_set(error, STATUS_INVALID, 0, config_origin(config, key), ERROR_NO_OFFSET,
+                             "%s: '%.120s' is given twice", config_key_info(key)->name, text);
         }
     }
     return STATUS_OK;
+}
+
+static enum status check_metrics_listen(const struct config *config, struct error *error) {
+    const char *text = config_text(config, CONFIG_METRICS_LISTEN);
+    struct config_address address;
+    enum status status;
+
+    if (text[0] == '\0') {
+        return STATUS_OK;
+    }
+    status = check_address(config, CONFIG_METRICS_LISTEN, text, &address, error);
+    if (status == STATUS_OK && address.kind == CONFIG_ADDRESS_UNIX) {
+        return error_set(error, STATUS_INVALID, 0, config_origin(config, CONFIG_METRICS_LISTEN),
+                         ERROR_NO_OFFSET, "metrics.listen: HTTP is served on HOST:PORT alone");
+    }
+    return status == STATUS_OK ? check_twice(config, CONFIG_METRICS_LISTEN, text, &address,
+                                             config_list_count(config, CONFIG_SERVER_LISTEN), error)
+                               : status;
 }
 
 enum status config_validate(const struct config *config, struct error *error) {
@@ -350,9 +376,14 @@ enum status config_validate(const struct config *config, struct error *error) {
     enum status status = STATUS_OK;
 
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        status = check_listen(config, i, error);
+        const char *text = config_list_item(config, CONFIG_SERVER_LISTEN, i);
+        struct config_address address;
+        status = check_address(config, CONFIG_SERVER_LISTEN, text, &address, error);
+        if (status == STATUS_OK) {
+            status = check_twice(config, CONFIG_SERVER_LISTEN, text, &address, i, error);
+        }
     }
-    return status;
+    return status == STATUS_OK ? check_metrics_listen(config, error) : status;
 }
 
 /* ---- Reloading ------------------------------------------------------------------------------- */

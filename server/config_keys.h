@@ -114,7 +114,12 @@
       "is written down in the slow log: kvcli slowlog. 0 writes none down.")                       \
     X(SLOW_LOG_ENTRIES, "slow_log.entries", INTEGER, "128", 1, 65536, "", RESTART,                 \
       "Requests that the slow log remembers; the newest pushes out the oldest. Each costs 300 "    \
-      "bytes of memory.")
+      "bytes of memory.")                                                                          \
+    X(METRICS_LISTEN, "metrics.listen", TEXT, "\"\"", 0, 64, "", RESTART,                          \
+      "Address to serve metrics on, over HTTP: GET /metrics in the text format of Prometheus, "    \
+      "and GET /healthz. \"127.0.0.1:9736\", say; port 0 takes a free one, which the log names. "  \
+      "Empty serves none. An address that is not loopback is refused, because there is no "        \
+      "authentication yet.")
 
 enum config_key {
 #define CONFIG_KEY_ENUM(id, ...) CONFIG_##id,

@@ -6,6 +6,7 @@
 #include "server/data_folder.h"
 #include "server/listener.h"
 #include "server/mailbox.h"
+#include "server/metrics_http.h"
 #include "server/plan.h"
 #include "server/ready_file.h"
 #include "server/reload.h"
@@ -34,6 +35,7 @@ struct server {
     uv_timer_t stop_timer;
     uv_timer_t figures_timer;
     struct listener *listener; /* owned until it is closed */
+    struct metrics_http *http; /* owned; NULL: none */
     struct worker_slot slots[SERVICE_LOOPS_MAX];
     uint32_t created;  /* workers, the first ones of the slots */
     uint32_t started;  /* of them */
@@ -74,6 +76,7 @@ static void stop(struct server *server) {
     server->stopping = true;
     listener_close(server->listener);
     server->listener = NULL;
+    metrics_http_stopping(server->http);
     for (uint32_t i = 0; i < server->started; i++) {
         worker_stop(server->slots[i].worker);
     }
@@ -273,6 +276,14 @@ static enum status announce(struct server *server, struct error *error) {
     return status;
 }
 
+static enum status serve_metrics(struct server *server, struct error *error) {
+    const char *address = config_text(server->config, CONFIG_METRICS_LISTEN);
+
+    return address[0] == '\0'
+               ? STATUS_OK
+               : metrics_http_create(address, &server->service, &server->http, error);
+}
+
 static enum status start(struct server *server, struct error *error) {
     enum status status = STATUS_OK;
 
@@ -304,7 +315,10 @@ static enum status start(struct server *server, struct error *error) {
     figures_timer_cb(&server->figures_timer);
     ASSERT(uv_timer_start(&server->figures_timer, figures_timer_cb, FIGURES_EVERY_MS,
                           FIGURES_EVERY_MS) == 0);
-    status = listener_start(server->listener, error);
+    status = serve_metrics(server, error);
+    if (status == STATUS_OK) {
+        status = listener_start(server->listener, error);
+    }
     return status == STATUS_OK ? announce(server, error) : status;
 }
 
@@ -337,6 +351,7 @@ static enum status close_all(struct server *server, struct error *error) {
     for (uint32_t i = 0; i < server->started; i++) {
         worker_join(server->slots[i].worker);
     }
+    metrics_http_destroy(server->http);
     if (server->service.store) {
         status = store_close(server->service.store, error);
     }

@@ -36,6 +36,7 @@ need_build() {
     need_tool python3 python3
     need_header libc6-dev stdio.h
     need_header libuv1-dev uv.h
+    need_header libmicrohttpd-dev microhttpd.h
     need_header libzstd-dev zstd.h
     need_header libxxhash-dev xxhash.h
     need_header libedit-dev histedit.h

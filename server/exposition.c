@@ -136,6 +136,73 @@ static void put_rows(struct writer *writer, const struct collection *collection)
     }
 }
 
+/* ---- How long requests took */
+
+#define BOUND_BITS_MIN 4u /* the first bound is 16 us */
+#define US_PER_S 1000000u
+
+/* "0.000128". A number of microseconds. */
+static void put_seconds(struct writer *writer, uint64_t us) {
+    put(writer, "%" PRIu64 ".%06" PRIu64, us / US_PER_S, us % US_PER_S);
+}
+
+/* Of one command. Times are cut to whole microseconds, so that what is counted as 127 us took less
+ * than 128: the bounds, powers of two, are exact. */
+static void put_buckets(struct writer *writer, const char *command,
+                        const struct latency_view *view) {
+    uint64_t below = 0;
+    uint32_t bucket = 0;
+
+    for (uint32_t bits = BOUND_BITS_MIN; bits <= LATENCY_US_BITS; bits++) {
+        uint64_t bound_us = 1ull << bits;
+        for (; bucket < LATENCY_BUCKETS && latency_bucket_top_us(bucket) < bound_us; bucket++) {
+            below += view->counts[bucket];
+        }
+        put(writer, "kvd_request_duration_seconds_bucket{command=\"%s\",le=\"", command);
+        put_seconds(writer, bound_us);
+        put(writer, "\"} %" PRIu64 "\n", below);
+    }
+    put(writer, "kvd_request_duration_seconds_bucket{command=\"%s\",le=\"+Inf\"} %" PRIu64 "\n",
+        command, view->count);
+    put(writer, "kvd_request_duration_seconds_sum{command=\"%s\"} ", command);
+    put_seconds(writer, view->sum_us);
+    put(writer, "\nkvd_request_duration_seconds_count{command=\"%s\"} %" PRIu64 "\n", command,
+        view->count);
+}
+
+static void put_phases(struct writer *writer, const char *command,
+                       const struct latency_view *view) {
+    for (enum latency_phase phase = 0; phase < LATENCY_PHASES; phase++) {
+        put(writer, "kvd_request_phase_seconds_total{command=\"%s\",phase=\"%s\"} ", command,
+            latency_phase_name(phase));
+        put_seconds(writer, view->phase_us[phase]);
+        put(writer, "\n");
+    }
+}
+
+/* `put_command` for each command that there was a request of. */
+static void put_latencies(struct writer *writer, const struct service *service,
+                          void (*put_command)(struct writer *, const char *,
+                                              const struct latency_view *)) {
+    struct latency_view view;
+
+    for (uint32_t command = 0; command < LATENCY_COMMANDS; command++) {
+        latency_collect(service->latencies, SERVICE_LOOPS_MAX, command, LATENCY_ALL, &view);
+        if (view.count > 0) {
+            put_command(writer, latency_command_name(command), &view);
+        }
+    }
+}
+
+static void put_durations(struct writer *writer, const struct service *service) {
+    put_head(writer, "kvd_request_duration_seconds", "histogram",
+             "Time from when a request had come to when its answer was ready, by command.");
+    put_latencies(writer, service, put_buckets);
+    put_head(writer, "kvd_request_phase_seconds_total", "counter",
+             "Thereof the time that requests spent in each phase, by command.");
+    put_latencies(writer, service, put_phases);
+}
+
 /* What is no figure. */
 static void put_others(struct writer *writer, const struct service *service) {
     put_head(writer, "kvd_build_info", "gauge", "Always 1; the label says which version it is.");
@@ -156,6 +223,7 @@ enum status exposition_write(const struct service *service, struct buffer *text)
     stats_each(service, collect, collection);
     put_others(&writer, service);
     put_rows(&writer, collection);
+    put_durations(&writer, service);
     memory_free(collection);
     return writer.status;
 }

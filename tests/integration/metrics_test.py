@@ -127,6 +127,16 @@ class MetricsTest(SharedServerTest):
         self.assertEqual(self.sample("kvd_start_time_seconds"), stats["server.started_at_ms"] / 1000)
         self.assertEqual(self.sample("kvd_level_tables", level="6"), stats["storage.level_6_tables"])
 
+    def test_durations_are_cumulative_and_count_every_request(self):
+        self.client.ask(put(self.key, b"value"))
+        family = self.families()["kvd_request_duration_seconds"]
+        counts = [value for (name, labels), value in family.samples.items()
+                  if name.endswith("_bucket") and ("command", "put") in labels]
+        self.assertEqual(counts, sorted(counts))
+        total = family.samples["kvd_request_duration_seconds_count", (("command", "put"),)]
+        self.assertEqual((counts[-1], total), (self.sample("kvd_requests_total", command="put"),) * 2)
+        self.assertGreater(family.samples["kvd_request_duration_seconds_sum", (("command", "put"),)], 0)
+
     def test_healthy_and_other_paths_and_methods(self):
         self.assertEqual(ask(self.server, "/healthz")[:2], (200, "ok\n"))
         self.assertEqual(ask(self.server, "/metrics/more")[0], 404)

@@ -116,6 +116,39 @@ START_TEST(figures_come_out_in_base_units_with_labels) {
 }
 END_TEST
 
+START_TEST(durations_are_counted_below_exact_bounds) {
+    static const uint64_t times_us[] = {0, 15, 16, 127, 128, 67000000, 999000000};
+    struct latency *latency = memory_alloc_zeroed(sizeof *latency);
+    struct house house;
+    struct buffer text;
+
+    open_house(&house);
+    buffer_init(&text, SIZE_MAX);
+    house.service->latencies[0] = latency;
+    for (size_t i = 0; i < sizeof times_us / sizeof times_us[0]; i++) {
+        struct latency_sample sample = {.total_us = times_us[i]};
+        sample.phase_us[LATENCY_WORKED] = 1000;
+        latency_add(latency, latency_command(METRIC_REQUESTS_GET), &sample, 1);
+    }
+    ck_assert_int_eq(exposition_write(house.service, &text), STATUS_OK);
+    ck_assert_says(&text,
+                   "\n# TYPE kvd_request_duration_seconds histogram\n"
+                   "kvd_request_duration_seconds_bucket{command=\"get\",le=\"0.000016\"} 2\n"
+                   "kvd_request_duration_seconds_bucket{command=\"get\",le=\"0.000032\"} 3\n");
+    ck_assert_says(&text, "{command=\"get\",le=\"0.000128\"} 4\n");
+    ck_assert_says(&text, "{command=\"get\",le=\"0.000256\"} 5\n");
+    ck_assert_says(&text, "{command=\"get\",le=\"33.554432\"} 5\n");
+    ck_assert_says(&text, "{command=\"get\",le=\"+Inf\"} 7\n"
+                          "kvd_request_duration_seconds_sum{command=\"get\"} 1066.000286\n"
+                          "kvd_request_duration_seconds_count{command=\"get\"} 7\n");
+    ck_assert_says(&text, "_total{command=\"get\",phase=\"work\"} 0.007000\n");
+    ck_assert_ptr_null(strstr((const char *)text.data, "seconds_count{command=\"put\"}"));
+    buffer_deinit(&text);
+    close_house(&house);
+    memory_free(latency);
+}
+END_TEST
+
 START_TEST(a_text_without_room_or_memory_is_an_error) {
     struct house house;
     struct buffer text;
@@ -339,7 +372,7 @@ END_TEST
 UNIT_MAIN("server_metrics_http", every_figure_has_a_row_and_every_row_a_figure,
           rows_of_a_name_stand_together_and_the_first_says_what_it_is,
           a_star_stands_for_the_middle_of_a_figure, figures_come_out_in_base_units_with_labels,
-          a_text_without_room_or_memory_is_an_error,
+          durations_are_counted_below_exact_bounds, a_text_without_room_or_memory_is_an_error,
           metrics_and_health_are_answered_and_nothing_else,
           a_connection_is_kept_for_the_next_request, nonsense_closes_its_connection_alone,
           one_client_too_many_waits_until_another_leaves, a_server_that_stops_is_not_healthy,

@@ -65,6 +65,7 @@ bool connection_is_write(uint16_t opcode) {
     case WIRE_SLOWLOG:
     case WIRE_CLIENTS:
     case WIRE_HOTKEYS:
+    case WIRE_CONFIG:
         return false;
     default: /* and all that is not harmless to repeat */
         return true;

@@ -51,7 +51,7 @@ static const struct opcode_name opcode_names[] = {
     {WIRE_BACKUP, false, "BACKUP"},
     {WIRE_STATS, true, "STATS"},
     {WIRE_WHY, true, "WHY"},
-    {WIRE_CONFIG, false, "CONFIG"},
+    {WIRE_CONFIG, true, "CONFIG"},
     {WIRE_MAINTAIN, true, "MAINTAIN"},
     {WIRE_EXPLAIN, true, "EXPLAIN"},
     {WIRE_CLIENTS, true, "CLIENTS"},

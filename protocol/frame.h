@@ -76,7 +76,7 @@ enum wire_opcode {
 
     WIRE_STATS = 0x0050,
     WIRE_WHY = 0x0051,
-    WIRE_CONFIG = 0x0052, /* reserved */
+    WIRE_CONFIG = 0x0052,
     WIRE_MAINTAIN = 0x0053,
     WIRE_EXPLAIN = 0x0054,
     WIRE_CLIENTS = 0x0055,

@@ -231,6 +231,26 @@ static enum status take_look(struct decoder *decoder, struct wire_request *reque
     return decoder_check_end(decoder);
 }
 
+static enum status take_config(struct decoder *decoder, struct wire_request *request) {
+    if (!reader_take_u8(&decoder->reader, &request->action) ||
+        !reader_take_block(&decoder->reader, &request->payload)) {
+        return decoder_refuse_short(decoder);
+    }
+    request->value = decoder_take_rest(decoder);
+    if (request->action < WIRE_CONFIG_GET || request->action > WIRE_CONFIG_SET) {
+        return decoder_refuse(decoder, STATUS_INVALID, "the action is not 1 or 2", request->action);
+    }
+    if (request->action == WIRE_CONFIG_GET && request->value.len > 0) {
+        return decoder_refuse(decoder, STATUS_INVALID, "no value is asked for with a value", 0);
+    }
+    return request->payload.len <= WIRE_NAME_BYTES_MAX &&
+                   request->value.len <= WIRE_SETTING_BYTES_MAX
+               ? STATUS_OK
+               : decoder_refuse(decoder, STATUS_TOO_LARGE,
+                                "the name is longer than 255 bytes, or the value than 8191",
+                                WIRE_SETTING_BYTES_MAX);
+}
+
 static enum status check_namespace(struct decoder *decoder, struct slice name) {
     return name.len <= WIRE_NAMESPACE_BYTES_MAX
                ? STATUS_OK
@@ -326,6 +346,8 @@ static enum status take_operation(struct decoder *decoder, struct wire_request *
     case WIRE_CLIENTS:
     case WIRE_HOTKEYS:
         return take_look(decoder, request);
+    case WIRE_CONFIG:
+        return take_config(decoder, request);
     case WIRE_NAMESPACE_CREATE:
         return take_namespace_create(decoder, request);
     case WIRE_NAMESPACE_DROP:

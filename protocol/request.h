@@ -44,6 +44,8 @@
  *      NAMESPACE_CREATE   name block, settings
  *      NAMESPACE_DROP     rest: name
  *
+ *      CONFIG   action u8 (1 get | 2 set), name block (get: a prefix), rest: value (get: empty)
+ *
  *      range    range flags u8, limit varint, page bytes varint, from block, to block, cursor block
  *      bounds   range flags u8, from block, to block
  *      state    kind u8, and value u64 unless the kind is 0
@@ -62,6 +64,7 @@
 #define WIRE_NAMESPACE_BYTES_MAX 255u
 #define WIRE_NAME_BYTES_MAX 255u     /* client and server name, stats section and names */
 #define WIRE_PATH_BYTES_MAX 4095u    /* of a checkpoint */
+#define WIRE_SETTING_BYTES_MAX 8191u /* a value of CONFIG, as text */
 #define WIRE_CURSOR_BYTES_MAX 69632u /* opaque; a key of 64 KiB and 4 KiB of state */
 
 /* The most that a request may ask; published in HELLO. Decoding refuses what is above. */
@@ -232,6 +235,11 @@ enum wire_look {
     WIRE_LOOK_CLOSE = 3, /* CLIENTS: number: id of the connection */
 };
 
+enum wire_config {
+    WIRE_CONFIG_GET = 1,
+    WIRE_CONFIG_SET = 2,
+};
+
 /* What may be set for a namespace; zeroed: nothing. */
 struct wire_settings {
     uint64_t quota_bytes;   /* 0: none */
@@ -244,10 +252,11 @@ struct wire_request {
     uint16_t opcode; /* enum wire_opcode; one that is served */
     struct wire_options options;
     struct slice key;      /* of all that are about one key */
-    struct slice value;    /* PUT; APPEND, UPLOAD_DATA: the bytes */
+    struct slice value;    /* PUT; APPEND, UPLOAD_DATA: the bytes; CONFIG: as text */
     uint32_t user_flags;   /* PUT, UPLOAD_COMMIT: 32 bits of the user's, stored with the value */
     struct slice payload;  /* PING: the bytes to echo; STATS: the section; HELLO: the client name;
-                              WHY: what; MAINTAIN: the argument; NAMESPACE_*: the name */
+                              WHY: what; MAINTAIN: the argument; NAMESPACE_*: the name;
+                              CONFIG: the name, or a prefix of names */
     struct wire_list list; /* MGET: keys; BATCH: items; TRANSACT: items if all hold */
     struct wire_list other_list;  /* TRANSACT: items if not */
     struct wire_list comparisons; /* TRANSACT */
@@ -267,7 +276,8 @@ struct wire_request {
     struct wire_feed_position position; /* FEED */
     uint32_t wait_ms;    /* FEED: so long the answer may wait for a change; 0: it does not */
     uint8_t begin_flags; /* TXN_BEGIN: enum wire_begin_flag */
-    uint8_t action;      /* MAINTAIN: enum wire_action; those three: enum wire_look */
+    uint8_t action;      /* MAINTAIN: enum wire_action; CONFIG: enum wire_config;
+                                     those three: enum wire_look */
     struct wire_settings settings; /* NAMESPACE_CREATE */
     uint16_t version_min;          /* HELLO */
     uint16_t version_max;          /* HELLO */

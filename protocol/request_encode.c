@@ -226,6 +226,11 @@ static void put_operation(struct encoder *encoder, const struct wire_request *re
         put_u8(encoder, request->action);
         put_bytes(encoder, request->payload);
         break;
+    case WIRE_CONFIG:
+        put_u8(encoder, request->action);
+        put_block(encoder, request->payload);
+        put_bytes(encoder, request->value);
+        break;
     case WIRE_NAMESPACE_CREATE:
         put_block(encoder, request->payload);
         put_settings(encoder, &request->settings);

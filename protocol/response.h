@@ -47,6 +47,8 @@
  * u64, time ms u64, opened ms u64, deadline ms u64 (0 none), owner block NAMESPACE_LIST count u32,
  * count times: name block, id u32, settings (as in a request), keys u64, live bytes u64, pinned
  * bytes u64
+ *      CONFIG    count u32, count times: name block, value block, default block, source block,
+ *                flags u8 (1 = may be set)
  *
  *      SLOWLOG   count u32, count times: number u64, time ms u64, client u64, request id u32,
  *                  opcode u16, beside u32, total us u64, 5 times phase us u64, request bytes u64,
@@ -174,6 +176,15 @@ struct wire_snapshot {
     uint64_t opened_ms;   /* SNAPSHOT_LIST */
     uint64_t deadline_ms; /* 0: none */
     struct slice owner;   /* SNAPSHOT_LIST: text */
+};
+
+/* One setting of CONFIG; all but the flag are text. */
+struct wire_setting {
+    struct slice name;
+    struct slice value;
+    struct slice default_value;
+    struct slice source; /* where the value was said */
+    bool online;         /* may be set while the server runs */
 };
 
 enum wire_conflict_flag {
@@ -391,6 +402,8 @@ enum status wire_namespace_entry(struct buffer *buffer,
 enum status wire_slow_entry(struct buffer *buffer, const struct wire_slow *slow) MUST_CHECK;
 enum status wire_client_entry(struct buffer *buffer, const struct wire_client *client) MUST_CHECK;
 enum status wire_hot_key_entry(struct buffer *buffer, const struct wire_hot_key *hot) MUST_CHECK;
+enum status wire_setting_entry(struct buffer *buffer,
+                               const struct wire_setting *setting) MUST_CHECK;
 
 /* --- reading: the client's side. */
 
@@ -431,7 +444,8 @@ struct wire_response {
     struct wire_record record; /* GET, GET_RANGE, META */
     struct slice payload;      /* GET, GET_RANGE: the bytes; PING: the bytes */
     struct wire_list list; /* MGET: entries; BATCH: results; STATS, EXPLAIN, MAINTAIN, WHY: lines;
-                              SNAPSHOT_LIST, NAMESPACE_LIST, SLOWLOG, CLIENTS, HOTKEYS */
+                              SNAPSHOT_LIST, NAMESPACE_LIST, SLOWLOG, CLIENTS, HOTKEYS,
+                              CONFIG */
     struct wire_page page; /* SCAN, COUNT, HISTORY and FEED (no cursor), DIFF */
     struct wire_feed feed; /* FEED */
     struct wire_snapshot snapshot; /* SNAPSHOT_OPEN, TXN_BEGIN */
@@ -479,5 +493,7 @@ enum status wire_response_next_client(struct wire_response *response,
                                       struct wire_client *client_out) MUST_CHECK;
 enum status wire_response_next_hot_key(struct wire_response *response,
                                        struct wire_hot_key *hot_out) MUST_CHECK;
+enum status wire_response_next_setting(struct wire_response *response,
+                                       struct wire_setting *setting_out) MUST_CHECK; /* CONFIG */
 
 #endif

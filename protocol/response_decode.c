@@ -297,6 +297,7 @@ static const char *take_ok(struct reader *reader, struct wire_response *response
     case WIRE_SLOWLOG:
     case WIRE_CLIENTS:
     case WIRE_HOTKEYS:
+    case WIRE_CONFIG:
         return take_list(reader, response);
     case WIRE_TRANSACT:
         return take_transact(reader, response);

@@ -6,6 +6,7 @@
 #include "protocol/base/assert.h"
 
 #define HISTORY_DELETED 1u
+#define SETTING_ONLINE 1u
 
 /* Collects the first failure, so that a run of appends reads as the format does. */
 struct entry {
@@ -184,5 +185,16 @@ enum status wire_hot_key_entry(struct buffer *buffer, const struct wire_hot_key 
     put_block(&entry, hot->key);
     put_u64(&entry, hot->reads);
     put_u64(&entry, hot->writes);
+    return entry_end(&entry);
+}
+
+enum status wire_setting_entry(struct buffer *buffer, const struct wire_setting *setting) {
+    struct entry entry = entry_begin(buffer);
+
+    put_block(&entry, setting->name);
+    put_block(&entry, setting->value);
+    put_block(&entry, setting->default_value);
+    put_block(&entry, setting->source);
+    put_u8(&entry, setting->online ? SETTING_ONLINE : 0);
     return entry_end(&entry);
 }

@@ -2,6 +2,7 @@
 #include "protocol/response_decoder.h"
 
 #define HISTORY_DELETED 1u
+#define SETTING_ONLINE 1u
 
 bool decoder_take_record(struct reader *reader, uint32_t flags, struct wire_record *record) {
     *record = (struct wire_record){0};
@@ -101,6 +102,19 @@ static bool take_namespace(struct reader *reader, struct wire_namespace *space) 
            reader_take_u64(reader, &space->pinned_bytes);
 }
 
+static bool take_setting(struct reader *reader, struct wire_setting *setting) {
+    uint8_t flags;
+
+    if (!reader_take_block(reader, &setting->name) || !reader_take_block(reader, &setting->value) ||
+        !reader_take_block(reader, &setting->default_value) ||
+        !reader_take_block(reader, &setting->source) || !reader_take_u8(reader, &flags) ||
+        flags > SETTING_ONLINE) {
+        return false;
+    }
+    setting->online = flags == SETTING_ONLINE;
+    return true;
+}
+
 static bool take_result(struct reader *reader, uint32_t flags, struct wire_result *result) {
     uint64_t number;
 
@@ -160,6 +174,7 @@ union element {
     struct wire_feed_change feed_change;
     struct wire_snapshot snapshot;
     struct wire_namespace space;
+    struct wire_setting setting;
     struct wire_result outcome;
     struct wire_slow slow;
     struct wire_client client;
@@ -193,6 +208,8 @@ static bool take_element(struct reader *reader, const struct wire_response *resp
         return take_snapshot(reader, &element->snapshot);
     case WIRE_NAMESPACE_LIST:
         return take_namespace(reader, &element->space);
+    case WIRE_CONFIG:
+        return take_setting(reader, &element->setting);
     case WIRE_BATCH:
         return reader_take_u64(reader, &element->result);
     case WIRE_TRANSACT:
@@ -376,6 +393,17 @@ enum status wire_response_next_hot_key(struct wire_response *response,
 
     if (status == STATUS_OK) {
         *hot_out = element.hot;
+    }
+    return status;
+}
+
+enum status wire_response_next_setting(struct wire_response *response,
+                                       struct wire_setting *setting_out) {
+    union element element;
+    enum status status = next_element(response, &element);
+
+    if (status == STATUS_OK) {
+        *setting_out = element.setting;
     }
     return status;
 }

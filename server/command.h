@@ -104,6 +104,8 @@ enum status command_namespace_list(struct read_context *context, const struct wi
                                    struct buffer *answer, struct error *error) MUST_CHECK;
 enum status command_why(struct read_context *context, const struct wire_request *request,
                         struct buffer *answer, struct error *error) MUST_CHECK;
+enum status command_config(struct read_context *context, const struct wire_request *request,
+                           struct buffer *answer, struct error *error) MUST_CHECK;
 enum status command_maintain(struct read_context *context, const struct wire_request *request,
                              struct buffer *answer, struct error *error) MUST_CHECK;
 enum status command_clients(struct read_context *context, const struct wire_request *request,

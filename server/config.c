@@ -439,3 +439,57 @@ enum status config_reload(const struct config *old, const struct config_input *i
     *config_out = config;
     return STATUS_OK;
 }
+
+/* ---- Changing one key ------------------------------------------------------------------------ */
+
+static enum status copy_all(const struct config *old, struct config **config_out,
+                            struct error *error) {
+    struct config *config = memory_alloc_zeroed(sizeof *config);
+    enum status status = STATUS_OK;
+
+    if (!config) {
+        return error_set(error, STATUS_NO_MEMORY, 0, NULL, ERROR_NO_OFFSET,
+                         "copy the configuration");
+    }
+    for (int i = 0; i < CONFIG_KEY_COUNT && status == STATUS_OK; i++) {
+        status = keep_old(old, config, (enum config_key)i, error);
+    }
+    if (status != STATUS_OK) {
+        config_destroy(config);
+        return status;
+    }
+    *config_out = config;
+    return STATUS_OK;
+}
+
+enum status config_set(const struct config *old, const struct config_override *change,
+                       struct config **config_out, enum config_key *key_out, struct error *error) {
+    bool collected[CONFIG_KEY_COUNT] = {false};
+    struct config *config = NULL;
+    enum status status;
+
+    if (!config_key_find(change->key, key_out)) {
+        return unknown_key(change->key, NULL, error);
+    }
+    if (!config_key_info(*key_out)->reloadable) {
+        return error_set(error, STATUS_INVALID, 0, NULL, ERROR_NO_OFFSET,
+                         "%s needs a restart: change it in the file or on the command line",
+                         change->key);
+    }
+    status = copy_all(old, &config, error);
+    if (status == STATUS_OK) {
+        status = apply_override(config, change, collected, error);
+    }
+    if (status == STATUS_OK) {
+        status = config_validate(config, error);
+    }
+    if (status != STATUS_OK) {
+        config_destroy(config);
+        if (error) {
+            error->path[0] = '\0'; /* who asks knows where it was said */
+        }
+        return status;
+    }
+    *config_out = config;
+    return STATUS_OK;
+}

@@ -87,9 +87,16 @@ unsigned config_loop_count(const struct config *config, unsigned processor_count
 uint64_t config_output_limit_bytes(const struct config *config);
 
 /* What makes no sense together: an address that does not parse or is not loopback (there is no
- * authentication yet), an address twice. config_load and config_reload have called it. Errors:
- * INVALID. */
+ * authentication yet), an address twice. config_load, config_set and config_reload have called it.
+ * Errors: INVALID. */
 enum status config_validate(const struct config *config, struct error *error) MUST_CHECK;
+
+/* A copy of `old` with one key changed while kvd runs; the key is *key_out. `old` stays the
+ * caller's and as it is. Errors: INVALID (no such key, a key that only a start can change, a value
+ * that it cannot have), NO_MEMORY. */
+enum status config_set(const struct config *old, const struct config_override *change,
+                       struct config **config_out, enum config_key *key_out,
+                       struct error *error) MUST_CHECK;
 
 /* What a reload found, by key. */
 struct config_changes {

@@ -67,7 +67,8 @@
     X(REQUESTS_FEED, "requests_feed")                                                              \
     X(REQUESTS_SLOWLOG, "requests_slowlog")                                                        \
     X(REQUESTS_CLIENTS, "requests_clients")                                                        \
-    X(REQUESTS_HOTKEYS, "requests_hotkeys")
+    X(REQUESTS_HOTKEYS, "requests_hotkeys")                                                        \
+    X(REQUESTS_CONFIG, "requests_config")
 
 enum metric {
 #define METRICS_ENUM(code, name) METRIC_##code,

@@ -9,8 +9,8 @@
 #include "server/metrics_http.h"
 #include "server/plan.h"
 #include "server/ready_file.h"
-#include "server/reload.h"
 #include "server/service.h"
+#include "server/settings.h"
 #include "server/worker.h"
 
 #include <signal.h>
@@ -26,7 +26,8 @@ struct worker_slot {
 
 struct server {
     const struct server_options *options;
-    struct config *config; /* owned; replaced by a reload */
+    struct settings *settings;   /* owned */
+    const struct config *config; /* of the settings: until it listens */
     struct service service;
     struct plan plan;
     uv_loop_t uv;           /* of the main thread */
@@ -71,7 +72,7 @@ static void end_if_done(struct server *server) {
 
 /* Lets everything end; the main loop does when the last worker is done. */
 static void stop(struct server *server) {
-    uint64_t timeout_ms = config_number(server->config, CONFIG_SERVER_STOP_TIMEOUT);
+    uint64_t timeout_ms = settings_number(server->settings, CONFIG_SERVER_STOP_TIMEOUT);
 
     server->stopping = true;
     listener_close(server->listener);
@@ -96,10 +97,9 @@ static void worker_done_cb(struct message *message) {
 
 /* ---- Signals */
 
-/* What a reload may change, where the loops see it. */
-static void publish_settings(struct server *server) {
-    struct service *service = &server->service;
-    const struct config *config = server->config;
+/* What may change while it runs, where the loops see it. Any thread, one at a time. */
+static void publish_settings(void *arg, const struct config *config) {
+    struct service *service = arg;
 
     atomic_store_explicit(&service->idle_timeout_ms,
                           (uint32_t)config_number(config, CONFIG_SERVER_IDLE_TIMEOUT),
@@ -138,8 +138,7 @@ static void reload_signal_cb(uv_signal_t *handle, int number) {
     struct server *server = handle->data;
 
     (void)number;
-    reload_config(&server->config, server->options->input, server->service.log);
-    publish_settings(server);
+    settings_reload(server->settings);
 }
 
 static void start_signals(struct server *server) {
@@ -239,7 +238,8 @@ static void fill_service(struct server *server) {
     service->shed_arg = server;
     client_memory_init(&service->client_memory, server->plan.limits.client_memory_bytes,
                        server->plan.loop_count);
-    publish_settings(server);
+    service->settings = server->settings;
+    settings_watch(server->settings, publish_settings, service);
 }
 
 static enum status open_store(struct server *server, struct error *error) {
@@ -380,8 +380,18 @@ static enum status run(struct server *server, struct error *error) {
     return status;
 }
 
-static enum status make_observers(struct server *server, const struct config *config) {
-    uint32_t entries_max = (uint32_t)config_number(config, CONFIG_SLOW_LOG_ENTRIES);
+/* The options' configuration is taken, whatever happens. */
+static enum status make_settings(struct server *server, const struct server_options *options) {
+    enum status status =
+        settings_create(options->config, options->input, options->log, &server->settings);
+
+    server->options = options;
+    server->config = status == STATUS_OK ? settings_config(server->settings) : NULL;
+    return status;
+}
+
+static enum status make_observers(struct server *server) {
+    uint32_t entries_max = (uint32_t)config_number(server->config, CONFIG_SLOW_LOG_ENTRIES);
     enum status status = slow_log_create(entries_max, &server->service.slow_log);
 
     if (status == STATUS_OK) {
@@ -392,6 +402,7 @@ static enum status make_observers(struct server *server, const struct config *co
 
 static void free_memory(struct server *server) {
     if (server) {
+        settings_destroy(server->settings);
         slow_log_destroy(server->service.slow_log);
         client_list_destroy(server->service.clients);
         figures_past_destroy(server->service.past);
@@ -403,14 +414,14 @@ enum status server_run(const struct server_options *options, struct error *error
     struct server *server = memory_alloc_zeroed(sizeof *server);
     enum status status = STATUS_NO_MEMORY;
 
-    if (!server || make_observers(server, options->config) != STATUS_OK ||
-        uv_loop_init(&server->uv) != 0) {
+    if (!server) {
         config_destroy(options->config);
+    }
+    if (!server || make_settings(server, options) != STATUS_OK ||
+        make_observers(server) != STATUS_OK || uv_loop_init(&server->uv) != 0) {
         free_memory(server);
         return error_set(error, status, 0, NULL, ERROR_NO_OFFSET, "cannot start");
     }
-    server->options = options;
-    server->config = options->config;
     plan_make(server->config, options->descriptors, (uint32_t)uv_available_parallelism(),
               &server->plan);
     fill_service(server);
@@ -420,7 +431,6 @@ enum status server_run(const struct server_options *options, struct error *error
     server->stop_timer.data = server;
     server->figures_timer.data = server;
     status = run(server, error);
-    config_destroy(server->config);
     free_memory(server);
     return status;
 }

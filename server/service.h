@@ -35,8 +35,9 @@ enum service_slot {
 #define SERVICE_WALKS_MAX 2u /* with one MAINTAIN beside them, one of four I/O threads is left */
 
 struct service {
-    struct store *store; /* borrowed */
-    struct log *log;     /* borrowed */
+    struct store *store;       /* borrowed */
+    struct log *log;           /* borrowed */
+    struct settings *settings; /* borrowed; NULL: none */
     struct limits limits;
     uint64_t started_at_ms; /* since 1970 */
     /* a reload changes these; relaxed */

@@ -44,6 +44,7 @@
     X(SLOWLOG, slowlog, "[N | clear]", 0, 1, "the last requests that took long, newest first")     \
     X(CLIENTS, clients, "[kill ID]", 0, 2, "who is connected; or close a connection")              \
     X(HOTKEYS, hotkeys, "[N | clear]", 0, 1, "the keys that are asked for most just now")          \
+    X(CONFIG, config, "get [PREFIX] | set NAME VALUE", 1, 3, "how the server is configured")       \
     X(STATS, stats, "[SECTION]", 0, 1, "the server's statistics")                                  \
     X(TOP, top, "", 0, 0, "what the server does, live")                                            \
     X(PING, ping, "", 0, 0, "ask whether the server answers")                                      \

@@ -11,7 +11,7 @@ static const uint16_t opcodes[] = {
     WIRE_APPEND,        WIRE_REWIND,   WIRE_UPLOAD_BEGIN, WIRE_UPLOAD_ABORT,   WIRE_SNAPSHOT_OPEN,
     WIRE_SNAPSHOT_LIST, WIRE_WHY,      WIRE_MAINTAIN,     WIRE_NAMESPACE_LIST, WIRE_EXPLAIN,
     WIRE_HOTKEYS,       WIRE_CLIENTS,  WIRE_SLOWLOG,      WIRE_TXN_BEGIN,      WIRE_TXN_COMMIT,
-    WIRE_TXN_ABORT,     WIRE_TRANSACT, WIRE_FEED};
+    WIRE_TXN_ABORT,     WIRE_TRANSACT, WIRE_FEED,         WIRE_CONFIG};
 
 /* Takes the next element of whatever list the response has. */
 static enum status next(struct wire_response *response) {
@@ -25,6 +25,7 @@ static enum status next(struct wire_response *response) {
     struct wire_slow slow;
     struct wire_client client;
     struct wire_hot_key hot;
+    struct wire_setting setting;
     struct slice name;
     struct slice value;
     struct wire_result outcome;
@@ -48,6 +49,8 @@ static enum status next(struct wire_response *response) {
         return wire_response_next_holder(response, &holder);
     case WIRE_SNAPSHOT_LIST:
         return wire_response_next_snapshot(response, &snapshot);
+    case WIRE_CONFIG:
+        return wire_response_next_setting(response, &setting);
     case WIRE_NAMESPACE_LIST:
         return wire_response_next_namespace(response, &space);
     case WIRE_SLOWLOG:

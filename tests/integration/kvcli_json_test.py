@@ -237,6 +237,15 @@ class JsonTest(KvcliCase):
         self.assertGreater(hottest["reads_per_second"], 0)
         self.assertEqual(hottest["writes_per_second"], 0)
 
+    def check_config(self):
+        for entry in self.objects("config", "get"):
+            self.assertEqual(entry.keys(), {"name", "value", "default", "source", "online"})
+        level = self.only("config", "set", "log.level", "debug")
+        self.assertEqual(level, {"name": "log.level", "value": '"debug"', "default": '"info"',
+                                 "source": "set online", "online": True})
+        self.assertEqual(self.only("config", "get", "log.level"), level)
+        self.only("config", "set", "log.level", "info")
+
     def check_stats(self):
         self.assertIn("server.started_at_ms", self.only("stats"))
         self.assertTrue(all(name.startswith("storage.") for name in self.only("stats", "storage")))

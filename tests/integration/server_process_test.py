@@ -5,6 +5,7 @@ import random
 import signal
 import socket
 import stat
+import struct
 import sys
 import tempfile
 import threading
@@ -282,6 +283,73 @@ class ReloadTest(ProcessTest):
         idle.close()
         self.assertIn("memory_limit", server.output())
         self.assertIn("restart", server.output())
+
+    def configure(self, client, action, name, value=""):
+        """The entries of the answer, by name: (value, default, source, online); or (status, text)."""
+        answer = client.ask(frame(CONFIG, bytes([action]) + block(name.encode()) + value.encode()))
+        if answer.status != OK:
+            return answer.status, answer.text
+        reader = Reader(answer.body)
+        return {reader.block().decode(): (*(reader.block().decode() for _ in range(3)), reader.number("B"))
+                for _ in range(reader.number("I"))}
+
+    def test_keys_tell_where_they_were_said(self):
+        path = self.config("memory_limit = \"128MiB\"\n")
+        server = start(self, "--config", path, "--set", "log.level=warn")
+        client = server.client()
+        keys = self.configure(client, 1, "")
+        self.assertEqual(keys["memory_limit"], ('"128MiB"', '"1GiB"', path + ":1", 0))
+        self.assertEqual(keys["log.level"], ('"warn"', '"info"', "--set", 1))
+        self.assertEqual(keys["storage.dir"], ('"%s"' % server.dir, '"./data"', "--dir", 0))
+        self.assertEqual(keys["storage.durability"], ('"synced"', '"synced"', "default", 1))
+        self.assertEqual(set(self.configure(client, 1, "storage.r")),
+                         {"storage.reclaim_rate", "storage.read_only"})
+        self.assertEqual(self.configure(client, 1, "nonsense")[0], NOT_FOUND)
+        client.close()
+
+    def test_a_key_set_online_takes_effect_and_a_reload_takes_it_back(self):
+        path = self.config("[server]\nidle_timeout = \"1h\"\n")
+        server = start(self, "--config", path, "--set", "log.level=warn")
+        idle, client = server.client(), server.client()
+        self.assertEqual(self.configure(client, 2, "log.level", "info"),
+                         {"log.level": ('"info"', '"info"', "set online", 1)})
+        self.assertEqual(self.configure(client, 2, "server.idle_timeout", "300ms"),
+                         {"server.idle_timeout": ('"300ms"', '"5m"', "set online", 1)})
+        self.assertTrue(idle.is_closed())
+        idle.close()
+        client.close()
+        self.assertRegex(server.output(), r"configuration changed key=server.idle_timeout value=\S*300ms.*set online")
+        server.signal(signal.SIGHUP)
+        self.wait_for(lambda: server.output().count("key=server.idle_timeout") == 2)
+        client = server.client()
+        self.assertEqual(self.configure(client, 1, "server.idle_timeout")["server.idle_timeout"][0], '"1h"')
+        self.assertEqual(self.configure(client, 1, "log.level")["log.level"][2], "--set")
+        client.close()
+
+    def test_what_a_write_waits_for_can_be_changed(self):
+        server = start(self)
+        client = server.client()
+        self.configure(client, 2, "storage.durability", "memory")
+        syncs = client.stats()["storage.log_syncs"]
+        for _ in range(5):
+            client.ask(frame(PUT, struct.pack("<I", 0) + block(b"key") + b"value"))
+        self.assertEqual(client.stats()["storage.log_syncs"], syncs)
+        client.close()
+
+    def test_what_cannot_be_set_is_refused_with_its_reason(self):
+        server = start(self)
+        client = server.client()
+        for name, value, reason in (("memory_limit", "2GiB", "needs a restart"),
+                                    ("server.idle_timeout", "soon", "expected a duration"),
+                                    ("server.idle_tmeout", "1s", "did you mean 'server.idle_timeout'"),
+                                    ("log.file", "/nowhere/log", "/nowhere/log")):
+            with self.subTest(name):
+                before = self.configure(client, 1, "")
+                status, text = self.configure(client, 2, name, value)
+                self.assertNotEqual(status, OK)
+                self.assertIn(reason, text)
+                self.assertEqual(self.configure(client, 1, ""), before)
+        client.close()
 
     def test_broken_file_changes_nothing(self):
         path = self.config("")

@@ -160,11 +160,12 @@ static void append_lines(struct buffer *out, struct wire_response *response) {
     }
 }
 
-/* Of what the server has observed. */
+/* Of what the server has observed, and of its configuration. */
 static void append_observed(struct buffer *out, struct wire_response *response) {
     struct wire_slow slow;
     struct wire_client client;
     struct wire_hot_key hot;
+    struct wire_setting setting;
 
     while (response->opcode == WIRE_SLOWLOG &&
            wire_response_next_slow(response, &slow) == STATUS_OK) {
@@ -177,6 +178,10 @@ static void append_observed(struct buffer *out, struct wire_response *response) 
     while (response->opcode == WIRE_HOTKEYS &&
            wire_response_next_hot_key(response, &hot) == STATUS_OK) {
         must(wire_hot_key_entry(out, &hot));
+    }
+    while (response->opcode == WIRE_CONFIG &&
+           wire_response_next_setting(response, &setting) == STATUS_OK) {
+        must(wire_setting_entry(out, &setting));
     }
 }
 

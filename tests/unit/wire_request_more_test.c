@@ -303,6 +303,34 @@ START_TEST(maintenance_has_an_action_and_a_checkpoint_a_path) {
 }
 END_TEST
 
+START_TEST(configuration_is_asked_by_prefix_or_set_by_name) {
+    struct wire_request request = {.opcode = WIRE_CONFIG, .action = WIRE_CONFIG_GET};
+    char longest[8192] = {0};
+
+    ck_assert_int_eq(there_and_back(&request), STATUS_OK);
+    request.payload = text("log.level");
+    request.value = text("debug");
+    ck_assert_int_eq(there_and_back(&request), STATUS_INVALID);
+    request.action = WIRE_CONFIG_SET;
+    ck_assert_int_eq(there_and_back(&request), STATUS_OK);
+    ck_assert(slice_equal(decoded.payload, text("log.level")));
+    ck_assert(slice_equal(decoded.value, text("debug")));
+    ck_assert_int_eq(decode_body(WIRE_CONFIG, 0, "\1", 1), STATUS_PROTOCOL);
+    ck_assert_int_eq(decode_body(WIRE_CONFIG, 0, "\1\2x", 3), STATUS_PROTOCOL);
+    ck_assert_int_eq(decode_body(WIRE_CONFIG, 0, "\0\1x", 3), STATUS_INVALID);
+    ck_assert_int_eq(decode_body(WIRE_CONFIG, 0, "\3\1x", 3), STATUS_INVALID);
+    request.value = slice_make(longest, 8191);
+    ck_assert_int_eq(there_and_back(&request), STATUS_OK);
+    request.value = slice_make(longest, 8192);
+    ck_assert_int_eq(there_and_back(&request), STATUS_TOO_LARGE);
+    request.value = text("");
+    request.payload = slice_make(longest, 255);
+    ck_assert_int_eq(there_and_back(&request), STATUS_OK);
+    request.payload = slice_make(longest, 256);
+    ck_assert_int_eq(there_and_back(&request), STATUS_TOO_LARGE);
+}
+END_TEST
+
 START_TEST(a_batch_takes_all_kinds_with_their_own_flags) {
     ck_assert_int_eq(decode_body(WIRE_BATCH, 0, "\1\3\0\0\0", 5), STATUS_OK); /* everything */
     ck_assert_int_eq(decode_body(WIRE_BATCH, 0, "\1\3\4\1\0\0", 6), STATUS_INVALID);
@@ -334,4 +362,5 @@ UNIT_MAIN("wire_request_more", a_read_says_at_which_state_by_one_flag_only,
           an_append_is_bounded_like_a_value, a_touch_needs_an_expiry_and_persist_has_none,
           an_upload_goes_in_pieces_and_ends_with_a_commit, a_namespace_is_made_with_settings,
           a_feed_has_a_position_and_bounds, maintenance_has_an_action_and_a_checkpoint_a_path,
-          what_was_observed_is_listed_or_cleared, a_batch_takes_all_kinds_with_their_own_flags)
+          configuration_is_asked_by_prefix_or_set_by_name, what_was_observed_is_listed_or_cleared,
+          a_batch_takes_all_kinds_with_their_own_flags)

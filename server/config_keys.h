@@ -37,7 +37,7 @@
     X(SERVER_LOOPS, "server.loops", INTEGER, "0", 0, 64, "", RESTART,                              \
       "Threads that serve connections. 0 chooses: processors - 1, at least 1 and at most 8, so "   \
       "that one processor is left to commits and background work.")                                \
-    X(SERVER_CONNECTIONS_MAX, "server.connections_max", INTEGER, "10000", 1, 1000000, "", RESTART, \
+    X(SERVER_CONNECTIONS_MAX, "server.connections_max", INTEGER, "10000", 1, 1000000, "", RELOAD,  \
       "Connections at one time; one more is answered with an error and closed.")                   \
     X(SERVER_REQUESTS_IN_FLIGHT_MAX, "server.requests_in_flight_max", INTEGER, "1024", 1, 65536,   \
       "", RESTART,                                                                                 \
@@ -87,10 +87,10 @@
       "How many times the size of the live data the files may take, but for what deletes "         \
       "and expiry have just set free. Puts wait before it is passed. Less means more "             \
       "copying.")                                                                                  \
-    X(STORAGE_RECLAIM_RATE, "storage.reclaim_rate", SIZE, "0", 0, CONFIG_TIB, "", RESTART,         \
+    X(STORAGE_RECLAIM_RATE, "storage.reclaim_rate", SIZE, "0", 0, CONFIG_TIB, "", RELOAD,          \
       "At least so many bytes a second are collected of what deletes, expiry and drops have "      \
       "set free, before other background work. 0: as fast as it can.")                             \
-    X(STORAGE_SCRUB_RATE, "storage.scrub_rate", SIZE, "0", 0, CONFIG_TIB, "", RESTART,             \
+    X(STORAGE_SCRUB_RATE, "storage.scrub_rate", SIZE, "0", 0, CONFIG_TIB, "", RELOAD,              \
       "So many bytes a second are read in the background to verify all files, round after "        \
       "round. 0: none; damage is found when it is read.")                                          \
     X(STORAGE_FEED_RETENTION, "storage.feed_retention", SIZE, "0", 0, CONFIG_TIB, "", RESTART,     \

@@ -254,7 +254,7 @@ static void take_connection(struct listener *listener, int descriptor, bool is_u
     uint32_t before = atomic_fetch_add_explicit(&service->connections, 1, memory_order_relaxed);
     const char *reason = NULL;
 
-    if (before >= service->limits.connections_max) {
+    if (before >= atomic_load_explicit(&service->connections_max, memory_order_relaxed)) {
         reason = "connections_max is reached";
     } else if (listener->options.accept_cb(listener->options.arg, descriptor, is_unix) !=
                STATUS_OK) {

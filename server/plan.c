@@ -28,6 +28,7 @@ static void plan_connections(const struct config *config, uint64_t descriptors, 
     uint64_t left = descriptors > taken ? descriptors - taken : 1;
 
     plan->connections_cut = wanted > left;
+    plan->connections_possible = (uint32_t)smaller(UINT32_MAX, left);
     plan->limits.connections_max = (uint32_t)smaller(wanted, left);
 }
 

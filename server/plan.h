@@ -18,7 +18,8 @@ struct plan {
     struct limits limits;
     struct store_options store; /* dir borrows from the config; log callback unset */
     uint32_t loop_count;
-    bool connections_cut; /* fewer connections than configured, for want of descriptors */
+    uint32_t connections_possible; /* by descriptors */
+    bool connections_cut;          /* fewer connections than configured, for want of descriptors */
 };
 
 /* `descriptors` is how many the process may open, `processors` how many the machine has. */

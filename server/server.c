@@ -99,7 +99,10 @@ static void worker_done_cb(struct message *message) {
 
 /* What may change while it runs, where the loops see it. Any thread, one at a time. */
 static void publish_settings(void *arg, const struct config *config) {
-    struct service *service = arg;
+    struct server *server = arg;
+    struct service *service = &server->service;
+    uint64_t connections_max = config_number(config, CONFIG_SERVER_CONNECTIONS_MAX);
+    uint32_t connections_possible = server->plan.connections_possible;
 
     atomic_store_explicit(&service->idle_timeout_ms,
                           (uint32_t)config_number(config, CONFIG_SERVER_IDLE_TIMEOUT),
@@ -112,6 +115,14 @@ static void publish_settings(void *arg, const struct config *config) {
                           memory_order_relaxed);
     slow_log_set_threshold(service->slow_log,
                            1000 * config_number(config, CONFIG_SLOW_LOG_THRESHOLD));
+    atomic_store_explicit(&service->connections_max,
+                          connections_max < connections_possible ? (uint32_t)connections_max
+                                                                 : connections_possible,
+                          memory_order_relaxed);
+    if (service->store) { /* once it is open */
+        store_set_rates(service->store, config_number(config, CONFIG_STORAGE_RECLAIM_RATE),
+                        config_number(config, CONFIG_STORAGE_SCRUB_RATE));
+    }
 }
 
 static void figures_timer_cb(uv_timer_t *timer) {
@@ -239,7 +250,7 @@ static void fill_service(struct server *server) {
     client_memory_init(&service->client_memory, server->plan.limits.client_memory_bytes,
                        server->plan.loop_count);
     service->settings = server->settings;
-    settings_watch(server->settings, publish_settings, service);
+    settings_watch(server->settings, publish_settings, server);
 }
 
 static enum status open_store(struct server *server, struct error *error) {

@@ -40,7 +40,8 @@ struct service {
     struct settings *settings; /* borrowed; NULL: none */
     struct limits limits;
     uint64_t started_at_ms; /* since 1970 */
-    /* a reload changes these; relaxed */
+    /* may change while it runs (settings.h); relaxed */
+    _Atomic uint32_t connections_max;
     _Atomic uint32_t idle_timeout_ms;  /* a connection without requests is closed; 0 is never */
     _Atomic uint32_t frame_timeout_ms; /* a started frame must have ended by then */
     _Atomic uint32_t durability;       /* enum store_durability of a write that does not say */

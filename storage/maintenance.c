@@ -201,7 +201,7 @@ static enum status run_weight(struct maintenance *maintenance, struct error *err
 /* As long as less has been freed in this second than is promised, every second turn is for that,
  * before a level over its weight: neither can keep the other waiting for ever. */
 static enum status run_owed_tidy(struct maintenance *maintenance, struct error *error) {
-    uint64_t rate = maintenance->collector.reclaim_bytes_per_s;
+    uint64_t rate = atomic_load_explicit(&maintenance->reclaim_bytes_per_s, memory_order_relaxed);
     uint64_t ticks = ticks_of(maintenance);
 
     if (ticks != maintenance->reclaim_ticks) {

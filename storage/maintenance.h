@@ -40,7 +40,6 @@ struct collector {
     void (*installed_cb)(void *arg);
     /* Sets the sizes that follow from the weight of the store (sizes.h), for one compaction. */
     void (*size_cb)(void *arg, struct job_context *context);
-    uint64_t reclaim_bytes_per_s; /* see store.h */
     void *arg;
 };
 
@@ -84,6 +83,7 @@ struct maintenance {
     store_log_cb log_cb;         /* constant; may be NULL */
     void *log_arg;
     struct maintenance_stats stats;
+    _Atomic uint64_t reclaim_bytes_per_s; /* see store.h; relaxed */
     _Atomic enum status flush_status; /* relaxed: how the last flush ended, for the commit lane */
     struct maintenance_job flush;
     struct maintenance_job tree;

@@ -123,8 +123,11 @@ static enum status scrub_next(struct scrub *scrub, struct verify *verify) {
 /* ---- The step ---------------------------------------------------------------------------------
  */
 
-static uint64_t rest_ms(const struct scrub *scrub, uint64_t bytes, enum status status) {
-    uint64_t rate = scrub->options.bytes_per_s;
+static uint64_t rate_of(const struct scrub *scrub) {
+    return atomic_load_explicit(&scrub->bytes_per_s, memory_order_relaxed);
+}
+
+static uint64_t rest_ms(uint64_t rate, uint64_t bytes, enum status status) {
     uint64_t ms = bytes / rate * MS_PER_S +
                   (uint64_t)((double)(bytes % rate) / (double)rate * (double)MS_PER_S);
 
@@ -132,10 +135,21 @@ static uint64_t rest_ms(const struct scrub *scrub, uint64_t bytes, enum status s
     return ms < SCHEDULER_DELAY_MS_MAX ? ms : SCHEDULER_DELAY_MS_MAX;
 }
 
-static void post_later(struct scrub *scrub, uint64_t delay_ms) {
-    mutex_lock(&scrub->mu);
-    if (!scrub->stopping) {
+/* Holds mu. The step is neither queued nor running, or at its end. */
+static void post_if_on(struct scrub *scrub, uint64_t delay_ms) {
+    scrub->active = !scrub->stopping && rate_of(scrub) > 0;
+    if (scrub->active) {
         scheduler_post_after(scrub->options.scheduler, LANE_BACKGROUND, &scrub->step, delay_ms);
+    }
+}
+
+/* After so many bytes. */
+static void post_later(struct scrub *scrub, uint64_t bytes, enum status status) {
+    mutex_lock(&scrub->mu);
+    if (rate_of(scrub) > 0) {
+        post_if_on(scrub, rest_ms(rate_of(scrub), bytes, status));
+    } else {
+        scrub->active = false;
     }
     mutex_unlock(&scrub->mu);
 }
@@ -159,7 +173,7 @@ static void scrub_step(struct step *step) {
     version_unref(version);
     add(&scrub->bytes, verify.result.bytes);
     add(&scrub->rounds, status == STATUS_END);
-    post_later(scrub, rest_ms(scrub, verify.result.bytes, status));
+    post_later(scrub, verify.result.bytes, status);
     verify_deinit(&verify);
 }
 
@@ -167,12 +181,28 @@ static void scrub_step(struct step *step) {
  */
 
 void scrub_start(struct scrub *scrub, const struct scrub_options *options) {
-    *scrub = (struct scrub){.options = *options};
+    *scrub = (struct scrub){.options = *options, .bytes_per_s = options->bytes_per_s};
     mutex_init(&scrub->mu);
     step_init(&scrub->step, scrub_step);
-    if (options->bytes_per_s > 0) {
-        post_later(scrub, LONG_REST_MS);
+    mutex_lock(&scrub->mu);
+    post_if_on(scrub, LONG_REST_MS);
+    mutex_unlock(&scrub->mu);
+}
+
+void scrub_set_rate(struct scrub *scrub, uint64_t bytes_per_s) {
+    if (!scrub->options.scheduler) {
+        return;
     }
+    mutex_lock(&scrub->mu);
+    if (atomic_exchange_explicit(&scrub->bytes_per_s, bytes_per_s, memory_order_relaxed) !=
+        bytes_per_s) {
+        bool queued = scrub->active &&
+                      scheduler_cancel(scrub->options.scheduler, LANE_BACKGROUND, &scrub->step);
+        if (queued || !scrub->active) { /* else it runs, and sees the rate at its end */
+            post_if_on(scrub, LONG_REST_MS);
+        }
+    }
+    mutex_unlock(&scrub->mu);
 }
 
 void scrub_stop(struct scrub *scrub) {

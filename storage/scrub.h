@@ -30,7 +30,7 @@ struct scrub_options {
     struct version_set *versions;
     struct scheduler *scheduler;
     uint8_t store_id[STORE_ID_BYTES];
-    uint64_t bytes_per_s; /* 0: off */
+    uint64_t bytes_per_s; /* at first; 0: off */
     store_log_cb log_cb;  /* may be NULL */
     void *log_arg;
 };
@@ -47,8 +47,10 @@ struct scrub {
     /* guarded by mu, a leaf but for the scheduler's */
     struct mutex mu;
     bool stopping;
+    bool active; /* the step is queued, or runs */
     /* atomic, relaxed */
     _Atomic bool cancel;
+    _Atomic uint64_t bytes_per_s; /* 0: off */
     _Atomic uint64_t rounds;
     _Atomic uint64_t bytes;
     _Atomic uint64_t faults;     /* files with faults, once a round each */
@@ -57,6 +59,10 @@ struct scrub {
 
 /* Begins, unless the rate is 0. */
 void scrub_start(struct scrub *scrub, const struct scrub_options *options);
+
+/* Goes on at another rate from now on; 0: not, and the present round goes on where it was once
+ * there is a rate again. Any thread. */
+void scrub_set_rate(struct scrub *scrub, uint64_t bytes_per_s);
 
 /* Begins no further file, and leaves the present one soon. May be called twice. */
 void scrub_stop(struct scrub *scrub);

@@ -178,3 +178,10 @@ enum status store_health(struct store *store, struct error *error) {
     }
     return status;
 }
+
+void store_set_rates(struct store *store, uint64_t reclaim_bytes_per_s,
+                     uint64_t scrub_bytes_per_s) {
+    atomic_store_explicit(&store->maintenance.reclaim_bytes_per_s, reclaim_bytes_per_s,
+                          memory_order_relaxed);
+    scrub_set_rate(&store->scrub, scrub_bytes_per_s);
+}

@@ -146,13 +146,12 @@ static enum status collect_cb(void *arg, enum collect_mode mode, struct error *e
 }
 
 void store_space_start(struct store *store) {
-    struct collector collector = {.run_cb = collect_cb,
-                                  .installed_cb = installed_cb,
-                                  .size_cb = size_cb,
-                                  .reclaim_bytes_per_s = store->options.reclaim_bytes_per_s,
-                                  .arg = store};
+    struct collector collector = {
+        .run_cb = collect_cb, .installed_cb = installed_cb, .size_cb = size_cb, .arg = store};
     const struct manifest_state *state = manifest_state(store->recovery.manifest);
 
+    atomic_store_explicit(&store->maintenance.reclaim_bytes_per_s,
+                          store->options.reclaim_bytes_per_s, memory_order_relaxed);
     store->gc = (struct gc_context){.jobs = &store->maintenance.context,
                                     .promise = &store->promise,
                                     .decompression = store->compression,

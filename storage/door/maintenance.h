@@ -77,6 +77,10 @@ typedef void (*store_space_cb)(void *arg, const char *kind, const char *holder, 
 enum status store_why_space(struct store *store, store_space_cb space_cb, void *arg,
                             struct error *error) MUST_CHECK;
 
+/* Changes store_options.reclaim_bytes_per_s and scrub_bytes_per_s while the store is open. Any
+ * thread. */
+void store_set_rates(struct store *store, uint64_t reclaim_bytes_per_s, uint64_t scrub_bytes_per_s);
+
 typedef void (*store_stats_cb)(void *arg, const char *name, uint64_t value);
 
 /* Calls back once for every figure ("memtable_bytes", "level_0_tables"...), in a fixed order. */

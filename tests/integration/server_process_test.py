@@ -336,6 +336,22 @@ class ReloadTest(ProcessTest):
         self.assertEqual(client.stats()["storage.log_syncs"], syncs)
         client.close()
 
+    def test_limits_and_rates_follow_at_once(self):
+        server = start(self)
+        client = server.client()
+        self.configure(client, 2, "server.connections_max", "1")
+        refused = server.client(greet=False)
+        self.assertEqual(refused.reply().status, BUSY)
+        refused.close()
+        self.configure(client, 2, "server.connections_max", "2")
+        server.client().close()
+        client.ask(put(b"key", b"value" * 1000, durability=SYNCED))
+        client.ask(frame(MAINTAIN, bytes([FLUSH])))
+        self.assertEqual(client.stats()["storage.scrub_bytes"], 0)
+        self.configure(client, 2, "storage.scrub_rate", "1MiB")
+        self.wait_for(lambda: client.stats()["storage.scrub_bytes"] > 0)
+        client.close()
+
     def test_what_cannot_be_set_is_refused_with_its_reason(self):
         server = start(self)
         client = server.client()

@@ -174,6 +174,27 @@ START_TEST(without_a_rate_nothing_is_read) {
 }
 END_TEST
 
+START_TEST(a_rate_may_change_at_any_time) {
+    uint64_t bytes;
+
+    begin(0);
+    store_set_rates(fixture.store, 0, RATE);
+    ck_assert(run_rounds(1, 240));
+    store_set_rates(fixture.store, 0, 0);
+    bytes = fixture_stat(&fixture, "scrub_bytes");
+    ck_assert(!run_rounds(2, 60));
+    ck_assert_uint_eq(fixture_stat(&fixture, "scrub_bytes"), bytes);
+    store_set_rates(fixture.store, 0, 1); /* a byte a second: it rests for hours */
+    ck_assert(!run_rounds(2, 60));
+    store_set_rates(fixture.store, 0, RATE);
+    ck_assert(run_rounds(2, 240));
+    store_set_rates(fixture.store, 0, RATE);
+    ck_assert(run_rounds(3, 240));
+    ck_assert_uint_eq(said, 0);
+    fixture_deinit(&fixture);
+}
+END_TEST
+
 START_TEST(files_that_jobs_take_away_meanwhile_are_no_fault) {
     begin(RATE);
     for (int i = 0; i < 200; i++) {
@@ -245,6 +266,7 @@ END_TEST
 UNIT_MAIN("scrub", a_sound_store_is_read_round_after_round_and_nothing_is_said,
           a_spoilt_table_is_found_within_a_round_and_said_once,
           a_spoilt_value_in_the_log_is_found_and_its_segment_named, it_reads_no_faster_than_it_may,
-          without_a_rate_nothing_is_read, files_that_jobs_take_away_meanwhile_are_no_fault,
+          without_a_rate_nothing_is_read, a_rate_may_change_at_any_time,
+          files_that_jobs_take_away_meanwhile_are_no_fault,
           a_step_that_is_told_to_stop_leaves_its_file_and_a_store_closes_meanwhile,
           a_store_with_threads_closes_while_it_is_read, want_of_memory_is_not_taken_for_damage)

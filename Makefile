@@ -68,6 +68,7 @@ UV_LIBS      = $(eval UV_LIBS := $$(call libs_of,libuv,-luv))$(UV_LIBS)
 HTTP_LIBS    = $(eval HTTP_LIBS := $$(call libs_of,libmicrohttpd,-lmicrohttpd))$(HTTP_LIBS)
 STORAGE_LIBS = $(eval STORAGE_LIBS := $$(call libs_of,libzstd libxxhash,-lzstd -lxxhash))$(STORAGE_LIBS)
 CLIENT_LIBS  = $(eval CLIENT_LIBS := $$(call libs_of,libxxhash,-lxxhash))$(CLIENT_LIBS)
+ZSTD_LIBS    = $(eval ZSTD_LIBS := $$(call libs_of,libzstd,-lzstd))$(ZSTD_LIBS)
 EDIT_LIBS    = $(eval EDIT_LIBS := $$(call libs_of,libedit,-ledit))$(EDIT_LIBS)
 CHECK_LIBS   = $(eval CHECK_LIBS := $$(call libs_of,check,-lcheck))$(CHECK_LIBS)
 
@@ -196,7 +197,7 @@ $(BUILD)/kvd: $(KVD_OBJ)
 
 $(BUILD)/kvcli: $(KVCLI_OBJ)
 	$(call say,LD $@)
-	$(Q)$(CC) $(LDFLAGS_KVD) $^ $(CLIENT_LIBS) $(EDIT_LIBS) -lm -o $@
+	$(Q)$(CC) $(LDFLAGS_KVD) $^ $(CLIENT_LIBS) $(ZSTD_LIBS) $(EDIT_LIBS) -lm -o $@
 
 # Only kvd_ names stay visible: one relocatable object whose other symbols are made local.
 $(BUILD)/libkvd.a: $(LIBKVD_OBJ)
@@ -250,7 +251,9 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(BUILD)/server-rooms.a $(BUILD)/client
 fuzz-run: $(FUZZ_BIN)
 	$(Q)$(PYTHON) tests/run --build build --seconds $(FUZZ_SECONDS) fuzz
 
-FUZZED_SRC := $(filter-out $(MAINS),$(BASE_SRC) $(PROTOCOL_SRC) $(STORAGE_SRC) $(SERVER_SRC))
+# Of kvcli only the rooms that read files of its own, which need nothing else of the client.
+FUZZED_KVCLI := $(addprefix client/kvcli/backup_,block.c format.c index.c lookup.c reader.c writer.c)
+FUZZED_SRC := $(filter-out $(MAINS),$(BASE_SRC) $(PROTOCOL_SRC) $(STORAGE_SRC) $(SERVER_SRC) $(FUZZED_KVCLI))
 FUZZED_OBJ := $(patsubst %.c,build/fuzz/obj/%.o,$(FUZZED_SRC))
 FUZZ_CFLAGS = -std=c11 -g -O1 -pthread $(CPPFLAGS_KVD) -DKVD_DEBUG=1 -fsanitize=address,undefined \
               -fno-sanitize-recover=all

@@ -69,7 +69,8 @@ enum status backup_block_seal(struct backup_codec *codec, struct backup_block_he
     if (status != STATUS_OK) {
         return status;
     }
-    head->compressed = compress(codec, content, &bytes);
+    /* the END block is found by its length from the end of the file */
+    head->compressed = head->kind != BACKUP_END && compress(codec, content, &bytes);
     if (!head->compressed && content.len > 0) {
         bytes = content.len;
         memcpy(start + BACKUP_BLOCK_HEAD_BYTES, content.ptr, content.len);

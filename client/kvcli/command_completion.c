@@ -9,7 +9,7 @@
 /* Whether arguments, or an option's value, are names of files. */
 static bool names_files(const char *text) {
     return strstr(text, "SOURCE") || strstr(text, "TARGET") || strstr(text, "DIRECTORY") ||
-           strstr(text, "PATH") || strcmp(text, "FILE") == 0;
+           strstr(text, "PATH") || strstr(text, "FILE");
 }
 
 /* "open | close ID | list" as "open close list"; nothing for arguments in capitals. */

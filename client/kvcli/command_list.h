@@ -21,6 +21,10 @@
       "compare and write at once, from lines: if KEY ..., then ..., else ...")                     \
     X(IMPORT, import, "SOURCE", 1, 1, "store a directory tree, or a .tsv or .jsonl file (or -)")   \
     X(EXPORT, export, "TARGET", 1, 1, "write a directory tree, or a .tsv or .jsonl file (or -)")   \
+    X(BACKUP, backup, "verify FILE | FILE", 1, 2,                                                  \
+      "write a snapshot to a file (or -) while writes go on; or check such a file")                \
+    X(RESTORE, restore, "FILE...", 1, COMMAND_MANY,                                                \
+      "bring a backup into the server, and those since it; - is standard input")                   \
     X(ADD, add, "KEY [AMOUNT]", 1, 2, "add to a number; without AMOUNT, 1")                        \
     X(APPEND, append, "KEY [VALUE | -]", 1, 2, "add bytes at the end of a value")                  \
     X(TOUCH, touch, "KEY", 1, 1, "give a key a new expiry, with --ttl")                            \

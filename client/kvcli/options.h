@@ -31,7 +31,8 @@ enum option_kind {
 #define OPTION_EVERYWHERE UINT64_MAX
 #define OPTION_WRITES                                                                              \
     (OPTION_ON(PUT) | OPTION_ON(DEL) | OPTION_ON(BATCH) | OPTION_ON(DECIDE) | OPTION_ON(IMPORT) |  \
-     OPTION_ON(BENCH) | OPTION_CHANGES | OPTION_ON(DELRANGE) | OPTION_ON(REWIND))
+     OPTION_ON(BENCH) | OPTION_CHANGES | OPTION_ON(DELRANGE) | OPTION_ON(REWIND) |                 \
+     OPTION_ON(RESTORE))
 /* Writes of one call, which libkvd repeats. */
 #define OPTION_REPEATED                                                                            \
     (OPTION_ON(PUT) | OPTION_CHANGES | OPTION_ON(DELRANGE) | OPTION_ON(REWIND) |                   \
@@ -83,6 +84,13 @@ enum option_kind {
     X(file, "file", 'f', TEXT, "FILE", OPTION_ON(PUT) | OPTION_ON(APPEND),                         \
       "the value is the content of FILE")                                                          \
     X(force, "force", 'f', FLAG, NULL, OPTION_ON(DEL), "absent keys are no failure")               \
+    X(replace, "force", 'f', FLAG, NULL, OPTION_ON(BACKUP) | OPTION_ON(RESTORE),                   \
+      "replace the file, or write among the keys, that are there already")                         \
+    X(into, "into", 0, TEXT, "NAME", OPTION_ON(RESTORE), "write to this namespace instead")        \
+    X(since, "since", 0, NUMBER, "VERSION", OPTION_ON(BACKUP),                                     \
+      "only what changed after that version, as the backup before told it")                        \
+    X(hold_ms, "hold", 0, DURATION, "TIME", OPTION_ON(BACKUP),                                     \
+      "keep the version for so long, so that a backup --since it can follow")                      \
     X(verify, "verify", 0, FLAG, NULL,                                                             \
       OPTION_ON(GET) | OPTION_ON(MGET) | OPTION_ON(SCAN) | OPTION_ON(META),                        \
       "compare the value with its checksum here as well")                                          \
@@ -102,7 +110,8 @@ enum option_kind {
     X(prefix, "prefix", 'p', BYTES, "P", OPTION_TREES, "in front of each key")                     \
     X(skip_existing, "skip-existing", 0, FLAG, NULL, OPTION_ON(IMPORT),                            \
       "send only what is not stored with the same length")                                         \
-    X(retry_ms, "retry", 0, DURATION, "TIME", OPTION_ON(IMPORT) | OPTION_REPEATED,                 \
+    X(retry_ms, "retry", 0, DURATION, "TIME",                                                      \
+      OPTION_ON(IMPORT) | OPTION_ON(RESTORE) | OPTION_REPEATED,                                    \
       "when the server goes away, wait for it so long and go on")                                  \
     X(gets, "gets", 0, FLAG, NULL, OPTION_ON(VERIFY), "read each file back by a get as well")      \
     X(connections, "connections", 'c', NUMBER, "N", OPTION_ON(BENCH), "connections (50)")          \
@@ -145,18 +154,18 @@ struct options {
     size_t word_count;
 
     const char *server, *namespace_name, *range, *file, *format, *distribution, *protocol,
-        *workload;
+        *workload, *into;
     struct kvd_bytes from, to, prefix;
     uint64_t from_version, at, at_time, snapshot, before, lifetime_ms, quota, keep_ms,
         keep_versions;
     uint64_t timeout_ms, ttl_ms, if_version, user_flags, limit, retry_ms;
     uint64_t connections, threads, pipeline, key_count, value_bytes, read_percent, requests;
-    uint64_t duration_ms, rate, seed, server_pid;
+    uint64_t duration_ms, rate, seed, server_pid, since, hold_ms;
     uint64_t transaction; /* of the shell: the one that reads and writes are part of */
     uint64_t interval_ms; /* of top */
     enum kvd_durability durability;
     bool all, json, escape, help, version, if_absent, if_present, force, verify, reverse, keys_only;
-    bool atomic, skip_existing, gets, preload, compressible, once;
+    bool atomic, skip_existing, gets, preload, compressible, once, replace;
 };
 
 #define OPTIONS_GIVEN(options, field) (((options)->given >> OPTION_ID_##field & 1) != 0)

@@ -113,6 +113,22 @@ class JsonTest(KvcliCase):
         self.assertEqual(self.only("import", "-", "--format", "jsonl", given=lines)["stored"], 1)
         self.assertEqual(self.done("get", "-e", ESCAPED), VALUE)
 
+    def check_backup(self):
+        path = os.path.join(self.scratch, "\u00e4.kvb")
+        made = self.only("backup", path, "--force", "--hold", "1m")
+        self.assertEqual((made["file"], made["version"], made["keys"]), (path, self.version, 1))
+        self.assertGreater(made["held_until_ms"], made["time_ms"])
+        self.only("snapshot", "close", str(made["held_snapshot"]))
+        sound = self.only("backup", "verify", path)
+        self.assertEqual((sound["sound"], sound["version"], sound["since"]), (True, self.version, 0))
+
+    def check_restore(self):
+        path = os.path.join(self.scratch, "to-restore")
+        self.only("backup", path)
+        self.done("del", "-e", ESCAPED)
+        self.assertEqual(self.only("restore", path)["keys"], 1)
+        self.assertEqual(self.done("get", "-e", ESCAPED), VALUE)
+
     def check_add(self):
         self.assertEqual(self.only("add", "-e", r"\xffn", "41")["sum"], 41)
 

@@ -73,9 +73,16 @@ END_TEST
 START_TEST(a_backup_of_nothing_is_sound) {
     struct file file;
     struct counts counts;
+    struct backup_lookup *lookup = NULL;
+    struct backup_source source;
+    struct error error;
 
     ck_assert_uint_eq(finish(begin(&file, 0)).blocks, 0);
     ck_assert_int_eq(read_all(&file, &counts), STATUS_OK);
+    source = source_of(&file);
+    ck_assert_int_eq(backup_lookup_create(&source, &lookup, &error), STATUS_OK);
+    ck_assert_int_eq(backup_lookup_use(lookup, "", &error), STATUS_NOT_FOUND);
+    backup_lookup_destroy(lookup);
     buffer_deinit(&file.bytes);
 }
 END_TEST

@@ -1,0 +1,194 @@
+/* backup_file.c: see backup_file.h. */
+#include "client/kvcli/backup_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FILE_MODE 0600 /* a backup has everything that the server guards */
+
+/* --- writing --- */
+
+static enum status failed(const char *path, const char *what, struct error *error) {
+    return error_set(error, STATUS_IO, errno, path, ERROR_NO_OFFSET, "%s", what);
+}
+
+static enum status open_direct(struct backup_target *target, struct error *error) {
+    target->direct = true;
+    target->fd = open(target->path, O_WRONLY | O_CLOEXEC);
+    return target->fd < 0 ? failed(target->path, "opening", error) : STATUS_OK;
+}
+
+/* The part that an earlier kvcli left is written anew; that one must not be at it still. */
+static enum status open_part(struct backup_target *target, struct error *error) {
+    target->fd = open(target->part, O_WRONLY | O_CREAT | O_CLOEXEC, FILE_MODE);
+    if (target->fd < 0) {
+        return failed(target->part, "creating", error);
+    }
+    if (flock(target->fd, LOCK_EX | LOCK_NB) != 0) {
+        enum status status = errno == EWOULDBLOCK
+                                 ? error_set(error, STATUS_BUSY, 0, target->part, ERROR_NO_OFFSET,
+                                             "another kvcli is writing this backup")
+                                 : failed(target->part, "locking", error);
+        close(target->fd);
+        return status;
+    }
+    if (ftruncate(target->fd, 0) != 0) {
+        enum status status = failed(target->part, "truncating", error);
+        close(target->fd);
+        return status;
+    }
+    return STATUS_OK;
+}
+
+enum status backup_target_open(struct backup_target *target, const char *path, bool replace,
+                               struct error *error) {
+    struct stat about;
+    bool there;
+
+    *target = (struct backup_target){.fd = STDOUT_FILENO};
+    if (strcmp(path, "-") == 0) {
+        target->standard = true;
+        return STATUS_OK;
+    }
+    if (snprintf(target->path, sizeof target->path, "%s", path) >= (int)sizeof target->path) {
+        return error_set(error, STATUS_INVALID, 0, path, ERROR_NO_OFFSET, "the name is too long");
+    }
+    snprintf(target->part, sizeof target->part, "%s.part", path);
+    there = stat(path, &about) == 0;
+    if (there && !S_ISREG(about.st_mode)) {
+        return open_direct(target, error);
+    }
+    if (there && !replace) {
+        return error_set(error, STATUS_EXISTS, 0, path, ERROR_NO_OFFSET,
+                         "is there already; --force replaces it when the new one is whole");
+    }
+    return open_part(target, error);
+}
+
+static enum status write_to(void *arg, struct slice bytes, struct error *error) {
+    struct backup_target *target = arg;
+
+    while (bytes.len > 0) {
+        ssize_t done = write(target->fd, bytes.ptr, bytes.len);
+        if (done < 0 && errno == EINTR) {
+            continue;
+        }
+        if (done < 0) {
+            return failed(target->standard ? "standard output" : target->path, "writing", error);
+        }
+        bytes = slice_make(bytes.ptr + done, bytes.len - (size_t)done);
+    }
+    return STATUS_OK;
+}
+
+struct backup_sink backup_target_sink(struct backup_target *target) {
+    return (struct backup_sink){write_to, target};
+}
+
+/* So that the new name is on the disk too. */
+static enum status sync_folder(const struct backup_target *target, struct error *error) {
+    char folder[PATH_MAX] = ".";
+    const char *slash = strrchr(target->path, '/');
+    size_t len = slash ? (size_t)(slash - target->path) : 0;
+    int fd;
+    bool good;
+
+    if (slash) {
+        memcpy(folder, target->path, len ? len : 1);
+        folder[len ? len : 1] = '\0';
+    }
+    fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return failed(folder, "opening", error);
+    }
+    good = fsync(fd) == 0 || errno == EINVAL; /* a file system that knows no such thing */
+    if (!good) {
+        (void)failed(folder, "syncing", error);
+    }
+    close(fd);
+    return good ? STATUS_OK : STATUS_IO;
+}
+
+enum status backup_target_commit(struct backup_target *target, struct error *error) {
+    enum status status = STATUS_OK;
+
+    if (target->standard) {
+        return STATUS_OK;
+    }
+    if (fsync(target->fd) != 0 && !(target->direct && (errno == EINVAL || errno == EROFS))) {
+        status = failed(target->path, "bringing to the disk", error);
+    }
+    if (status == STATUS_OK && !target->direct && rename(target->part, target->path) != 0) {
+        status = failed(target->path, "renaming the finished file", error);
+    }
+    if (status != STATUS_OK) {
+        backup_target_discard(target);
+        return status;
+    }
+    close(target->fd); /* synced before: nothing can be lost any more */
+    return target->direct ? STATUS_OK : sync_folder(target, error);
+}
+
+void backup_target_discard(struct backup_target *target) {
+    if (target->standard) {
+        return;
+    }
+    if (!target->direct) {
+        (void)unlink(target->part); /* while it is locked still */
+    }
+    close(target->fd);
+}
+
+/* --- reading --- */
+
+enum status backup_input_open(struct backup_input *input, const char *path, struct error *error) {
+    bool standard = strcmp(path, "-") == 0;
+    struct stat about;
+
+    *input = (struct backup_input){.name = standard ? "standard input" : path,
+                                   .size = BACKUP_SIZE_UNKNOWN};
+    input->fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    if (input->fd < 0) {
+        return error_set(error, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO, errno, path,
+                         ERROR_NO_OFFSET, "opening");
+    }
+    if (fstat(input->fd, &about) == 0 && S_ISREG(about.st_mode) && !standard) {
+        input->size = (uint64_t)about.st_size;
+    }
+    return STATUS_OK;
+}
+
+void backup_input_close(struct backup_input *input) {
+    if (input->fd != STDIN_FILENO) {
+        close(input->fd);
+    }
+}
+
+static enum status read_from(void *arg, uint64_t offset, void *data, size_t len, size_t *got_out,
+                             struct error *error) {
+    const struct backup_input *input = arg;
+    size_t done = 0;
+    ssize_t got = 1;
+
+    while (done < len && got != 0) {
+        uint8_t *at = (uint8_t *)data + done;
+        got = input->size == BACKUP_SIZE_UNKNOWN
+                  ? read(input->fd, at, len - done)
+                  : pread(input->fd, at, len - done, (off_t)(offset + done));
+        if (got < 0 && errno != EINTR) {
+            return error_set(error, STATUS_IO, errno, input->name, offset + done, "reading");
+        }
+        done += got > 0 ? (size_t)got : 0;
+    }
+    *got_out = done;
+    return STATUS_OK;
+}
+
+struct backup_source backup_input_source(struct backup_input *input) {
+    return (struct backup_source){read_from, input, input->name, input->size};
+}

@@ -1,0 +1,314 @@
+# kvcli_backup_test.py: backups as people make them: while others write, restored into another kvd,
+# incremental, damaged, cut short, on a full disk, and killed half-way.
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+from kvcli_case import EVERY_BYTE, KVCLI, KvcliCase, Server
+
+MIB = 1 << 20
+
+
+class BackupTest(KvcliCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.other_folder = tempfile.mkdtemp(prefix="kvcli-other-")
+        cls.addClassCleanup(shutil.rmtree, cls.other_folder)
+        cls.other = Server(cls.other_folder)
+        cls.other.start()
+        cls.addClassCleanup(cls.other.stop)
+
+    def clear(self):
+        for server in (self.server, self.other):
+            self.to(server, "delrange", "--all")
+            for line in self.to(server, "--json", "namespace", "list").decode().splitlines():
+                name = json.loads(line)["name"]
+                if name:
+                    self.to(server, "namespace", "drop", name)
+
+    # --- verbs
+
+    def to(self, server, *words, given=b""):
+        run = self.run_kvcli(*words, given=given, server=server.address)
+        self.assertEqual((run.returncode, run.stderr), (0, b""), words)
+        return run.stdout
+
+    def path(self, name):
+        return os.path.join(self.scratch, name)
+
+    def backup(self, name, *words):
+        report = self.json("backup", self.path(name), *words)
+        self.json("backup", "verify", self.path(name))
+        return report
+
+    def restore(self, *names):
+        return self.to(self.other, "restore", *[self.path(name) for name in names])
+
+    def expect_same(self, *words):
+        """Both hold the same, but for the versions."""
+        here, there = [[{name: value for name, value in json.loads(line).items()
+                         if name != "version"}
+                        for line in self.to(server, "--json", *words, "scan").splitlines()]
+                       for server in (self.server, self.other)]
+        self.assertEqual(here, there)
+        return here
+
+    def put_some(self, numbers, text="value"):
+        lines = "".join("put key%05d '%s of %d'\n" % (number, text, number) for number in numbers)
+        self.done("batch", given=lines.encode())
+
+    # --- there and back
+
+    def test_a_restored_store_is_the_same(self):
+        self.put_some(range(3000))
+        self.done("put", "-e", r"\x00\xff\n", "-", given=EVERY_BYTE)
+        self.done("put", "empty", "")
+        self.done("put", "flagged", "x", "--flags", "77", "--ttl", "1h")
+        self.done("namespace", "set", "logs", "--quota", "100MiB", "--keep", "1h", "--keep-versions", "3")
+        self.done("-n", "logs", "put", "a", "in logs")
+        self.done("namespace", "set", "empty space")
+        report = self.backup("full")
+        self.assertEqual((report["keys"], report["namespaces"], report["deleted"]), (3004, 3, 0))
+        self.restore("full")
+        self.assertEqual(len(self.expect_same()), 3003)
+        self.expect_same("-n", "logs")
+        spaces = [json.loads(line) for line in
+                  self.to(self.other, "--json", "namespace", "list").splitlines()]
+        settings = {space["name"]: (space["quota_bytes"], space["keep_ms"], space["keep_versions"])
+                    for space in spaces}
+        self.assertEqual(settings["logs"], (100 * MIB, 3600000, 3))
+        self.assertIn("empty space", settings)
+
+    def test_large_values_come_back_whole(self):
+        values = {"40MiB": random.Random(1).randbytes(40 * MIB), "1MiB": b"compressible " * 80660,
+                  "256KiB": random.Random(2).randbytes(262144), "and one": random.Random(3).randbytes(262145)}
+        for key, value in values.items():
+            self.done("put", key, "--file", self.write("value", value))
+        self.backup("full")
+        self.restore("full")
+        for key, value in values.items():
+            self.assertEqual(self.to(self.other, "get", key), value)
+        self.to(self.other, "append", "1MiB", "!")
+
+    def test_what_has_expired_meanwhile_is_left_out(self):
+        self.done("put", "short", "x", "--ttl", "1s")
+        self.done("put", "long", "x", "--ttl", "1h")
+        self.backup("full")
+        time.sleep(1.2)
+        self.assertIn(b"1 had expired", self.restore("full"))
+        self.assertEqual(self.to(self.other, "scan", "--keys"), b"long\n")
+
+    def test_through_a_pipe(self):
+        self.put_some(range(500))
+        content = self.done("backup", "-")
+        self.assertEqual(self.done("--json", "backup", "verify", "-", given=content)[:13], b'{"sound":true')
+        self.to(self.other, "restore", "-", given=content)
+        self.assertEqual(len(self.expect_same()), 500)
+
+    def test_one_namespace_and_into_another(self):
+        self.done("put", "outside", "x")
+        self.done("-n", "logs", "put", "inside", "x")
+        self.assertEqual(self.backup("logs", "-n", "logs")["namespaces"], 1)
+        self.to(self.other, "restore", self.path("logs"), "-n", "logs", "--into", "elsewhere")
+        self.assertEqual(self.to(self.other, "-n", "elsewhere", "scan"), b"inside\tx\n")
+        self.assertEqual(self.to(self.other, "scan"), b"")
+        self.assertIn("no such namespace", self.refused(4, "backup", self.path("none"), "-n", "none"))
+
+    # --- while others write
+
+    def test_a_backup_is_of_one_moment_while_writes_go_on(self):
+        self.put_some(range(2000))
+        stop = threading.Event()
+        rounds = [0]
+
+        def write():
+            number = 0
+            while not stop.is_set():
+                number += 1
+                self.done("batch", "--atomic", given=b"put a-first %d\nput z-last %d\n" % (number, number))
+                rounds[0] = number
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        try:
+            while rounds[0] < 3:
+                time.sleep(0.01)
+            for number in range(5):
+                self.backup("moving%d" % number)
+        finally:
+            stop.set()
+            writer.join()
+        for number in range(5):
+            self.to(self.other, "delrange", "--all")
+            self.restore("moving%d" % number)
+            found = self.to(self.other, "mget", "a-first", "z-last").split()
+            self.assertEqual(found[1], found[3])
+            self.assertEqual(self.to(self.other, "count"), b"2002\n")
+
+    # --- incremental
+
+    def test_a_chain_restores_to_what_the_last_one_saw(self):
+        self.put_some(range(1000))
+        self.done("-n", "logs", "put", "old", "x")
+        self.done("-n", "dropped", "put", "k", "x")
+        first = self.backup("full", "--hold", "1h")
+        self.done("delrange", "key0001")
+        self.put_some(range(500, 1500, 3), "changed")
+        self.done("put", "big", "--file", self.write("big", random.Random(5).randbytes(3 * MIB)))
+        self.done("namespace", "drop", "logs")
+        self.done("-n", "logs", "put", "new", "x")
+        self.done("namespace", "drop", "dropped")
+        second = self.backup("second", "--since", str(first["version"]), "--hold", "1h")
+        self.assertEqual((second["deleted"], second["keys"]), (10, 336))
+        self.put_some(range(0, 100, 7), "again")
+        self.done("-n", "made", "put", "k", "x")
+        self.backup("third", "--since", str(second["version"]))
+        self.restore("full", "second", "third")
+        self.expect_same()
+        self.assertEqual([entry["key"] for entry in self.expect_same("-n", "logs")], ["new"])
+        self.expect_same("-n", "made")
+        self.assertNotIn(b"dropped", self.to(self.other, "namespace", "list"))
+
+    def test_what_expired_since_does_not_bring_back_what_was_before(self):
+        self.done("put", "k", "old")
+        first = self.backup("full", "--hold", "1h")
+        self.done("put", "k", "new", "--ttl", "1s")
+        self.backup("second", "--since", str(first["version"]))
+        time.sleep(1.2)
+        self.restore("full", "second")
+        self.assertEqual(self.to(self.other, "scan"), b"")
+
+    def test_backups_that_do_not_follow_one_another_are_refused(self):
+        self.done("put", "a", "1")
+        first = self.backup("full", "--hold", "1h")
+        self.done("put", "a", "2")
+        second = self.backup("second", "--since", str(first["version"]), "--hold", "1h")
+        self.done("put", "a", "3")
+        self.backup("third", "--since", str(second["version"]))
+        for names, what in ((["second"], "name that one before it"), (["full", "third"], "does not continue")):
+            run = self.run_kvcli("restore", *map(self.path, names), server=self.other.address)
+            self.assertEqual(run.returncode, 4)
+            self.assertIn(what, run.stderr.decode())
+            self.to(self.other, "delrange", "--all")
+
+    def test_a_version_that_is_not_kept_asks_for_a_complete_backup(self):
+        version = self.json("put", "a", "1")["version"]
+        self.json("put", "a", "2")
+        self.done("flush")
+        self.done("put", "a", "3")
+        self.done("compact")
+        error = self.refused(4, "backup", self.path("second"), "--since", str(version))
+        self.assertIn("complete backup is needed", error)
+        self.assertIn("not reached yet", self.refused(4, "backup", self.path("x"), "--since", "99999999"))
+        self.assertEqual(os.listdir(self.scratch), [])
+
+    # --- what goes wrong
+
+    def test_keys_that_are_there_are_not_written_over_without_force(self):
+        self.put_some(range(10))
+        self.backup("full")
+        self.to(self.other, "put", "key00003", "mine")
+        run = self.run_kvcli("restore", self.path("full"), server=self.other.address)
+        self.assertEqual((run.returncode, run.stdout), (1, b""))
+        self.assertIn(b"--force", run.stderr)
+        self.assertEqual(self.to(self.other, "count"), b"1\n")
+        self.to(self.other, "restore", "--force", self.path("full"))
+        self.expect_same()
+
+    def test_a_file_that_is_there_is_not_replaced_without_force(self):
+        self.write("full", b"precious")
+        self.refused(4, "backup", self.path("full"))
+        self.assertEqual(self.read(self.path("full")), b"precious")
+        self.done("backup", "--force", self.path("full"))
+        self.done("backup", "verify", self.path("full"))
+
+    def test_damage_and_cuts_are_found_and_named(self):
+        self.put_some(range(5000))
+        self.backup("full")
+        content = self.read(self.path("full"))
+        chance = random.Random(9)
+        for _ in range(20):
+            at = chance.randrange(len(content))
+            damaged = bytearray(content)
+            damaged[at] ^= 1 << chance.randrange(8)
+            path = self.write("damaged", bytes(damaged))
+            error = self.refused(4 if 8 <= at < 12 else 1, "backup", "verify", path)
+            if at > 200:
+                self.assertRegex(error, r" at \d+: block \d+ ")
+            cut = self.write("cut", content[:at])
+            self.refused(1, "backup", "verify", cut)
+            self.refused(4, "restore", cut, server=self.other.address)
+            self.assertEqual(self.to(self.other, "count"), b"0\n")
+        self.assertIn("no backup", self.refused(1, "backup", "verify", self.write("text", b"hello" * 100)))
+        self.refused(4, "backup", "verify", self.path("none"))
+
+    def test_a_file_too_large_for_its_disk_leaves_none(self):
+        self.done("put", "big", "--file", self.write("big", random.Random(5).randbytes(3 * MIB)))
+        run = subprocess.run(
+            [KVCLI, "backup", self.path("full")], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env=dict(os.environ, KVD_SERVER=self.server.address),
+            preexec_fn=lambda: (resource.setrlimit(resource.RLIMIT_FSIZE, (MIB, MIB)),
+                                signal.signal(signal.SIGXFSZ, signal.SIG_IGN)))
+        self.assertEqual(run.returncode, 4)
+        self.assertIn(b"writing", run.stderr)
+        self.assertEqual(os.listdir(self.scratch), ["big"])
+        if os.path.exists("/dev/full"):
+            self.assertIn("No space left", self.refused(4, "backup", "/dev/full"))
+
+    def test_one_that_is_killed_leaves_no_file_of_its_name(self):
+        self.done("put", "big", "--file", self.write("big", random.Random(5).randbytes(60 * MIB)))
+        seen = 0
+        for _ in range(10):
+            process = subprocess.Popen([KVCLI, "backup", "--force", self.path("full")], stdout=subprocess.DEVNULL,
+                                       env=dict(os.environ, KVD_SERVER=self.server.address))
+            while process.poll() is None and not (os.path.exists(self.path("full.part")) and
+                                                  os.path.getsize(self.path("full.part")) > MIB):
+                time.sleep(0.001)
+            process.kill()
+            if process.wait() == -signal.SIGKILL:
+                seen += 1
+                break
+        self.assertGreater(seen, 0)
+        self.assertFalse(os.path.exists(self.path("full")))
+        self.assertIn("cut short", self.refused(1, "backup", "verify", self.path("full.part")))
+        self.backup("full")
+        self.assertFalse(os.path.exists(self.path("full.part")))
+
+    def test_no_snapshot_is_left_behind_unless_it_is_to_be_held(self):
+        self.done("put", "a", "1")
+        before = len(self.lines("snapshot", "list"))
+        self.backup("one")
+        self.refused(4, "backup", self.path("one"))
+        self.assertEqual(len(self.lines("snapshot", "list")), before)
+        held = self.backup("two", "--hold", "1h")
+        self.assertIn(held["held_snapshot"], [entry["id"] for entry in self.lines("snapshot", "list")])
+        self.done("snapshot", "close", str(held["held_snapshot"]))
+
+    def test_a_namespace_dropped_meanwhile_fails_the_backup(self):
+        self.done("put", "big", "--file", self.write("big", random.Random(5).randbytes(60 * MIB)))
+        self.done("-n", "logs", "put", "k", "x")
+        process = subprocess.Popen([KVCLI, "backup", self.path("full")], stderr=subprocess.PIPE,
+                                   env=dict(os.environ, KVD_SERVER=self.server.address))
+        while process.poll() is None and not (os.path.exists(self.path("full.part")) and
+                                              os.path.getsize(self.path("full.part")) > MIB):
+            time.sleep(0.001)
+        os.kill(process.pid, signal.SIGSTOP)
+        self.done("namespace", "drop", "logs")
+        os.kill(process.pid, signal.SIGCONT)
+        error = process.communicate()[1]
+        self.assertEqual(process.returncode, 4)
+        self.assertIn(b"'logs' was dropped meanwhile", error)
+        self.assertEqual(os.listdir(self.scratch), ["big"])
+
+
+if __name__ == "__main__":
+    unittest.main()

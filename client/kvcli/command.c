@@ -1,6 +1,7 @@
 /* command.c: the table of commands, and help. See command.h. */
 #include "client/kvcli/command.h"
 
+#include "client/kvcli/backup_commands.h"
 #include "client/kvcli/cli.h"
 #include "client/kvcli/output.h"
 
@@ -123,5 +124,7 @@ int command_run(struct cli *cli) {
     if (!command_takes_keys(options->command) && options_have_nul(options)) {
         return cli_fail(CLI_USAGE, "'%s' takes no arguments with NUL bytes", spec->name);
     }
-    return handlers[options->command](cli);
+    return options->backup && backup_commands_concern(options->command)
+               ? backup_commands_run(cli)
+               : handlers[options->command](cli);
 }

@@ -1,6 +1,7 @@
 /* command_key.c: commands on named keys: get, put, del, exists, meta, mget. */
 #include "client/kvcli/cli.h"
 #include "client/kvcli/command.h"
+#include "client/kvcli/entry_print.h"
 #include "client/kvcli/output.h"
 #include "client/kvcli/put_value.h"
 #include "client/kvcli/read_options.h"
@@ -18,58 +19,6 @@
 
 /* --- get --- */
 
-static void print_value(const struct cli *cli, struct kvd_bytes key,
-                        const struct kvd_value *value) {
-    struct kvd_bytes bytes = kvd_bytes(value->data, (size_t)value->meta.value_len);
-
-    if (cli->options->json) {
-        putchar('{');
-        output_json_bytes(stdout, "key", key);
-        putchar(',');
-        output_json_bytes(stdout, "value", bytes);
-        output_json_meta(stdout, &value->meta);
-        puts("}");
-    } else if (output_is_terminal(stdout)) {
-        output_escaped(stdout, bytes);
-        putchar('\n');
-    } else {
-        output_raw(stdout, bytes);
-    }
-}
-
-/* "0-99" or "100-": from, and how many. */
-static int parse_range(const char *text, uint64_t *offset_out, uint64_t *length_out) {
-    char first[24];
-    const char *dash = strchr(text, '-');
-    size_t len = dash ? (size_t)(dash - text) : 0;
-    uint64_t last = UINT64_MAX - 1;
-
-    if (!dash || len >= sizeof first) {
-        return cli_fail(CLI_USAGE, "--range is FROM-TO, such as 0-99, or FROM-");
-    }
-    memcpy(first, text, len);
-    first[len] = '\0';
-    if (text_parse_number(first, offset_out) != STATUS_OK ||
-        (dash[1] && text_parse_number(dash + 1, &last) != STATUS_OK) || last < *offset_out) {
-        return cli_fail(CLI_USAGE, "--range is FROM-TO, such as 0-99, or FROM-");
-    }
-    *length_out = last - *offset_out + 1;
-    return CLI_DONE;
-}
-
-static void print_part(const struct cli *cli, struct kvd_bytes key, uint64_t offset,
-                       struct kvd_bytes bytes) {
-    if (!cli->options->json) {
-        output_raw(stdout, bytes);
-        return;
-    }
-    putchar('{');
-    output_json_bytes(stdout, "key", key);
-    printf(",\"offset\":%" PRIu64 ",", offset);
-    output_json_bytes(stdout, "value", bytes);
-    puts("}");
-}
-
 /* Prints bytes [offset, offset + length), in as many requests as it takes. */
 static int get_part(struct cli *cli, struct kvd_bytes key, const struct kvd_read_options *read,
                     uint64_t offset, uint64_t length) {
@@ -84,7 +33,7 @@ static int get_part(struct cli *cli, struct kvd_bytes key, const struct kvd_read
         status = kvd_get_range(cli->db, key, &part, read, &value);
         got = part.length;
         if (status == KVD_OK && (got > 0 || offset == first)) {
-            print_part(cli, key, offset, kvd_bytes(value.data, (size_t)got));
+            entry_print_part(cli->options, key, offset, kvd_bytes(value.data, (size_t)got));
             offset += got;
             length -= got;
         }
@@ -101,7 +50,8 @@ static int get_whole(struct cli *cli, struct kvd_bytes key, const struct kvd_rea
     if (status == KVD_TOO_LARGE && !cli->options->json) {
         code = value_stream_get(cli, key, read);
     } else if (status == KVD_OK) {
-        print_value(cli, key, &value);
+        entry_print_value(cli->options, key, kvd_bytes(value.data, (size_t)value.meta.value_len),
+                          &value.meta);
         code = cli_finish_output();
     } else {
         code = cli_fail_call(cli, key, status);
@@ -121,7 +71,7 @@ int command_get(struct cli *cli) {
         code = read_options_from(cli->options, &read);
     }
     if (code == CLI_DONE && cli->options->range) {
-        code = parse_range(cli->options->range, &offset, &length);
+        code = entry_parse_range(cli->options->range, &offset, &length);
     }
     if (code == CLI_DONE) {
         code = cli_connect(cli);
@@ -246,30 +196,9 @@ int command_exists(struct cli *cli) {
     if (status != KVD_OK && status != KVD_NOT_FOUND) {
         return cli_fail_call(cli, key, status);
     }
-    if (cli->options->json) {
-        putchar('{');
-        output_json_bytes(stdout, "key", key);
-        printf(",\"exists\":%s,\"version\":%" PRIu64 "}\n", status == KVD_OK ? "true" : "false",
-               version);
-    }
+    entry_print_exists(cli->options, key, status == KVD_OK, version);
     code = cli_finish_output();
     return code == CLI_DONE ? (int)cli_exit_of(status) : code;
-}
-
-static void print_meta(const struct cli *cli, struct kvd_bytes key, const struct kvd_meta *meta) {
-    if (cli->options->json) {
-        putchar('{');
-        output_json_bytes(stdout, "key", key);
-        output_json_meta(stdout, meta);
-        puts("}");
-        return;
-    }
-    printf("version\t%" PRIu64 "\nlength\t%" PRIu64 "\nexpires_at_ms\t%" PRIu64 "\nflags\t%" PRIu32
-           "\n",
-           meta->version, meta->value_len, meta->expires_at_ms, meta->user_flags);
-    if (meta->has_checksum) {
-        printf("checksum\t%016" PRIx64 "\n", meta->checksum);
-    }
 }
 
 int command_meta(struct cli *cli) {
@@ -292,38 +221,11 @@ int command_meta(struct cli *cli) {
     if (status != KVD_OK) {
         return cli_fail_call(cli, key, status);
     }
-    print_meta(cli, key, &meta);
+    entry_print_meta(cli->options, key, &meta);
     return cli_finish_output();
 }
 
 /* --- mget --- */
-
-static int report_entry(const struct cli *cli, struct kvd_bytes key,
-                        const struct kvd_value *value) {
-    struct kvd_bytes bytes = kvd_bytes(value->data, (size_t)value->meta.value_len);
-    bool found = value->status == KVD_OK;
-
-    if (!found && !(cli->options->json && value->status == KVD_NOT_FOUND)) {
-        return cli_fail_status(key, value->status, NULL);
-    }
-    if (!cli->options->json) {
-        output_escaped(stdout, key);
-        putchar('\t');
-        output_escaped(stdout, bytes);
-        putchar('\n');
-        return CLI_DONE;
-    }
-    putchar('{');
-    output_json_bytes(stdout, "key", key);
-    printf(",\"found\":%s", found ? "true" : "false");
-    if (found) {
-        putchar(',');
-        output_json_bytes(stdout, "value", bytes);
-        output_json_meta(stdout, &value->meta);
-    }
-    puts("}");
-    return (int)cli_exit_of(value->status);
-}
 
 static int mget_some(struct cli *cli, const struct kvd_bytes *keys, size_t count,
                      const struct kvd_read_options *read, struct kvd_value *values) {
@@ -334,7 +236,7 @@ static int mget_some(struct cli *cli, const struct kvd_bytes *keys, size_t count
         return cli_fail_call(cli, kvd_bytes(NULL, 0), status);
     }
     for (size_t i = 0; i < count; i++) {
-        code = cli_worse(code, report_entry(cli, keys[i], &values[i]));
+        code = cli_worse(code, entry_print_answer(cli->options, keys[i], &values[i]));
     }
     return code;
 }

@@ -12,7 +12,8 @@ int main(int argc, char **argv) {
     if (options_parse(&options, argc, argv, &error) != STATUS_OK) {
         return cli_fail(CLI_USAGE, "%s", error.text);
     }
-    if (options.command == COMMAND_NONE && !options.help && !options.version && shell_wanted()) {
+    if (options.command == COMMAND_NONE && !options.help && !options.version && !options.backup &&
+        shell_wanted()) {
         return shell_run(&options);
     }
     code = command_run(&cli);

@@ -277,6 +277,9 @@ void options_inherit(struct options *options, const struct options *base) {
         options->timeout_ms = base->timeout_ms;
         options->given |= base->given & (1ull << OPTION_ID_timeout_ms);
     }
+    if (!OPTIONS_GIVEN(options, backup)) {
+        options->backup = base->backup;
+    }
     options->json = options->json || base->json;
     options->escape = options->escape || base->escape;
 }

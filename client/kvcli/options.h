@@ -53,6 +53,8 @@ enum option_kind {
     X(json, "json", 'j', FLAG, NULL, OPTION_EVERYWHERE, "JSON, one object a line")                 \
     X(escape, "escape", 'e', FLAG, NULL, OPTION_EVERYWHERE,                                        \
       "keys and values given as arguments have C escapes: \\n \\t \\\\ \\xHH")                     \
+    X(backup, "backup", 0, TEXT, "FILE", OPTION_EVERYWHERE,                                        \
+      "read a backup instead of a server: get, mget, exists, meta, scan, count")                   \
     X(help, "help", 'h', FLAG, NULL, OPTION_EVERYWHERE, "this help")                               \
     X(version, "version", 'V', FLAG, NULL, OPTION_EVERYWHERE, "the version of kvcli")              \
     X(at, "at", 0, NUMBER, "VERSION", OPTION_READS, "as it was right after that commit")           \
@@ -154,7 +156,7 @@ struct options {
     size_t word_count;
 
     const char *server, *namespace_name, *range, *file, *format, *distribution, *protocol,
-        *workload, *into;
+        *workload, *into, *backup;
     struct kvd_bytes from, to, prefix;
     uint64_t from_version, at, at_time, snapshot, before, lifetime_ms, quota, keep_ms,
         keep_versions;

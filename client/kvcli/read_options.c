@@ -45,3 +45,26 @@ int read_options_state(const char *word, struct kvd_state *state_out) {
     *state_out = state;
     return CLI_DONE;
 }
+
+int read_options_range(const struct cli *cli, struct kvd_scan_options *scan_out) {
+    const struct options *options = cli->options;
+    struct kvd_read_options read = {0};
+    int code = read_options_from(options, &read);
+
+    *scan_out = (struct kvd_scan_options){
+        .at = read.at,
+        .from = options->from,
+        .to = options->to,
+        .limit = options->limit,
+        .reverse = options->reverse,
+        .keys_only = options->keys_only,
+        .verify = options->verify,
+    };
+    if (code != CLI_DONE || options->argument_count == 0) {
+        return code;
+    }
+    if (OPTIONS_GIVEN(options, from) || OPTIONS_GIVEN(options, to)) {
+        return cli_fail(CLI_USAGE, "give a PREFIX, or --from and --to, not both");
+    }
+    return cli_bytes(cli, 0, &scan_out->prefix);
+}

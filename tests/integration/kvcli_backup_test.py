@@ -211,6 +211,83 @@ class BackupTest(KvcliCase):
         self.assertIn("not reached yet", self.refused(4, "backup", self.path("x"), "--since", "99999999"))
         self.assertEqual(os.listdir(self.scratch), [])
 
+    # --- in place
+
+    def same_answer(self, path, *words):
+        """Of the server and of the backup: output, exit code, and the complaint."""
+        server = self.run_kvcli(*words)
+        backup = self.run_kvcli("--backup", path, *words, server="unix:/nowhere")
+        self.assertEqual((backup.returncode, backup.stdout), (server.returncode, server.stdout), words)
+        self.assertEqual(backup.stderr, server.stderr, words)
+        return backup
+
+    def test_a_backup_answers_as_the_server_it_was_made_of(self):
+        self.put_some(range(2500))
+        self.done("put", "-e", r"\x00\xff\n", "-", given=EVERY_BYTE)
+        self.done("put", "empty", "")
+        self.done("put", "flagged", "x", "--flags", "77", "--ttl", "1h")
+        self.done("put", "medium", "--file", self.write("medium", random.Random(1).randbytes(700000)))
+        self.done("put", "large", "--file", self.write("large", random.Random(2).randbytes(5 * MIB)))
+        self.done("-n", "logs", "put", "a", "in logs")
+        self.done("-n", "zoo", "put", "a", "in zoo")
+        self.backup("full")
+        path = self.path("full")
+        for words in (["get", "key00042"], ["get", "none"], ["get", "empty"], ["get", "-e", r"\x00\xff\n"],
+                      ["get", "medium"], ["get", "large"], ["get", "large", "--range", "1048570-3145735"],
+                      ["get", "key00042", "--range", "3-"], ["get", "key00042", "--range", "900-"],
+                      ["get", "flagged", "--verify"], ["exists", "key02499"], ["exists", "key02500"],
+                      ["meta", "flagged"], ["meta", "none"], ["meta", "large"], ["meta", "medium", "--verify"],
+                      ["meta", "large", "--verify"], ["mget", "key00001", "none", "large"],
+                      ["scan"], ["scan", "--keys"], ["scan", "--reverse", "--keys"], ["scan", "key0001"],
+                      ["scan", "key0001", "--reverse"], ["scan", "m"], ["scan", "zzz"], ["scan", "--limit", "7"],
+                      ["scan", "--from", "key00100", "--to", "key00105"],
+                      ["scan", "--from", "key00100", "--to", "key00105", "--reverse"],
+                      ["scan", "-e", "--from", r"\x00", "--to", "f"], ["scan", "--limit", "0"],
+                      ["scan", "-e", r"\xff"], ["scan", "-e", r"\xff", "--reverse"], ["count"],
+                      ["count", "key000"], ["count", "--to", "key00100"],
+                      ["-n", "logs", "scan"], ["-n", "zoo", "scan", "--reverse"], ["-n", "logs", "get", "a"]):
+            self.same_answer(path, *words)
+            if words != ["get", "large"]:
+                self.same_answer(path, "--json", *words)
+
+    def test_an_incremental_backup_answers_what_it_has(self):
+        self.put_some(range(10))
+        first = self.backup("full", "--hold", "1h")
+        self.done("del", "key00003")
+        self.done("put", "key00004", "new")
+        self.backup("second", "--since", str(first["version"]))
+        self.assertEqual(self.done("--backup", self.path("second"), "scan"), b"key00004\tnew\n")
+        self.refused(1, "--backup", self.path("second"), "get", "key00003")
+        self.assertEqual(self.done("--backup", self.path("second"), "count"), b"1\n")
+
+    def test_a_damaged_backup_in_place_answers_right_or_not_at_all(self):
+        self.put_some(range(3000))
+        self.backup("full")
+        content, right = self.read(self.path("full")), self.done("get", "key01234")
+        chance = random.Random(4)
+        failures = 0
+        for _ in range(60):
+            damaged = bytearray(content)
+            for _ in range(8):
+                damaged[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+            path = self.write("damaged", bytes(damaged))
+            run = self.run_kvcli("--backup", path, "get", "key01234")
+            failures += run.returncode != 0
+            self.assertIn((run.returncode, run.stdout), ((0, right), (4, b"")))
+            self.refused(4, "--backup", self.write("cut", content[:chance.randrange(len(content))]), "scan")
+        self.assertGreater(failures, 5)
+
+    def test_what_a_backup_cannot_do_is_said(self):
+        self.put_some(range(3))
+        self.backup("full")
+        path = self.path("full")
+        self.assertIn("does not read a backup", self.refused(2, "--backup", path, "put", "a", "b"))
+        self.assertIn("one state only", self.refused(2, "--backup", path, "get", "key00001", "--at", "1"))
+        self.assertIn("no namespace 'none'", self.refused(4, "--backup", path, "-n", "none", "scan"))
+        self.assertIn("opening", self.refused(4, "--backup", self.path("none"), "scan"))
+        self.refused(2, "--backup", path)
+        self.done("--backup", path, "help")
+
     # --- what goes wrong
 
     def test_keys_that_are_there_are_not_written_over_without_force(self):

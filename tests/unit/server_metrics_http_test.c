@@ -1,8 +1,8 @@
 /* server_metrics_http_test.c: figures as text for Prometheus, and what HTTP answers. */
 #include "server/exposition.h"
-#include "server/stats.h"
 #include "server/metric_table.h"
 #include "server/metrics_http.h"
+#include "server/stats.h"
 #include "storage/env_fault.h"
 #include "storage/env_memory.h"
 #include "tests/unit/server_fixture.h"

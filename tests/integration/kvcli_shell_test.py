@@ -1,5 +1,6 @@
 # kvcli_shell_test.py: kvcli without a command, typed to on a terminal as by a person.
 import os
+import re
 import stat
 import time
 import unittest
@@ -208,6 +209,26 @@ class ShellTest(KvcliCase):
         self.addCleanup(terminal.close)
         self.assertEqual(terminal.finish(), 0)
         return terminal.seen.decode().splitlines()
+
+    def test_what_the_server_observes_is_shown_in_tables(self):
+        key = "\\xffhot"
+        self.done("put", "-e", key, "-", given=b"value")
+        self.done("mget", "-e", *[key] * 1000)
+        slow = r"\A[0-9]{4}-.* PUT +[0-9.]+ m?s .* unix kvcli +\\xffhot\Z"
+        lines = self.on_terminal("slowlog")
+        while not any(re.match(slow, line) for line in lines):
+            self.done("put", "-e", key, "-", given=bytes(8 << 20))
+            lines = self.on_terminal("slowlog")
+        self.assertRegex(lines[0], r"\Atime +command +total +wait +queue +work +commit +held +client +key\Z")
+        lines = self.on_terminal("clients")
+        self.assertRegex(lines[0], r"\A *id +peer +name +age +idle +requests +in flight +in +out +queued\Z")
+        self.assertRegex(lines[-1], r"\A *[0-9]+ +unix +kvcli +")
+        lines = self.on_terminal("hotkeys", "2")
+        self.assertRegex(lines[0], r"\Aper second +reads +writes +namespace +key\Z")
+        self.assertRegex(lines[1], r"\A *[0-9]+(\.[0-9])? +100% +0% +\(default\) +\\xffhot\Z")
+        lines = self.on_terminal("why", "slow")
+        self.assertRegex(lines[0], r"\A[0-9]+ requests in the last one to two minutes took ")
+        self.assertTrue(any(line.startswith("  put: ") for line in lines), lines)
 
     def test_lists_are_tables(self):
         self.done("namespace", "set", "lögs", "--quota", "1536KiB", "--keep", "90m")

@@ -122,6 +122,20 @@ class SlowLogTest(unittest.TestCase):
         entry = self.put_slowly(bytes(range(200)))
         self.assertEqual((entry["key"], entry["key_len"]), (bytes(range(64)), 200))
 
+    def test_first_of_a_slow_burst_stands_for_all(self):
+        self.start()
+        keys = [b"key%d" % i for i in range(1000)]
+        mget = frame(MGET, varint(len(keys)) + b"".join(block(key) for key in keys), 5)
+        end = time.monotonic() + DEADLINE_S
+        found = []
+        while not found:
+            self.assertLess(time.monotonic(), end)
+            self.client.send(mget * 20)
+            self.client.replies(20)
+            found = [entry for entry in self.slow() if entry["opcode"] == MGET and entry["beside"] > 0]
+        self.assertEqual((found[0]["id"], found[0]["key"], found[0]["bytes"]), (5, b"key0", len(mget)))
+        self.assertGreaterEqual(found[0]["work"] + found[0]["wait"], 1000)
+
     def test_newest_come_first_and_push_out_the_oldest(self):
         self.start(entries=3)
         while len(self.slow()) < 3 or self.slow(1)[0]["number"] < 6:

@@ -13,6 +13,7 @@ import time
 import unittest
 
 from kvcli_case import EVERY_BYTE, KVCLI, KvcliCase, Server
+from kvcli_test import open_terminal, read_terminal
 
 MIB = 1 << 20
 
@@ -288,7 +289,38 @@ class BackupTest(KvcliCase):
         self.refused(2, "--backup", path)
         self.done("--backup", path, "help")
 
+    # --- for people
+
+    def test_progress_is_shown_on_a_terminal_only(self):
+        self.put_some(range(100))
+        outer, inner = open_terminal(self)
+        env = dict(os.environ, KVD_SERVER=self.server.address)
+        path = self.path("full")
+        for words in (("backup", path), ("backup", "verify", path), ("restore", "--force", path)):
+            run = subprocess.run([KVCLI, *words], stdout=subprocess.PIPE, stderr=inner, env=env)
+            self.assertEqual(run.returncode, 0)
+            self.assertRegex(read_terminal(outer), rb"keys/s.*\r\x1b\[K\Z")
+        os.close(inner)
+        os.close(outer)
+
     # --- what goes wrong
+
+    def test_a_restore_goes_on_when_the_server_comes_back(self):
+        self.put_some(range(60000))
+        self.backup("full")
+        process = subprocess.Popen([KVCLI, "restore", "--retry", "60s", self.path("full")],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   env=dict(os.environ, KVD_SERVER=self.other.address))
+        while process.poll() is None and self.to(self.other, "count") == b"0\n":
+            time.sleep(0.001)
+        self.other.kill()
+        running = process.poll() is None
+        self.other.start()
+        output, error = process.communicate()
+        self.assertEqual((process.returncode, error), (0, b""))
+        self.assertTrue(running)
+        self.assertIn(b"resumed 1 times", output)
+        self.expect_same()
 
     def test_keys_that_are_there_are_not_written_over_without_force(self):
         self.put_some(range(10))

@@ -126,17 +126,55 @@ class BackupTest(KvcliCase):
 
     # --- while others write
 
+    def stopped_in_the_middle(self, name):
+        """A backup of more than 60 MiB that has written some, and waits for SIGCONT."""
+        self.done("put", "big", "--file", self.write("big", random.Random(5).randbytes(60 * MIB)))
+        process = subprocess.Popen([KVCLI, "--json", "backup", self.path(name)], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, env=dict(os.environ, KVD_SERVER=self.server.address))
+        part = self.path(name + ".part")
+        while process.poll() is None and not (os.path.exists(part) and os.path.getsize(part) > MIB):
+            time.sleep(0.001)
+        os.kill(process.pid, signal.SIGSTOP)
+        self.assertFalse(os.path.exists(self.path(name)))
+        return process
+
+    def go_on(self, process):
+        os.kill(process.pid, signal.SIGCONT)
+        output, error = process.communicate()
+        return process.returncode, output, error
+
     def test_a_backup_is_of_one_moment_while_writes_go_on(self):
+        pair = b"put a-first %d\nput z-last %d\n"
+        self.done("batch", "--atomic", given=pair % (1, 1))
+        self.done("-n", "later", "put", "k", "before")
+        process = self.stopped_in_the_middle("full")
+        for number in range(2, 10):
+            self.done("batch", "--atomic", given=pair % (number, number))
+        self.done("put", "m-new", "x")
+        self.done("del", "big")
+        self.done("-n", "later", "put", "k", "behind")
+        self.done("flush")
+        self.done("compact")
+        self.done("gc")
+        code, output, error = self.go_on(process)
+        self.assertEqual((code, error), (0, b""))
+        self.assertEqual(json.loads(output)["keys"], 4)
+        self.restore("full")
+        self.assertEqual(self.to(self.other, "scan", "--keys"), b"a-first\nbig\nz-last\n")
+        self.assertEqual(self.to(self.other, "mget", "a-first", "z-last"), b"a-first\t1\nz-last\t1\n")
+        self.assertEqual(self.to(self.other, "-n", "later", "get", "k"), b"before")
+        self.assertEqual(self.to(self.other, "get", "big"), random.Random(5).randbytes(60 * MIB))
+
+    def test_backups_made_beside_a_busy_writer_restore_to_whole_commits(self):
         self.put_some(range(2000))
         stop = threading.Event()
         rounds = [0]
 
         def write():
-            number = 0
             while not stop.is_set():
-                number += 1
-                self.done("batch", "--atomic", given=b"put a-first %d\nput z-last %d\n" % (number, number))
-                rounds[0] = number
+                rounds[0] += 1
+                self.done("batch", "--atomic",
+                          given=b"put a-first %d\nput z-last %d\n" % (rounds[0], rounds[0]))
 
         writer = threading.Thread(target=write)
         writer.start()
@@ -374,19 +412,10 @@ class BackupTest(KvcliCase):
             self.assertIn("No space left", self.refused(4, "backup", "/dev/full"))
 
     def test_one_that_is_killed_leaves_no_file_of_its_name(self):
-        self.done("put", "big", "--file", self.write("big", random.Random(5).randbytes(60 * MIB)))
-        seen = 0
-        for _ in range(10):
-            process = subprocess.Popen([KVCLI, "backup", "--force", self.path("full")], stdout=subprocess.DEVNULL,
-                                       env=dict(os.environ, KVD_SERVER=self.server.address))
-            while process.poll() is None and not (os.path.exists(self.path("full.part")) and
-                                                  os.path.getsize(self.path("full.part")) > MIB):
-                time.sleep(0.001)
-            process.kill()
-            if process.wait() == -signal.SIGKILL:
-                seen += 1
-                break
-        self.assertGreater(seen, 0)
+        process = self.stopped_in_the_middle("full")
+        self.assertIn("another kvcli", self.refused(4, "backup", self.path("full")))
+        process.kill()
+        process.communicate()
         self.assertFalse(os.path.exists(self.path("full")))
         self.assertIn("cut short", self.refused(1, "backup", "verify", self.path("full.part")))
         self.backup("full")
@@ -403,19 +432,21 @@ class BackupTest(KvcliCase):
         self.done("snapshot", "close", str(held["held_snapshot"]))
 
     def test_a_namespace_dropped_meanwhile_fails_the_backup(self):
-        self.done("put", "big", "--file", self.write("big", random.Random(5).randbytes(60 * MIB)))
         self.done("-n", "logs", "put", "k", "x")
-        process = subprocess.Popen([KVCLI, "backup", self.path("full")], stderr=subprocess.PIPE,
-                                   env=dict(os.environ, KVD_SERVER=self.server.address))
-        while process.poll() is None and not (os.path.exists(self.path("full.part")) and
-                                              os.path.getsize(self.path("full.part")) > MIB):
-            time.sleep(0.001)
-        os.kill(process.pid, signal.SIGSTOP)
+        process = self.stopped_in_the_middle("full")
         self.done("namespace", "drop", "logs")
-        os.kill(process.pid, signal.SIGCONT)
-        error = process.communicate()[1]
-        self.assertEqual(process.returncode, 4)
+        code, _, error = self.go_on(process)
+        self.assertEqual(code, 4)
         self.assertIn(b"'logs' was dropped meanwhile", error)
+        self.assertEqual(os.listdir(self.scratch), ["big"])
+
+    def test_a_server_that_goes_away_under_a_backup_leaves_no_file(self):
+        process = self.stopped_in_the_middle("full")
+        self.server.kill()
+        code, _, error = self.go_on(process)
+        self.server.start()
+        self.assertEqual(code, 3)
+        self.assertRegex(error.decode(), r"\Akvcli: [^\n]+\n\Z")
         self.assertEqual(os.listdir(self.scratch), ["big"])
 
 

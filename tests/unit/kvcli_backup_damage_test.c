@@ -102,6 +102,52 @@ START_TEST(a_block_of_another_backup_is_refused) {
 }
 END_TEST
 
+/* Ends the file with other totals, sealed as if they were right. */
+static void forge_end(struct file *file, const struct backup_end *end, uint64_t seed) {
+    struct backup_block_head head = {.kind = BACKUP_END};
+    uint8_t content[BACKUP_END_BYTES];
+    struct backup_codec codec;
+    struct slice bytes;
+
+    head.offset = file->bytes.len - BACKUP_BLOCK_HEAD_BYTES - BACKUP_END_BYTES;
+    head.number = load_u64(file->bytes.data + head.offset + 16);
+    backup_end_store(content, end);
+    backup_codec_init(&codec, seed);
+    ck_assert_int_eq(backup_block_seal(&codec, &head, slice_make(content, sizeof content), &bytes),
+                     STATUS_OK);
+    memcpy(file->bytes.data + head.offset, bytes.ptr, bytes.len);
+    backup_codec_deinit(&codec);
+}
+
+START_TEST(totals_that_are_not_of_these_blocks_are_refused) {
+    struct file file;
+    struct counts counts;
+    struct backup_header header;
+    struct backup_source source;
+    struct backup_end right;
+    struct error error;
+    uint64_t seed;
+    size_t length;
+
+    write_small(&file);
+    source = source_of(&file);
+    ck_assert_int_eq(backup_header_read(&source, &header, &seed, &length, &error), STATUS_OK);
+    backup_end_load(file.bytes.data + file.bytes.len - BACKUP_END_BYTES, &right);
+    forge_end(&file, &right, seed);
+    ck_assert_int_eq(read_all(&file, &counts), STATUS_OK);
+    for (size_t i = 0; i < BACKUP_END_BYTES / 8; i++) {
+        struct backup_end wrong = right;
+        uint64_t *const totals[] = {&wrong.root,   &wrong.blocks,    &wrong.namespaces,
+                                    &wrong.values, &wrong.deletions, &wrong.bytes,
+                                    &wrong.digest};
+        (*totals[i])++;
+        forge_end(&file, &wrong, seed);
+        ck_assert_int_eq(read_all(&file, &counts), STATUS_CORRUPT);
+    }
+    buffer_deinit(&file.bytes);
+}
+END_TEST
+
 START_TEST(a_later_format_is_said_to_be_one) {
     struct file file;
     struct counts counts;
@@ -227,5 +273,6 @@ END_TEST
 
 UNIT_MAIN("kvcli_backup_damage", every_damaged_byte_is_found, a_file_cut_at_any_length_is_found,
           a_block_of_another_backup_is_refused, a_later_format_is_said_to_be_one,
+          totals_that_are_not_of_these_blocks_are_refused,
           keys_and_namespaces_out_of_order_are_refused, a_long_value_of_another_length_is_refused,
           every_failing_write_and_read_is_told, every_failing_allocation_is_told)

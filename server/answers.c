@@ -71,11 +71,17 @@ static void learn_task_bytes(struct connection *connection, size_t bytes) {
     connection->task_bytes = bytes > expected ? bytes : expected;
 }
 
+/* The request of a task is not needed any more. */
+static void free_frame(struct connection *connection, struct reply *reply) {
+    connection->replies.task_bytes -= sizeof *reply + reply->frame.len;
+    buffer_pool_give(&connection->loop->buffers, &reply->frame);
+}
+
 /* ---- Waiting for something to tell */
 
 /* Nobody waits for its waiter any more. */
 static void end_wait(struct connection *connection, struct reply *reply) {
-    buffer_pool_give(&connection->loop->buffers, &reply->frame);
+    free_frame(connection, reply);
     connection->replies.bytes += reply->bytes.len;
     reply->phase = REPLY_DONE;
 }
@@ -163,7 +169,7 @@ static void task_back(struct connection *connection, struct reply *reply) {
     }
     learn_task_bytes(connection, reply->bytes.len);
     connection->replies.bytes += reply->bytes.len;
-    buffer_pool_give(&connection->loop->buffers, &reply->frame);
+    free_frame(connection, reply);
     metrics_add(connection->loop->metrics, METRIC_REQUESTS_FAILED, reply->failed);
     reply->phase = REPLY_DONE;
     hold_if_needed(connection, reply);

@@ -186,7 +186,8 @@ static size_t received_len(const struct connection *connection) {
 
 size_t connection_memory(const struct connection *connection) {
     return sizeof *connection + connection->received.capacity + output_memory(&connection->output) +
-           connection->replies.bytes + connection->replies.write_bytes + connection->upload_memory +
+           connection->replies.bytes + connection->replies.task_bytes +
+           connection->replies.write_bytes + connection->upload_memory +
            connection->transaction_memory;
 }
 

@@ -113,6 +113,7 @@ struct reply_queue {
     uint32_t jobs;      /* 1 while a job, or a task of a transaction, is not done */
     uint32_t tasks;     /* in a task */
     size_t bytes;       /* of the answers that are done or held */
+    size_t task_bytes;  /* of the requests in tasks, and of those that wait after one */
     size_t write_bytes; /* of the commits and jobs in flight */
 };
 

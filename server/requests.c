@@ -130,6 +130,7 @@ static enum step run_task(const struct pending *pending, const struct store_read
     }
     metrics_add(connection->loop->metrics, METRIC_READS_ON_IO_THREADS, 1);
     connection->replies.tasks++;
+    connection->replies.task_bytes += sizeof *reply + reply->frame.len;
     if (read) {
         store_read_begin_same(read, &reply->read);
         reply->has_read = true;
@@ -526,12 +527,13 @@ static enum step run_frame(struct connection *connection, const struct wire_fram
     return step;
 }
 
-/* A request starts only while the answers before it are not too many. */
+/* A request starts only while the answers before it are not too many, nor those that wait. */
 static bool has_room(const struct connection *connection) {
     const struct limits *limits = &connection->loop->service->limits;
 
     return connection->replies.count < limits->wire.requests_max &&
-           connection->replies.bytes + output_queued(&connection->output) <
+           connection->replies.bytes + connection->replies.task_bytes +
+                   output_queued(&connection->output) <
                limits->output_pause_bytes;
 }
 

@@ -172,6 +172,11 @@ class FeedTest(SharedServerTest):
         self.assertEqual(self.client.ask(frame(FEED, bytes(20))).status, PROTOCOL)
 
 
+def resident_bytes(server):
+    with open("/proc/%d/statm" % server.process.pid) as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 class StopTest(unittest.TestCase):
     def test_a_server_that_stops_answers_who_waits(self):
         server = start(self)
@@ -182,6 +187,24 @@ class StopTest(unittest.TestCase):
         self.assertEqual(server.stop(), 0)
         self.assertLess(time.monotonic() - begin, 10)
         self.assertEqual(Page(reader.reply()).changes, [])
+
+    def test_long_requests_that_wait_are_memory_of_their_client(self):
+        server = start(self, "--set", "memory_limit=64MiB")
+        request = feed(2**64 - 1, b"a" * 65535, b"b" * 65535, wait_ms=60000)
+        waiting, before = [], resident_bytes(server)
+        for _ in range(3):
+            client = server.client()
+            self.addCleanup(client.close)
+            client.socket.settimeout(0.5)
+            try:
+                for _ in range(600):
+                    client.send(request)
+            except TimeoutError:
+                pass  # the server reads no more of them
+            waiting.append(client)
+        self.assertLess(resident_bytes(server) - before, 48 << 20)
+        self.assertGreater(server.client().stats()["server.client_memory_bytes"], 3 << 20)
+        server.stop()
 
     def test_a_position_holds_over_a_killed_server(self):
         server = start(self, "--set", "storage.feed_retention=64MiB")

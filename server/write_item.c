@@ -54,7 +54,8 @@ static enum status judge(const struct applied *applied, struct error *error) {
     }
 }
 
-static enum status apply_change(const struct applied *applied, struct error *error) {
+static enum status apply_change(const struct applied *applied, struct wire_refusal *refusal_out,
+                                struct error *error) {
     const struct wire_item *item = applied->item;
     struct read_context *context = applied->context;
     const struct store_change_of change = {
@@ -81,7 +82,8 @@ static enum status apply_change(const struct applied *applied, struct error *err
         applied->result->number = (int64_t)length;
         return status;
     default:
-        return store_transaction_expire(context->read, &change, context->wait, error);
+        return fill_result(store_transaction_expire(context->read, &change, context->wait, error),
+                           refusal_out);
     }
 }
 
@@ -105,7 +107,7 @@ static enum status apply(const struct applied *applied, struct wire_refusal *ref
     case WIRE_ITEM_APPEND:
     case WIRE_ITEM_TOUCH:
     case WIRE_ITEM_PERSIST:
-        return apply_change(applied, error);
+        return apply_change(applied, refusal_out, error);
     case WIRE_ITEM_GET:
         break;
     }
@@ -137,9 +139,8 @@ static void explain(const struct applied *applied, enum status status,
     case STATUS_INVALID:
         refusal_out->text = refusal_out->text ? refusal_out->text
                             : applied->item->kind == WIRE_ITEM_ADD
-                                ? "the value is not a decimal number of 64 bits, or the "
-                                  "transaction is read-only"
-                                : "the transaction is read-only";
+                                ? "the value is not a decimal number of 64 bits"
+                                : "the request is not valid";
         break;
     case STATUS_TOO_LARGE:
         refusal_out->text = "the transaction writes more than it may";

@@ -383,6 +383,12 @@ class OneShotTest(TransactionTest):
         self.assertEqual((reply.status, reply.item), (ABSENT, 1))
         self.assertEqual(self.scan(), [(b"s", b"text")])
 
+    def test_expiry_too_far_ahead_is_called_that(self):
+        self.put(b"k", b"1")
+        reply = self.transact(items=[b"\6\1" + number(2**64 - 1) + block(b"k")])
+        self.assertEqual((reply.status, reply.item), (INVALID, 0))
+        self.assertIn("expiry", reply.text)
+
     def test_nonsense_is_refused(self):
         for comparison in (compare(0, 1, b"k"), compare(4, 1, b"k"), compare(PRESENCE, LESS, b"k"),
                            compare(VERSION, 5, b"k", number(1)), compare(PRESENCE, EQUAL, b"")):

@@ -85,8 +85,19 @@ static enum status judge_all(struct read_context *context, uint32_t namespace_id
 
 /* ---- Items */
 
+/* What does not fit the answer fits no frame. */
+static void explain_too_large(const struct wire_limits *limits, const struct buffer *answer,
+                              struct wire_refusal *refusal) {
+    bool alone = answer->cap - answer->len > limits->value_max;
+
+    refusal->text = alone ? "the value is longer than value_max: read it with GET_RANGE"
+                          : "the answer would be longer than frame_max: get less at once";
+    refusal->detail = alone ? limits->value_max : limits->frame_max;
+}
+
 static enum status append_found(struct read_context *context, const struct lookup *lookup,
-                                struct buffer *answer, struct error *error) {
+                                struct buffer *answer, struct wire_refusal *refusal,
+                                struct error *error) {
     size_t mark = buffer_mark(answer);
     enum status status = wire_result_found_begin(answer);
 
@@ -96,6 +107,10 @@ static enum status append_found(struct read_context *context, const struct looku
     if (status == STATUS_NOT_FOUND) {
         buffer_rollback(answer, mark);
         return wire_result_entry(answer, WIRE_RESULT_ABSENT, 0);
+    }
+    if (status == STATUS_TOO_LARGE) {
+        buffer_rollback(answer, mark);
+        explain_too_large(&context->service->limits.wire, answer, refusal);
     }
     return status;
 }
@@ -108,7 +123,7 @@ static enum status run_item(struct read_context *context, struct lookup *lookup,
 
     if (item->kind == WIRE_ITEM_GET) {
         lookup->key = item->key;
-        return append_found(context, lookup, answer, error);
+        return append_found(context, lookup, answer, refusal, error);
     }
     status = write_item_apply(context, lookup->namespace_id, item, &result, refusal, error);
     return status == STATUS_OK ? wire_result_entry(answer, result.kind, result.number) : status;
@@ -134,6 +149,22 @@ static enum status run_items(struct read_context *context, struct lookup *lookup
 
 /* ---- The whole */
 
+/* The answer, of which there is the beginning, may not become longer than a frame. */
+static enum status run_list(struct job_context *job, struct read_context *context,
+                            struct lookup *lookup, const struct wire_list *list,
+                            struct error *error) {
+    size_t frame_bytes = WIRE_FRAME_HEADER_BYTES + (size_t)job->service->limits.wire.frame_max;
+    size_t cap = job->answer->cap;
+    enum status status;
+
+    if (frame_bytes < cap) {
+        job->answer->cap = frame_bytes;
+    }
+    status = run_items(context, lookup, *list, job->answer, job->refusal, error);
+    job->answer->cap = cap;
+    return status;
+}
+
 /* Does all of it in the transaction that context->read belongs to, and appends the answer. */
 static enum status run(struct job_context *job, struct read_context *context,
                        const struct wire_request *request, struct error *error) {
@@ -156,7 +187,7 @@ static enum status run(struct job_context *job, struct read_context *context,
     }
     list = held ? &request->list : &request->other_list;
     if (status == STATUS_OK) {
-        status = run_items(context, &lookup, *list, job->answer, job->refusal, error);
+        status = run_list(job, context, &lookup, list, error);
     }
     if (status != STATUS_OK) {
         return status;

@@ -383,6 +383,15 @@ class OneShotTest(TransactionTest):
         self.assertEqual((reply.status, reply.item), (ABSENT, 1))
         self.assertEqual(self.scan(), [(b"s", b"text")])
 
+    def test_answer_fits_a_frame(self):
+        frame_max = struct.unpack_from("<Q", self.client.hello.body, 14)[0]
+        long = b"x" * (frame_max // 2)
+        self.put(b"long", long)
+        self.assertEqual(len(self.transact(items=[get_item(b"long")])[2][0]), len(long))
+        reply = self.transact(items=[get_item(b"long")] * 2)
+        self.assertEqual((reply.status, reply.item, reply.detail), (TOO_LARGE, 1, frame_max))
+        self.assertIn("frame_max", reply.text)
+
     def test_expiry_too_far_ahead_is_called_that(self):
         self.put(b"k", b"1")
         reply = self.transact(items=[b"\6\1" + number(2**64 - 1) + block(b"k")])

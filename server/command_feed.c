@@ -124,14 +124,12 @@ static enum status read_feed(struct read_context *context, const struct wire_req
     uint8_t *prefix_end;
     enum status status = buffer_extend(context->scratch, request->range.from.len + 1, &prefix_end);
 
-    if (status == STATUS_OK) {
-        status = lookup_namespace(context, request, &query.namespace_id);
-    }
     if (status != STATUS_OK) {
         return status;
     }
-    range = page_range_whole(&request->range, query.namespace_id, prefix_end);
+    range = page_range_whole(&request->range, STORE_NAMESPACE_DEFAULT, prefix_end);
     query.name = request->options.namespace_name;
+    query.namespace_id = STORE_NAMESPACE_DEFAULT; /* without a name */
     query.from = range.from;
     query.to = range.to;
     status = store_feed_read(context->service->store, &query, change_cb, page, result, page->error);

@@ -15,6 +15,7 @@
 #include "storage/value_reader.h"
 
 #define LOOK_BYTES_DEFAULT (UINT64_C(16) << 20)
+#define NO_NAMESPACE UINT32_MAX /* an id that none has */
 
 struct store_feed_source {
     struct store_read *read;   /* borrowed */
@@ -347,22 +348,40 @@ static struct feed_end find_end(struct store *store) {
     return end;
 }
 
+/* A name is looked up behind the end: a namespace that was made anew since has its drop told, and
+ * nothing of it is passed over. One that there is not has only drops to tell. */
+static enum status find_namespace(struct store *store, struct store_feed_query *query) {
+    enum status status = query->name.len == 0 ? STATUS_OK
+                                              : namespaces_find(&store->namespaces, query->name,
+                                                                false, &query->namespace_id);
+
+    if (status == STATUS_NOT_FOUND) {
+        query->namespace_id = NO_NAMESPACE;
+        return STATUS_OK;
+    }
+    return status;
+}
+
 enum status store_feed_read(struct store *store, const struct store_feed_query *query,
                             store_feed_cb change_cb, void *arg,
                             struct store_feed_result *result_out, struct error *error) {
     struct feed_end end = find_end(store);
-    struct telling telling = {.query = query,
+    struct store_feed_query found = *query;
+    struct telling telling = {.query = &found,
                               .change_cb = change_cb,
                               .arg = arg,
                               .result = result_out,
                               .skip = query->position.skip,
                               .value_offset = query->position.value_offset,
                               .error = error};
-    enum status status;
+    enum status status = find_namespace(store, &found);
 
     *result_out =
         (struct store_feed_result){.next = query->position, .durable_version = end.version};
-    if (query->namespace_id == NAMESPACE_SYSTEM ||
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (found.namespace_id == NAMESPACE_SYSTEM ||
         query->position.version > watermarks_visible(&store->marks)) {
         return error_set(error, STATUS_INVALID, 0, NULL, ERROR_NO_OFFSET,
                          "there is no version %llu yet",

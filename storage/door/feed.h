@@ -52,11 +52,11 @@ struct store_feed_change {
 typedef enum status (*store_feed_cb)(void *arg, struct store_feed_change *change);
 
 struct store_feed_query {
-    uint32_t namespace_id;
-    struct slice name; /* of the namespace, borrowed likewise: when one of this name was dropped,
-                          and made anew since, that is told as a range delete; empty: it is not */
-    struct slice from; /* keys in [from, to); borrowed during the call */
-    struct slice to;   /* empty: to the end */
+    struct slice name; /* of the namespace, borrowed likewise; when one of this name was dropped,
+                          that is told as a range delete. Empty: */
+    uint32_t namespace_id; /* the one with this id, whose drop is not told */
+    struct slice from;     /* keys in [from, to); borrowed during the call */
+    struct slice to;       /* empty: to the end */
     struct store_feed_position position;
     uint64_t look_bytes_max; /* so much of the log is looked through at most; 0: 16 MiB */
 };

@@ -164,10 +164,31 @@ class FeedTest(SharedServerTest):
         self.assertEqual([change[:4] for change in changes[:1]], [("drop", dropped, b"", b"")])
         self.assertEqual(changes[-1][3], b"2")
 
+    def test_a_namespace_may_go_and_come_while_it_is_waited_for(self):
+        dropped = []
+
+        def drop():
+            dropped.append(self.client.ask(frame(NAMESPACE_DROP, self.space)).version)
+
+        page = self.waited(self.put(b"a", b"1"), drop)
+        self.assertEqual([change[:4] for change in page.changes], [("drop", dropped[0], b"", b"")])
+        page = self.waited(page.next, lambda: self.put(b"b", b"2"))
+        self.assertEqual([change[:1] + change[2:4] for change in page.changes], [("put", b"b", b"2")])
+
+    def test_one_that_is_not_there_yet_has_no_changes(self):
+        self.assertEqual(Page(self.client.ask(feed(0, space=b"no such namespace"))).changes, [])
+
+    def waited(self, position, change):
+        """The page of a reader that waits while it happens."""
+        self.reader.send(feed(position, space=self.space, wait_ms=10000))
+        time.sleep(0.3)
+        change()
+        return Page(self.reader.reply())
+
     def test_what_is_wrong_is_refused(self):
         far = feed(1 << 60, space=self.space)
         self.assertEqual(self.client.ask(far).status, INVALID)
-        self.assertEqual(self.client.ask(feed(0, space=b"no such namespace")).status, NOT_FOUND)
+        self.assertEqual(self.client.ask(feed(0, space=b"control\n")).status, INVALID)
         self.assertEqual(self.client.ask(feed(0, flags=REVERSE)).status, INVALID)
         self.assertEqual(self.client.ask(frame(FEED, bytes(20))).status, PROTOCOL)
 

@@ -12,7 +12,7 @@ import threading
 import time
 import unittest
 
-from kvcli_case import EVERY_BYTE, KVCLI, KvcliCase, Server
+from kvcli_case import EVERY_BYTE, KVCLI, ROOT, KvcliCase, Server
 from kvcli_test import open_terminal, read_terminal
 
 MIB = 1 << 20
@@ -250,6 +250,35 @@ class BackupTest(KvcliCase):
         self.assertIn("not reached yet", self.refused(4, "backup", self.path("x"), "--since", "99999999"))
         self.assertEqual(os.listdir(self.scratch), [])
 
+    def test_a_restart_gives_up_what_was_held_and_says_so(self):
+        self.put_some(range(100))
+        first = self.backup("full", "--hold", "1h")
+        self.put_some(range(0, 100, 3), "changed")
+        self.done("del", "key00001")
+        self.server.stop()
+        self.server.start()
+        self.done("flush")
+        self.done("put", "key00050", "new")
+        self.done("compact")
+        error = self.refused(4, "backup", self.path("second"), "--since", str(first["version"]))
+        self.assertIn("complete backup is needed", error)
+
+    def test_what_a_namespace_keeps_is_as_good_as_holding_it(self):
+        self.done("namespace", "set", "logs", "--keep", "1h")
+        self.done("-n", "logs", "put", "a", "1")
+        self.done("-n", "logs", "put", "b", "1")
+        time.sleep(1.1)  # what was written in the second when keeping began may be gone
+        first = self.backup("full", "-n", "logs")
+        self.done("-n", "logs", "put", "a", "2")
+        self.done("-n", "logs", "del", "b")
+        self.server.stop()
+        self.server.start()
+        self.done("compact")
+        second = self.backup("second", "-n", "logs", "--since", str(first["version"]))
+        self.assertEqual((second["keys"], second["deleted"]), (1, 1))
+        self.restore("full", "second")
+        self.expect_same("-n", "logs")
+
     # --- in place
 
     def same_answer(self, path, *words):
@@ -327,6 +356,20 @@ class BackupTest(KvcliCase):
         self.refused(2, "--backup", path)
         self.done("--backup", path, "help")
 
+    def test_backups_of_earlier_versions_are_read(self):
+        full, since = [os.path.join(ROOT, "tests", "golden", "backup-1", name) for name in ("full.kvb", "since.kvb")]
+        self.assertEqual((self.json("backup", "verify", full)["keys"],
+                          self.json("backup", "verify", since)["deleted"]), (204, 1))
+        self.assertEqual(self.done("--backup", full, "get", "key150"), b"the value of key 150")
+        self.assertEqual(self.done("--backup", full, "get", "-e", r"\x00\xff"), b"-e")
+        self.assertEqual(self.done("--backup", full, "get", "zeros"), bytes(300000))
+        self.assertEqual(self.json("--backup", full, "meta", "flagged")["flags"], 9)
+        self.assertEqual(self.done("--backup", full, "-n", "logs", "scan"), b"a\t1\n")
+        self.to(self.other, "restore", full, since)
+        self.assertEqual(self.to(self.other, "count"), b"202\n")
+        self.assertEqual(self.to(self.other, "get", "key8"), b"changed")
+        self.assertEqual(self.to(self.other, "-n", "logs", "scan"), b"a\t1\nb\t2\n")
+
     # --- for people
 
     def test_progress_is_shown_on_a_terminal_only(self):
@@ -397,6 +440,22 @@ class BackupTest(KvcliCase):
             self.assertEqual(self.to(self.other, "count"), b"0\n")
         self.assertIn("no backup", self.refused(1, "backup", "verify", self.write("text", b"hello" * 100)))
         self.refused(4, "backup", "verify", self.path("none"))
+
+    def test_a_restore_of_a_damaged_backup_fails_and_writes_nothing_wrong(self):
+        self.put_some(range(20000))
+        self.backup("full")
+        content = bytearray(self.read(self.path("full")))
+        content[len(content) // 2] ^= 4
+        path = self.write("damaged", bytes(content))
+        run = self.run_kvcli("restore", path, server=self.other.address)
+        self.assertEqual((run.returncode, run.stdout), (4, b""))
+        self.assertRegex(run.stderr.decode(), r"damaged at \d+: block \d+ is damaged")
+        rows = self.to(self.other, "scan").splitlines()
+        self.assertGreater(len(rows), 1000)
+        self.assertLess(len(rows), 20000)
+        for row in rows:
+            key, value = row.decode().split("\t")
+            self.assertEqual(value, "value of %d" % int(key[3:]))
 
     def test_a_file_too_large_for_its_disk_leaves_none(self):
         self.done("put", "big", "--file", self.write("big", random.Random(5).randbytes(3 * MIB)))

@@ -78,7 +78,7 @@ END_TEST
 START_TEST(sub_commands_complete) {
     expect_completed(no_keys, "snapshot o", "snapshot open ");
     expect_completed(no_keys, "namespace d", "namespace drop ");
-    expect_completed(no_keys, "why ", "why space ");
+    expect_completed(no_keys, "why sp", "why space ");
     ck_assert_uint_eq(count_completions("snapshot "), 3);
 }
 END_TEST

@@ -295,6 +295,9 @@ class PythonTest(kvd_server.SharedServerTest):
         again.close()
         with self.assertRaises(kvd.InvalidCall):
             next(self.db.watch(version=1 << 60))
+        for version in (-1, 1 << 64):
+            with self.assertRaises(ValueError):
+                self.db.watch(version=version)
 
     def test_a_long_value_comes_in_parts(self):
         value = os.urandom(100000)

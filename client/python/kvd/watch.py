@@ -58,8 +58,8 @@ class Watch:
     def __init__(self, connection: Connection, *, prefix: bytes, start: bytes, end: bytes, version: int | None,
                  timeout: float | None, skip_gaps: bool, page_bytes: int, snapshot_lifetime: float | None):
         """Not for users."""
-        if page_bytes < 0 or (version is not None and version < 0):
-            raise ValueError("version and page_bytes are not negative")
+        if page_bytes < 0 or (version is not None and not 0 <= version < 1 << 64):
+            raise ValueError("version and page_bytes are not negative, and version has 64 bits")
         options = c.kvd_watch_options()
         options.prefix = borrow(prefix)
         setattr(options, "from", borrow(start))

@@ -3,6 +3,7 @@
 #include "server/command.h"
 #include "server/fill.h"
 #include "server/lookup.h"
+#include "server/page_range.h"
 #include "server/write_item.h"
 
 #include "protocol/base/assert.h"
@@ -60,6 +61,17 @@ static enum status judge(struct read_context *context, uint32_t namespace_id,
     }
     *holds_out = compare(comparison, status == STATUS_OK, &info, buffer_slice(value));
     return STATUS_OK;
+}
+
+static bool writes(struct wire_list list) {
+    struct wire_item item;
+
+    while (wire_list_next_item(&list, &item) == STATUS_OK) {
+        if (item.kind != WIRE_ITEM_GET) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static enum status judge_all(struct read_context *context, uint32_t namespace_id,
@@ -173,11 +185,20 @@ static enum status run(struct job_context *job, struct read_context *context,
     bool held = false;
     size_t mark;
     size_t list_mark;
-    enum status status =
-        fill_namespace(job->service, request, true, &lookup.namespace_id, job->refusal);
+    bool is_there;
+    enum status status = lookup_namespace(context, request, &lookup.namespace_id);
 
+    is_there = status != STATUS_NOT_FOUND;
+    if (!is_there) { /* it reads as empty */
+        lookup.namespace_id = PAGE_NAMESPACE_NONE;
+        status = STATUS_OK;
+    }
     if (status == STATUS_OK) {
         status = judge_all(context, lookup.namespace_id, request, &held, error);
+    }
+    list = held ? &request->list : &request->other_list;
+    if (status == STATUS_OK && !is_there && writes(*list)) {
+        status = fill_namespace(job->service, request, true, &lookup.namespace_id, job->refusal);
     }
     if (status == STATUS_OK) {
         status = wire_response_begin(job->answer, request->id, STATUS_OK, lookup.flags, &mark);
@@ -185,7 +206,6 @@ static enum status run(struct job_context *job, struct read_context *context,
     if (status == STATUS_OK) {
         status = wire_transact_begin(job->answer, held, &list_mark);
     }
-    list = held ? &request->list : &request->other_list;
     if (status == STATUS_OK) {
         status = run_list(job, context, &lookup, list, error);
     }

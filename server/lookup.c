@@ -3,13 +3,20 @@
 
 enum status lookup_namespace(struct read_context *context, const struct wire_request *request,
                              uint32_t *namespace_id_out) {
+    enum status status;
+
     if (!(request->options.flags & WIRE_FLAG_NAMESPACE)) {
         *namespace_id_out = STORE_NAMESPACE_DEFAULT;
         return STATUS_OK;
     }
-    /* What a transaction has not found in a new namespace, it has read. */
-    return store_namespace(context->service->store, request->options.namespace_name,
-                           context->read && context->read->transaction, namespace_id_out);
+    status = store_namespace(context->service->store, request->options.namespace_name, false,
+                             namespace_id_out);
+    if (status == STATUS_NOT_FOUND && context->read && context->read->transaction) {
+        enum status noted =
+            store_transaction_note_namespace(context->read, request->options.namespace_name);
+        return noted == STATUS_OK ? STATUS_NOT_FOUND : noted;
+    }
+    return status;
 }
 
 uint32_t lookup_flags(const struct wire_request *request) {

@@ -65,6 +65,23 @@ enum status store_read_begin_transaction(struct store_transaction *txn, struct s
     return STATUS_OK;
 }
 
+/* What a commit that makes it writes is its row of the catalogue. */
+enum status store_transaction_note_namespace(struct store_read *read, struct slice name) {
+    uint8_t key[NAMESPACE_KEY_BYTES_MAX];
+    uint8_t row[ROW_BYTES_MAX];
+    size_t key_bytes;
+
+    ASSERT(read->transaction);
+    if (name.len > NAMESPACE_NAME_BYTES_MAX) {
+        return STATUS_TOO_LARGE;
+    }
+    key_bytes = namespace_key_store(key, name);
+    return transaction_note_row(
+        read->transaction,
+        slice_make(row, row_store(row, NAMESPACE_SYSTEM, slice_make(key, key_bytes))),
+        (struct read_expiry){0});
+}
+
 /* ---- The commit -------------------------------------------------------------------------------
  */
 
@@ -172,6 +189,20 @@ void store_transaction_submit(struct store_transaction *txn, enum store_durabili
     store_submit(txn->store, &txn->commit, 1, durability, done_cb);
 }
 
+/* A namespace that was not there, and was made: all of it is what was read. */
+static bool is_of_catalogue(const struct store_transaction *txn, struct store_conflict *conflict) {
+    struct slice name;
+
+    if (conflict->namespace_id != NAMESPACE_SYSTEM || !namespace_key_name(conflict->from, &name) ||
+        namespaces_find(&txn->store->namespaces, name, false, &conflict->namespace_id) !=
+            STATUS_OK) {
+        return false;
+    }
+    conflict->is_range = true;
+    conflict->from = slice_make(NULL, 0);
+    return true;
+}
+
 enum status store_transaction_conflict(const struct store_transaction *txn,
                                        struct store_conflict *conflict_out) {
     const struct read_item *item = &txn->conflict.item;
@@ -184,6 +215,10 @@ enum status store_transaction_conflict(const struct store_transaction *txn,
     }
     conflict.namespace_id = row_namespace(item->from);
     conflict.from = row_user_key(item->from);
+    if (is_of_catalogue(txn, &conflict)) {
+        *conflict_out = conflict;
+        return STATUS_OK;
+    }
     if (item->is_range && item->to.len > 0 && row_namespace(item->to) == conflict.namespace_id) {
         conflict.to = row_user_key(item->to);
     }

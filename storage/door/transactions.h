@@ -50,6 +50,10 @@ void store_transaction_destroy(struct store_transaction *txn);
 enum status store_read_begin_transaction(struct store_transaction *txn,
                                          struct store_read *read) MUST_CHECK;
 
+/* Notes that no namespace of this name was found: a transaction that makes one, and commits before
+ * it, is in conflict with it. Errors: TOO_LARGE (more than can be noted), NO_MEMORY. */
+enum status store_transaction_note_namespace(struct store_read *read, struct slice name) MUST_CHECK;
+
 /* Its writes; they take a read of it, as conditions and additions read. Errors: INVALID (it is
  * read-only), TOO_LARGE (key, value, write_bytes_max), CHECKSUM, EXISTS, ABSENT, VERSION_MISMATCH
  * (a condition, judged now), those of store_get when something is read, NO_MEMORY; nothing is

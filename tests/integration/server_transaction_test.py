@@ -19,7 +19,7 @@ EQUAL, DIFFERENT, LESS, GREATER = 1, 2, 3, 4
 class TransactionTest(SharedServerTest):
     """Each test has a namespace of its own."""
 
-    options = ("--set", "server.transaction_idle=1s", "--set", "server.transaction_age=3s")
+    options = ("--set", "server.transaction_idle=3s", "--set", "server.transaction_age=8s")
 
     def setUp(self):
         super().setUp()
@@ -206,7 +206,7 @@ class InteractiveTest(TransactionTest):
     def test_idle_one_is_ended_and_says_so(self):
         txn = self.begin()
         self.put(b"k", b"v", txn)
-        time.sleep(2.2)
+        time.sleep(4.2)
         reply = self.ask(GET, b"k", txn)
         self.assertEqual(reply.status, DEADLINE)
         self.assertIn("no request for it", reply.text)
@@ -215,7 +215,7 @@ class InteractiveTest(TransactionTest):
 
     def test_old_one_is_ended_however_busy(self):
         txn = self.begin()
-        end = time.monotonic() + 5
+        end = time.monotonic() + 15
         while time.monotonic() < end:
             reply = self.ask(GET, b"k", txn)
             if reply.status != NOT_FOUND:
@@ -261,6 +261,38 @@ class InteractiveTest(TransactionTest):
         self.ok(self.commit(txn))
         self.assertEqual(self.ok(self.ask(COUNT, span())).body[1:9], number(count))
 
+    def test_namespace_that_is_not_there_is_read_as_empty_and_takes_no_place(self):
+        self.space = b"made by nobody"
+        txn = self.begin()
+        self.assertEqual((self.get(b"k", txn), self.scan(txn)), (NOT_FOUND, []))
+        self.put(b"k", b"1")
+        other = b"also made by nobody"
+        self.ok(self.client.ask(frame(PUT, number(txn) + block(other) + bytes(4) + block(b"k") + b"2",
+                                      flags=FLAG_TRANSACTION | FLAG_NAMESPACE)))
+        version, flags, space, start, end = self.conflict(self.commit(txn))
+        self.assertEqual((flags, space, start, end), (RANGE, b"made by nobody", b"", b""))
+        txn = self.begin()
+        for i in range(70000):
+            space = block(b"nowhere %d" % i)
+            self.client.send(frame(GET, number(txn) + space + b"k", flags=FLAG_TRANSACTION | FLAG_NAMESPACE))
+            if i % 500 == 499:
+                self.assertEqual({reply.status for reply in self.client.replies(500)}, {NOT_FOUND})
+        self.assertEqual(self.abort(txn), OK)
+        self.space = b"one more"
+        self.put(b"k", b"v")
+
+    def test_append_grows_no_value_beyond_the_limit(self):
+        limit = 24 << 20
+        self.put(b"k", bytes(limit - 1))
+        txn = self.begin()
+        self.assertEqual(self.ok(self.ask(APPEND, block(b"k") + b"x", txn)).number, limit)
+        reply = self.ask(APPEND, block(b"k") + b"y", txn)
+        self.assertEqual(reply.status, TOO_LARGE)
+        self.assertIn("longer than a value may be", reply.text)
+        self.ok(self.commit(txn))
+        self.assertEqual(self.ask(APPEND, block(b"k") + b"y").status, TOO_LARGE)
+        self.assertEqual(len(self.get(b"k")), limit)
+
     def test_flags_that_contradict_are_invalid(self):
         txn = self.begin()
         body = number(1) + number(txn) + block(self.space) + b"k"
@@ -298,6 +330,7 @@ class InteractiveTest(TransactionTest):
 
     def test_disjoint_transactions_do_not_conflict(self):
         statuses = []
+        self.put(b"there", b"")  # who finds no namespace is in conflict with who makes it
 
         def work(i):
             client = self.server.client()

@@ -55,6 +55,7 @@ static enum status run_job(struct reply *reply) {
                                   .answer = &reply->bytes,
                                   .refusal = &refusal};
     size_t mark = buffer_mark(&reply->bytes);
+    char text[ERROR_PATH_MAX + ERROR_TEXT_MAX];
     enum status status;
 
     if (atomic_load_explicit(&reply->cancelled, memory_order_relaxed)) {
@@ -76,8 +77,9 @@ static enum status run_job(struct reply *reply) {
         return STATUS_OK;
     }
     buffer_rollback(&reply->bytes, mark);
-    if (refusal.item != WIRE_NO_ITEM && !refusal.text) {
-        refusal.text = status_text(status);
+    if (refusal.item != WIRE_NO_ITEM && !refusal.text) { /* what is known, and of which item */
+        error_format(&error, text, sizeof text);
+        refusal.text = error.status == status ? text : status_text(status);
     }
     return append_failure(reply, status, &refusal, &error);
 }

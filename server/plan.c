@@ -75,5 +75,6 @@ void plan_make(const struct config *config, uint64_t descriptors, uint32_t proce
     plan->store.memory_limit_bytes = store_memory(&plan->store, memory_bytes);
     plan->store.open_files_max = store_files(descriptors);
     plan_limits(config, memory_bytes / CLIENTS_FRACTION, &plan->limits);
+    plan->store.append_bytes_max = plan->limits.wire.value_max;
     plan_connections(config, descriptors, plan);
 }

@@ -125,7 +125,7 @@ static uint64_t version_met(const struct applied *applied) {
                : 0;
 }
 
-static void explain(const struct applied *applied, enum status status,
+static void explain(const struct applied *applied, enum status status, const struct error *error,
                     struct wire_refusal *refusal_out) {
     switch (status) {
     case STATUS_EXISTS:
@@ -143,6 +143,9 @@ static void explain(const struct applied *applied, enum status status,
                                 : "the request is not valid";
         break;
     case STATUS_TOO_LARGE:
+        if (error->status == status) {
+            break; /* it is about this value */
+        }
         refusal_out->text = "the transaction writes more than it may";
         refusal_out->detail = applied->context->service->limits.wire.transaction_bytes;
         break;
@@ -159,6 +162,6 @@ enum status write_item_apply(struct read_context *context, uint32_t namespace_id
 
     *result_out = (struct wire_result){.kind = WIRE_RESULT_DONE};
     status = apply(&applied, refusal_out, error);
-    explain(&applied, status, refusal_out);
+    explain(&applied, status, error, refusal_out);
     return status;
 }

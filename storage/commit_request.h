@@ -29,6 +29,7 @@ struct store_transaction;
 
 /* How values are stored; constant after open. */
 struct value_policy {
+    uint64_t append_bytes_max;       /* a value grows no longer by appends */
     uint32_t value_threshold;        /* values of at least so many bytes are separated */
     struct compression *compression; /* borrowed; NULL: values are stored as they are */
 };

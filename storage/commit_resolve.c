@@ -369,17 +369,20 @@ static enum status add(struct resolve *resolve, int64_t amount, int64_t *result)
 static enum status append(struct resolve *resolve, struct slice bytes, int64_t *result) {
     struct state *state = &resolve->state;
     struct buffer *work = &resolve->commit->work;
+    uint64_t bytes_max = resolve->commit->policy->append_bytes_max;
     enum status status = STATUS_OK;
 
     if (state->kind == STATE_ABSENT) {
         buffer_clear(work);
         state->kind = STATE_VALUE;
     } else if (state->kind == STATE_RECORD) {
-        if (state->record.kind == ENTRY_LARGE ||
-            state->record.raw_bytes + bytes.len > VALUE_BYTES_MAX) {
+        if (state->record.kind == ENTRY_LARGE || state->record.raw_bytes + bytes.len > bytes_max) {
             return STATUS_TOO_LARGE;
         }
         status = read_record(resolve, (uint32_t)bytes.len);
+    }
+    if (status == STATUS_OK && work->len + bytes.len > bytes_max) {
+        return STATUS_TOO_LARGE;
     }
     if (status == STATUS_OK) {
         status = buffer_append(work, bytes.ptr, bytes.len);

@@ -136,6 +136,12 @@ static void close_directory(struct store *store) {
     env_unlock(store->env, store->lock);
 }
 
+static uint64_t append_bytes_max(const struct store_options *options) {
+    uint64_t asked = options->append_bytes_max;
+
+    return asked > 0 && asked < VALUE_BYTES_MAX ? asked : VALUE_BYTES_MAX;
+}
+
 static enum status open_caches(struct store *store, struct error *error) {
     uint32_t files = store->options.open_files_max;
     enum status status = compression_create(&store->compression);
@@ -156,7 +162,8 @@ static enum status open_caches(struct store *store, struct error *error) {
         return error_set(error, status, 0, NULL, ERROR_NO_OFFSET, "caches");
     }
     store->policy =
-        (struct value_policy){.value_threshold = store->options.value_threshold,
+        (struct value_policy){.append_bytes_max = append_bytes_max(&store->options),
+                              .value_threshold = store->options.value_threshold,
                               .compression = store->options.compress ? store->compression : NULL};
     reclaim_init(&store->reclaim, store->env, store->dir, store->scheduler);
     scratch_pool_init(&store->scratch);

@@ -194,6 +194,11 @@ enum status store_transaction_append(struct store_read *read, const struct store
     if (status == STATUS_OK) {
         status = load_value(read, change, wait, &write, error);
     }
+    if (status == STATUS_OK &&
+        read->transaction->scratch.len + change->bytes.len > read->store->policy.append_bytes_max) {
+        return error_set(error, STATUS_TOO_LARGE, 0, NULL, ERROR_NO_OFFSET,
+                         "the value would be longer than a value may be");
+    }
     if (status == STATUS_OK) {
         status = buffer_append(&read->transaction->scratch, change->bytes.ptr, change->bytes.len);
     }

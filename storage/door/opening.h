@@ -35,6 +35,8 @@ struct store_options {
     const char *dir;              /* created if missing, unless read_only */
     uint64_t memory_limit_bytes;  /* for all of the engine: memtables, caches, table metadata */
     uint32_t value_threshold;     /* values of at least so many bytes live in the log only */
+    uint64_t append_bytes_max;    /* to which an append may let a value grow; 0: as far as one lets
+                                     itself be put */
     bool compress;                /* zstd for tables and separated values, where it pays */
     uint32_t block_bytes;         /* target size of a table block; 4 KiB to 16 KiB */
     uint32_t open_files_max;      /* descriptors that the engine may hold */

@@ -14,8 +14,8 @@ START_TEST(an_idle_process_gives_the_cache_its_largest_share) {
 END_TEST
 
 START_TEST(what_others_use_is_taken_from_the_cache) {
-    ck_assert_uint_eq(memory_budget_share(LIMIT, 30 * MIB, 0), 20 * MIB);
-    ck_assert_uint_eq(memory_budget_share(LIMIT, 60 * MIB, 30 * MIB), 20 * MIB);
+    ck_assert_uint_eq(memory_budget_share(LIMIT, 30 * MIB, 0), 17 * MIB);
+    ck_assert_uint_eq(memory_budget_share(LIMIT, 60 * MIB, 30 * MIB), 17 * MIB);
 }
 END_TEST
 

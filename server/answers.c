@@ -6,6 +6,7 @@
 #include "server/observe.h"
 #include "server/read_task.h"
 
+#define TRANSACT_SMALL_BYTES (64u * 1024)
 #define TASK_BYTES_MIN (16u * 1024) /* as many tasks as limits.tasks_max fit then */
 
 static void recycle_reply(struct connection *connection, struct reply *reply) {
@@ -264,6 +265,40 @@ static void job_done(struct connection *connection, struct reply *reply) {
     hold_if_needed(connection, reply);
 }
 
+/* What a TRANSACT has read and is to write is memory until its commit is done: charged at once, for
+ * many connections may have one. Returns whether there is room for it; a small one always has. */
+static bool charge_transaction(struct connection *connection, struct reply *reply) {
+    struct client_memory *memory = &connection->loop->service->client_memory;
+    size_t bytes = (size_t)store_transaction_memory(reply->transaction) + reply->bytes.len;
+
+    if (client_memory_charge(memory, (int64_t)bytes) && bytes > TRANSACT_SMALL_BYTES) {
+        (void)client_memory_charge(memory, -(int64_t)bytes);
+        return false;
+    }
+    reply->held_bytes = bytes;
+    return true;
+}
+
+static void discharge_transaction(struct connection *connection, struct reply *reply) {
+    (void)client_memory_charge(&connection->loop->service->client_memory,
+                               -(int64_t)reply->held_bytes);
+    reply->held_bytes = 0;
+}
+
+static void refuse_transaction(struct connection *connection, struct reply *reply) {
+    static const struct wire_refusal refusal = {"the memory for clients is used up; try again",
+                                                WIRE_NO_ITEM, 0};
+    struct buffer_pool *buffers = &connection->loop->buffers;
+
+    store_transaction_destroy(reply->transaction);
+    reply->transaction = NULL;
+    buffer_pool_give(buffers, &reply->bytes);
+    buffer_pool_take(buffers, connection->output.bytes_cap, &reply->bytes);
+    reply->lost = wire_response_error(&reply->bytes, reply->id, STATUS_BUSY, &refusal) != STATUS_OK;
+    connection->replies.bytes += reply->bytes.len;
+    job_done(connection, reply);
+}
+
 /* An I/O thread is done with it: its commit goes on, behind those of all requests before it, since
  * none was executed meanwhile. */
 static void job_back(struct connection *connection, struct reply *reply) {
@@ -277,6 +312,10 @@ static void job_back(struct connection *connection, struct reply *reply) {
         }
         connection->replies.bytes += reply->bytes.len;
         job_done(connection, reply);
+        return;
+    }
+    if (reply->transaction && !charge_transaction(connection, reply)) {
+        refuse_transaction(connection, reply);
         return;
     }
     reply->phase = REPLY_IN_COMMIT;
@@ -318,6 +357,7 @@ static bool retry(const struct connection *connection, struct reply *reply) {
 
 static void commit_back(struct connection *connection, struct reply *reply) {
     connection->replies.writes--;
+    discharge_transaction(connection, reply);
     if (reply->is_job) {
         if (!retry(connection, reply)) {
             job_done(connection, reply);

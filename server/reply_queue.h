@@ -61,6 +61,7 @@ struct reply {
                             holds unless its token tells more */
     bool reap_all;       /* opcode 0: it only frees uploads, of a closed connection all */
     uint8_t tries;       /* of a commit that others came before */
+    size_t held_bytes;   /* of a TRANSACT in commit, charged to the memory of clients */
     enum store_durability durability;
     struct uploads **uploads; /* of the session; the job's while in a task */
     uint64_t fresh_id;        /* of an upload that it may begin */

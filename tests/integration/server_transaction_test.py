@@ -11,6 +11,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from kvd_server import *  # noqa: E402,F403
 
+SANITIZED = os.path.basename(os.path.dirname(KVD)) in ("asan", "tsan")
 RANGE, EXPIRED = 1, 2  # flags of a conflict
 PRESENCE, VERSION, VALUE = 1, 2, 3
 EQUAL, DIFFERENT, LESS, GREATER = 1, 2, 3, 4
@@ -466,6 +467,32 @@ class OneShotTest(TransactionTest):
         _, held, results = self.transact(items=[get_item(b"big"), put_item(b"copy", b"w" * (2 << 20)),
                                                 get_item(b"copy")])
         self.assertEqual((held, len(results[0]), len(results[2])), (True, 3 << 20, 2 << 20))
+
+
+class MemoryTest(unittest.TestCase):
+    def test_what_many_have_read_and_not_yet_committed_is_memory_of_clients(self):
+        server = start(self, "--set", "memory_limit=64MiB")
+        clients = [server.client() for _ in range(150)]
+        for client in clients:
+            self.addCleanup(client.close)
+        self.assertEqual(clients[0].ask(put(b"long", b"x" * 4000000)).status, OK)
+        for i, client in enumerate(clients):
+            client.try_send(frame(TRANSACT, b"\0\2" + b"\4\0" + block(b"n%d" % i) + number(1) +
+                                  get_item(b"long") + b"\0"))
+        time.sleep(3)
+        statuses = []
+        for client in clients:
+            try:
+                statuses.append(client.reply().status)
+            except (EOFError, ConnectionError):
+                statuses.append(None)
+        self.assertGreater(statuses.count(OK), 0)
+        self.assertEqual(set(statuses) - {OK, BUSY, None}, set())
+        with open("/proc/%d/status" % server.process.pid) as file:
+            peak = next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
+        if not SANITIZED:
+            self.assertLess(peak, 256 * 1024)
+        self.assertEqual(server.stop(), 0)
 
 
 if __name__ == "__main__":

@@ -327,17 +327,20 @@ static void end_transaction(struct shell *shell, bool commit) {
 /* Whether the line was about transactions. */
 static bool run_transaction_verb(struct shell *shell, const struct shell_line *line) {
     struct slice verb = line->words[1];
+    bool begins = slice_equal(verb, slice_from_text("begin"));
+    bool commits = slice_equal(verb, slice_from_text("commit"));
     bool read_only =
         line->count == 3 && slice_equal(line->words[2], slice_from_text("--read-only"));
 
-    if (slice_equal(verb, slice_from_text("begin")) && (line->count == 2 || read_only)) {
-        begin_transaction(shell, read_only);
-    } else if (slice_equal(verb, slice_from_text("commit")) && line->count == 2) {
-        end_transaction(shell, true);
-    } else if (slice_equal(verb, slice_from_text("rollback")) && line->count == 2) {
-        end_transaction(shell, false);
-    } else {
+    if (!begins && !commits && !slice_equal(verb, slice_from_text("rollback"))) {
         return false;
+    }
+    if (line->count > 2 && !(begins && read_only)) {
+        cli_fail(CLI_USAGE, "usage: begin [--read-only]; commit; rollback");
+    } else if (begins) {
+        begin_transaction(shell, read_only);
+    } else {
+        end_transaction(shell, commits);
     }
     fflush(stdout);
     return true;

@@ -101,6 +101,8 @@ class ShellTest(KvcliCase):
         shell = self.open_shell()
         shell.type("commit" + ENTER)
         shell.expect(b"no transaction is open; 'begin' opens one\r\n")
+        shell.type("begin now" + ENTER)
+        shell.expect(b"usage: begin [--read-only]; commit; rollback\r\n")
         shell.type("begin" + ENTER)
         shell.expect(b"reads version ")
         shell.expect(b" (transaction)> ")

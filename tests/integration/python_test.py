@@ -285,6 +285,8 @@ class PythonTest(kvd_server.SharedServerTest):
             self.assertGreater(change.meta.expires_at, time.time())
             self.assertEqual(watch.version, version)
             self.assertIsNone(watch.next(0))
+            noted = watch.version
+        self.assertEqual(watch.version, noted)  # to be noted behind the block as well
         self.db.delete("w/a", durability=kvd.Durability.SYNCED)
         last = self.db.delete_prefix("w/b", durability=kvd.Durability.SYNCED)
         again = self.db.watch(prefix="w/", version=version, timeout=0.1)

@@ -70,6 +70,7 @@ class Watch:
         self._connection = connection
         self._timeout = timeout
         self._handle: ctypes.c_void_p | None = None
+        self._ended_at = version or 0
         handle = ctypes.c_void_p()
         connection._call(lib.kvd_watch_open, ctypes.byref(options), ctypes.byref(handle))
         self._handle = handle
@@ -79,7 +80,7 @@ class Watch:
     def version(self) -> int:
         """All changes up to it have come: what to give to a watch that is to go on here."""
         with self._connection._turn:
-            return lib.kvd_watch_version(self._handle) if self._handle else 0
+            return lib.kvd_watch_version(self._handle) if self._handle else self._ended_at
 
     def next(self, timeout: float | None = None) -> Change | None:
         """The next change, or None if there is none for so many seconds (0: does not wait; None: waits for
@@ -124,6 +125,7 @@ class Watch:
         with self._connection._turn:
             handle, self._handle = self._handle, None
             if handle is not None:
+                self._ended_at = lib.kvd_watch_version(handle)
                 lib.kvd_watch_close(handle)
 
     def __enter__(self) -> Watch:

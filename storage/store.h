@@ -26,6 +26,7 @@
 #ifndef KVD_STORAGE_STORE_H
 #define KVD_STORAGE_STORE_H
 
+#include "storage/door/bulk.h"
 #include "storage/door/commits.h"
 #include "storage/door/feed.h"
 #include "storage/door/maintenance.h"

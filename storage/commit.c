@@ -122,11 +122,25 @@ static void park(struct commit_pipeline *pipeline) {
     scheduler_post(pipeline->options.scheduler, LANE_IO, &commit->step);
 }
 
+/* A commit that was judged is inserted first: what it was judged by is not to change before. */
+static bool is_halted(struct commit_pipeline *pipeline) {
+    bool halted;
+
+    mutex_lock(&pipeline->mu);
+    halted = pipeline->halt_wanted && !(pipeline->first && pipeline->first->judged);
+    pipeline->halted = halted;
+    if (halted) {
+        condvar_signal(&pipeline->halted_changed);
+    }
+    mutex_unlock(&pipeline->mu);
+    return halted;
+}
+
 static void commit_step(struct step *step) {
     struct commit_pipeline *pipeline = from_step(step);
     uint64_t delay_ms = 0;
 
-    while (take_queue(pipeline)) {
+    while (!is_halted(pipeline) && take_queue(pipeline)) {
         enum status status = commit_group_run(pipeline);
         if (status == STATUS_WOULD_BLOCK) {
             park(pipeline);
@@ -138,6 +152,42 @@ static void commit_step(struct step *step) {
             return;
         }
     }
+}
+
+/* The step runs now, whatever it was put off for. */
+static void hurry_locked(struct commit_pipeline *pipeline) REQUIRES(pipeline->mu) {
+    struct scheduler *scheduler = pipeline->options.scheduler;
+
+    if (!pipeline->active || scheduler_cancel(scheduler, LANE_COMMIT, &pipeline->step)) {
+        scheduler_post(scheduler, LANE_COMMIT, &pipeline->step);
+    }
+    pipeline->active = true;
+}
+
+void commit_halt(struct commit_pipeline *pipeline, bool drain) {
+    mutex_lock(&pipeline->mu);
+    ASSERT(!pipeline->halt_wanted);
+    pipeline->halt_wanted = true;
+    hurry_locked(pipeline);
+    while (!pipeline->halted && !drain) {
+        condvar_wait(&pipeline->halted_changed, &pipeline->mu);
+    }
+    while (!pipeline->halted) {
+        hurry_locked(pipeline);
+        mutex_unlock(&pipeline->mu);
+        scheduler_drain(pipeline->options.scheduler);
+        mutex_lock(&pipeline->mu);
+    }
+    mutex_unlock(&pipeline->mu);
+}
+
+void commit_resume(struct commit_pipeline *pipeline) {
+    mutex_lock(&pipeline->mu);
+    ASSERT(pipeline->halted);
+    pipeline->halt_wanted = false;
+    pipeline->halted = false;
+    scheduler_post(pipeline->options.scheduler, LANE_COMMIT, &pipeline->step);
+    mutex_unlock(&pipeline->mu);
 }
 
 /* ---- The tick ---------------------------------------------------------------------------------
@@ -238,6 +288,7 @@ enum status commit_pipeline_init(struct commit_pipeline *pipeline,
                                          .next_version = options->next_version,
                                          .version_ceiling = options->version_ceiling};
     mutex_init(&pipeline->mu);
+    condvar_init(&pipeline->halted_changed);
     step_init(&pipeline->step, commit_step);
     step_init(&pipeline->tick, tick_step);
     pipeline->group = memory_alloc_array(GROUP_COMMITS_MAX, sizeof *pipeline->group);
@@ -258,8 +309,8 @@ void commit_pipeline_stop(struct commit_pipeline *pipeline) {
     mutex_lock(&pipeline->mu);
     pipeline->stopping = true;
     scheduler_cancel(scheduler, LANE_COMMIT, &pipeline->tick);
-    if (scheduler_cancel(scheduler, LANE_COMMIT, &pipeline->step)) {
-        scheduler_post(scheduler, LANE_COMMIT, &pipeline->step); /* put off no longer */
+    if (pipeline->active) {
+        hurry_locked(pipeline); /* put off no longer */
     }
     mutex_unlock(&pipeline->mu);
 }
@@ -273,6 +324,7 @@ void commit_pipeline_deinit(struct commit_pipeline *pipeline) {
     memory_free(pipeline->group);
     memory_free(pipeline->members);
     memory_free(pipeline->row);
+    condvar_deinit(&pipeline->halted_changed);
     mutex_deinit(&pipeline->mu);
     *pipeline = (struct commit_pipeline){0};
 }

@@ -28,6 +28,13 @@ enum status commit_pipeline_init(struct commit_pipeline *pipeline,
  * beyond its size where needed. The scheduler may be drained after. */
 void commit_pipeline_stop(struct commit_pipeline *pipeline);
 
+/* Keeps commits from being taken, and returns once no group is being made and no commit is judged
+ * but not inserted. What is submitted waits; steps in the commit lane, and flushes, go on. One
+ * caller at a time, who soon calls commit_resume. Waits: not for a step of the commit lane.
+ * `drain`: see lane_call.h. */
+void commit_halt(struct commit_pipeline *pipeline, bool drain);
+void commit_resume(struct commit_pipeline *pipeline);
+
 /* Stopped and drained before. A zeroed struct is allowed. */
 void commit_pipeline_deinit(struct commit_pipeline *pipeline);
 

@@ -3,6 +3,7 @@
 
 #include "protocol/base/assert.h"
 #include "storage/format.h"
+#include "storage/load_row.h"
 #include "storage/range_row.h"
 
 enum change_kind { CHANGE_SET, CHANGE_DROP };
@@ -108,12 +109,23 @@ static enum status stage_pending(struct store_commit *commit, struct namespaces 
     return key_len == 0 ? STATUS_OK : append_row(commit, slice_make(key, key_len), &row);
 }
 
+/* The namespace that an operation writes to: the row of a load stands for the load. */
+static uint32_t namespace_of(const struct batch_op *op) {
+    struct load_row row;
+
+    return op->namespace_id == NAMESPACE_SYSTEM && op->kind == ENTRY_INLINE &&
+                   load_row_is_key(op->key) && load_row_parse(op->value, &row) == STATUS_OK
+               ? row.namespace_id
+               : op->namespace_id;
+}
+
 /* Checks the namespaces of the operations up to `end`, and adds the rows of new ones. */
 static enum status stage_ids(struct store_commit *commit, struct namespaces *namespaces,
                              size_t end) {
     const struct batch *batch = &commit->batch;
     uint32_t last_id = NAMESPACE_SYSTEM;
     enum status status = STATUS_OK;
+    uint32_t id;
     size_t at = 0;
 
     while (at < end && status == STATUS_OK) {
@@ -122,10 +134,11 @@ static enum status stage_ids(struct store_commit *commit, struct namespaces *nam
         status = batch_take(&reader, batch->values.len, &op);
         ASSERT(status == STATUS_OK); /* our own encoding */
         at = end - reader_left(&reader);
-        if (op.namespace_id == last_id || op.namespace_id == NAMESPACE_SYSTEM) {
+        id = namespace_of(&op);
+        if (id == last_id || id == NAMESPACE_SYSTEM) {
             continue;
         }
-        last_id = op.namespace_id;
+        last_id = id;
         if (!namespaces_is_there(namespaces, last_id)) {
             status = STATUS_NOT_FOUND;
         } else {

@@ -134,24 +134,33 @@ static enum status make_room_in_log(struct commit_pipeline *pipeline) {
     return status == STATUS_NO_SPACE ? STATUS_OK : status;
 }
 
+/* Installs an edit, which may be empty otherwise, that raises the ceiling. */
+static enum status install_ceiling(struct commit_pipeline *pipeline, struct version_edit *edit,
+                                   uint64_t ceiling, struct error *error) {
+    enum status status;
+
+    version_edit_set(edit, EDIT_VERSION_CEILING, ceiling);
+    status = version_set_install(pipeline->options.versions, edit, NULL, error);
+    if (status == STATUS_OK) {
+        pipeline->version_ceiling = ceiling;
+    } else if (status != STATUS_NO_SPACE && status != STATUS_NO_MEMORY) {
+        commit_log_fail(pipeline->options.log, error);
+        status = STATUS_LOG_FAILED;
+    }
+    return status;
+}
+
 static enum status raise_ceiling(struct commit_pipeline *pipeline) {
     struct version_edit edit = {0};
     struct error error = {0};
-    uint64_t ceiling = pipeline->version_ceiling + COMMIT_VERSIONS_AHEAD;
     enum status status;
 
     if (pipeline->next_version + GROUP_COMMITS_MAX < pipeline->version_ceiling) {
         return STATUS_OK;
     }
-    version_edit_set(&edit, EDIT_VERSION_CEILING, ceiling);
-    status = version_set_install(pipeline->options.versions, &edit, NULL, &error);
+    status =
+        install_ceiling(pipeline, &edit, pipeline->version_ceiling + COMMIT_VERSIONS_AHEAD, &error);
     version_edit_deinit(&edit);
-    if (status == STATUS_OK) {
-        pipeline->version_ceiling = ceiling;
-    } else if (status != STATUS_NO_SPACE && status != STATUS_NO_MEMORY) {
-        commit_log_fail(pipeline->options.log, &error);
-        status = STATUS_LOG_FAILED;
-    }
     return status;
 }
 
@@ -586,5 +595,48 @@ enum status commit_group_run(struct commit_pipeline *pipeline) {
     if (status == STATUS_BUSY) {
         flush_for_space(pipeline);
     }
+    return status;
+}
+
+/* ---- A commit by itself ------------------------------------------------------------------------
+ */
+
+static enum status reserve_single(struct commit_pipeline *pipeline, struct group_build *build,
+                                  const struct commit_single *single, struct error *error) {
+    enum status status = commit_log_failed(pipeline->options.log) ? STATUS_LOG_FAILED : STATUS_OK;
+
+    if (status == STATUS_OK && pipeline->next_version > single->version) {
+        status = STATUS_INVALID;
+    }
+    if (status == STATUS_OK) {
+        status = make_room_in_log(pipeline);
+    }
+    pipeline->puts_refused = STATUS_OK;
+    if (status == STATUS_OK) {
+        status = reserve(pipeline, build, single->commit);
+    }
+    return status == STATUS_OK
+               ? status
+               : error_set(error, status, 0, NULL, ERROR_NO_OFFSET, "a commit by itself");
+}
+
+enum status commit_group_run_single(struct commit_pipeline *pipeline,
+                                    const struct commit_single *single, struct error *error) {
+    struct group_build build = {.log_bytes = GROUP_HEADER_BYTES};
+    uint64_t visible;
+    enum status status;
+
+    build.view = view_holder_take(pipeline->options.views, pipeline->options.marks, &visible);
+    status = reserve_single(pipeline, &build, single, error);
+    if (status == STATUS_OK) {
+        status =
+            install_ceiling(pipeline, single->edit, single->version + COMMIT_VERSIONS_AHEAD, error);
+    }
+    if (status == STATUS_OK) {
+        pipeline->next_version = single->version;
+        add_member(pipeline, &build, single->commit);
+        write_group(pipeline, &build);
+    }
+    view_unref(build.view);
     return status;
 }

@@ -20,4 +20,19 @@ void commit_group_judge(struct commit_pipeline *pipeline, struct store_commit *c
  */
 enum status commit_group_freeze(struct commit_pipeline *pipeline) MUST_CHECK;
 
+/* A commit that is written by itself, at a version of its own, together with an edit. */
+struct commit_single {
+    struct store_commit *commit; /* finished; it puts nothing, and needs no judging */
+    uint64_t version;            /* above all others, and from here on below all others */
+    struct version_edit *edit;   /* installed just before; its version ceiling is set here */
+};
+
+/* On the commit lane, while it is halted (commit.h): installs the edit and writes the commit, which
+ * makes both visible at once. With OK the commit completes as any does (UNKNOWN, should its append
+ * fail), else it is still the caller's. Errors: INVALID (a commit has a higher version already),
+ * NO_SPACE, NO_MEMORY: nothing was done. LOG_FAILED: the edit may or may not be durable. */
+enum status commit_group_run_single(struct commit_pipeline *pipeline,
+                                    const struct commit_single *single,
+                                    struct error *error) MUST_CHECK;
+
 #endif

@@ -60,8 +60,11 @@ struct commit_pipeline {
     /* guarded by mu */
     struct store_commit *queue_first;
     struct store_commit *queue_last;
-    bool active;   /* the step is queued, running, or waited for by an I/O thread */
+    bool active;   /* the step is queued, running, halted, or waited for by an I/O thread */
     bool stopping; /* the tick is not queued again, and nothing is put off */
+    bool halt_wanted;
+    bool halted; /* the step runs no more until commit_resume */
+    struct condvar halted_changed;
     /* commit lane */
     struct store_commit *first; /* taken from the queue */
     struct store_commit *last;

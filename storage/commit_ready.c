@@ -18,6 +18,24 @@ uint64_t commit_ready_unflushed_bytes(const struct view *view) {
     return bytes;
 }
 
+enum status commit_ready_room(const struct commit_log *log, struct view_holder *views,
+                              const struct space_guard *space, uint64_t bytes,
+                              struct error *error) {
+    uint64_t visible;
+    struct view *view;
+    bool low;
+
+    if (commit_log_failed(log)) {
+        return error_set(error, STATUS_LOG_FAILED, 0, NULL, ERROR_NO_OFFSET, "the log has failed");
+    }
+    view = view_holder_take(views, log->marks, &visible);
+    low = space_guard_is_low(space, commit_ready_unflushed_bytes(view) + bytes);
+    view_unref(view);
+    return low ? error_set(error, STATUS_NO_SPACE, 0, log->dir, ERROR_NO_OFFSET,
+                           "it would take the last of the disk")
+               : STATUS_OK;
+}
+
 /* What the commits in memory take in the log. */
 static uint64_t memtables_log_bytes(const struct view *view) {
     uint64_t bytes = memtable_log_bytes(view->active);

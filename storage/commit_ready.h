@@ -10,6 +10,12 @@
 /* Bytes in memory that are still to be written to tables. */
 uint64_t commit_ready_unflushed_bytes(const struct view *view);
 
+/* Whether so many bytes more may be written beside the log: the reserve of the disk is not for what
+ * comes in. Any thread. Errors: NO_SPACE, LOG_FAILED. */
+enum status commit_ready_room(const struct commit_log *log, struct view_holder *views,
+                              const struct space_guard *space, uint64_t bytes,
+                              struct error *error) MUST_CHECK;
+
 /* Judges and resolves a commit against the newest state; false: it needs the disk (commit_judge.h,
  * commit_resolve.h). */
 bool commit_ready_judge(struct commit_pipeline *pipeline, struct store_commit *commit,

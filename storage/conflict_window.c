@@ -210,6 +210,12 @@ enum status conflict_window_take(struct conflict_window *window, uint64_t versio
     return status;
 }
 
+void conflict_window_forget(struct conflict_window *window, uint64_t version) {
+    mutex_lock(&window->mu);
+    window->floor = version > window->floor ? version : window->floor;
+    mutex_unlock(&window->mu);
+}
+
 void conflict_window_read_stats(struct conflict_window *window,
                                 struct conflict_window_stats *stats_out) {
     mutex_lock(&window->mu);

@@ -78,6 +78,10 @@ enum status conflict_window_take(struct conflict_window *window, uint64_t versio
                                  struct memtable *memtables_out[WINDOW_MEMTABLES_MAX],
                                  uint32_t *count_out) MUST_CHECK;
 
+/* What has been written up to `version`, which is visible, stands in no memtable: who began before
+ * it can not be judged any more, and is too old. */
+void conflict_window_forget(struct conflict_window *window, uint64_t version);
+
 struct conflict_window_stats {
     uint64_t open;
     uint64_t memtables;

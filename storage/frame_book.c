@@ -4,6 +4,8 @@
 #include "protocol/base/assert.h"
 #include "protocol/base/memory.h"
 
+#include <string.h>
+
 #define NOTES_FIRST 16
 
 void frame_book_init(struct frame_book *book) {
@@ -16,8 +18,10 @@ void frame_book_deinit(struct frame_book *book) {
     mutex_deinit(&book->mu);
 }
 
+/* Most come as the newest. */
 static void note_locked(struct frame_book *book, const struct frame_note *note) REQUIRES(book->mu) {
-    ASSERT(book->count == 0 || book->notes[book->count - 1].segment < note->segment);
+    size_t at = book->count;
+
     if (book->count == book->capacity) {
         size_t capacity = book->capacity ? 2 * book->capacity : NOTES_FIRST;
         struct frame_note *grown = memory_resize(book->notes, capacity * sizeof *grown);
@@ -27,7 +31,12 @@ static void note_locked(struct frame_book *book, const struct frame_note *note) 
         book->notes = grown;
         book->capacity = capacity;
     }
-    book->notes[book->count++] = *note;
+    while (at > 0 && book->notes[at - 1].segment > note->segment) {
+        at--;
+    }
+    memmove(book->notes + at + 1, book->notes + at, (book->count - at) * sizeof *book->notes);
+    book->notes[at] = *note;
+    book->count++;
 }
 
 void frame_book_note(struct frame_book *book, const struct frame_note *note) {

@@ -1,6 +1,6 @@
-/* frame_book.h: what the records of a survivor take beside their stored bytes: headers, keys and
- * relocation pages. GC cannot free that as long as the records live, so it does not count as
- * garbage; else GC would copy a full survivor again and again for nothing.
+/* frame_book.h: what the records of a survivor, or of a bulk load, take beside their stored bytes:
+ * headers, keys and relocation pages. GC cannot free that as long as the records live, so it does
+ * not count as garbage; else GC would copy a full survivor again and again for nothing.
  *
  * Noted when a survivor is made, shrinking with its records. It is not kept over a restart: then
  * all of it counts as garbage until GC has been over the segment once.
@@ -28,7 +28,7 @@ struct frame_book {
 void frame_book_init(struct frame_book *book);
 void frame_book_deinit(struct frame_book *book);
 
-/* Without memory the note is lost, which only costs work later. Segments ascend. */
+/* One note a segment. Without memory it is lost, which only costs work later. */
 void frame_book_note(struct frame_book *book, const struct frame_note *note);
 
 /* Sets frame_bytes of all accounts, and forgets segments that have none. */

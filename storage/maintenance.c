@@ -351,7 +351,8 @@ static bool may_run(struct maintenance *maintenance, const struct piece *piece) 
     bool may;
 
     mutex_lock(&maintenance->mu);
-    may = !maintenance->stopping && (piece->by_hand || !maintenance->held[piece->kind]);
+    may = !maintenance->stopping && !maintenance->paused &&
+          (piece->by_hand || !maintenance->held[piece->kind]);
     mutex_unlock(&maintenance->mu);
     return may;
 }
@@ -633,6 +634,30 @@ static enum status request(struct maintenance *maintenance, struct maintenance_r
     }
     mutex_unlock(&maintenance->mu);
     return status;
+}
+
+enum status maintenance_pause(struct maintenance *maintenance, struct error *error) {
+    enum status status = STATUS_OK;
+
+    mutex_lock(&maintenance->mu);
+    ASSERT(!maintenance->paused);
+    maintenance->paused = true;
+    while (maintenance->tree.running && !maintenance->stopping && !is_cancelled(maintenance)) {
+        condvar_wait(&maintenance->ended, &maintenance->mu);
+    }
+    if (maintenance->tree.running) {
+        maintenance->paused = false;
+        status = stopped(error);
+    }
+    mutex_unlock(&maintenance->mu);
+    return status;
+}
+
+void maintenance_resume(struct maintenance *maintenance) {
+    mutex_lock(&maintenance->mu);
+    maintenance->paused = false;
+    mutex_unlock(&maintenance->mu);
+    maintenance_want_compaction(maintenance);
 }
 
 enum status maintenance_compact(struct maintenance *maintenance, bool drain, struct error *error) {

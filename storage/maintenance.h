@@ -99,7 +99,8 @@ struct maintenance {
     struct condvar ended; /* a job has ended; only tools and I/O threads wait for it */
     /* guarded by mu; a leaf but for the scheduler's */
     bool stopping;
-    bool idle; /* nothing was written between the last two ticks */
+    bool paused; /* the tree job does nothing */
+    bool idle;   /* nothing was written between the last two ticks */
     uint64_t visible_at_tick;
     uint64_t ticks; /* so far */
     uint64_t flushes_ended;
@@ -133,6 +134,12 @@ enum status maintenance_compact(struct maintenance *maintenance, bool drain,
                                 struct error *error) MUST_CHECK;
 enum status maintenance_collect(struct maintenance *maintenance, bool drain,
                                 struct error *error) MUST_CHECK;
+
+/* Keeps the tree job from doing anything, and returns once it does nothing: tables below level 0
+ * stay as they are until maintenance_resume. Flushes go on. One caller at a time. Waits: not for a
+ * step. Errors: CANCELLED (the store is closing; there is nothing to resume then). */
+enum status maintenance_pause(struct maintenance *maintenance, struct error *error) MUST_CHECK;
+void maintenance_resume(struct maintenance *maintenance);
 
 /* What was asked for by hand ends with CANCELLED, and what is asked for from now on: once
  * *context.cancelled is set. Other jobs go on. */

@@ -1,5 +1,6 @@
 /* segment_pins.h: segments that must stay although no table or memtable refers to them yet: those
- * that an open upload writes to.
+ * that an open upload writes to; and files that no edit names for longer than a job takes: those of
+ * a bulk load, its tables as well (all files have numbers of one row).
  *
  * Who makes a segment pins its number before the edit that adds it, and lets go once an entry that
  * refers to it is in a memtable (or it is given up). Whoever wants to drop segments looks here

@@ -8,6 +8,7 @@
 #include "storage/commit_group.h"
 #include "storage/env_posix.h"
 #include "storage/environment.h"
+#include "storage/store_bulk.h"
 #include "storage/store_space.h"
 #include "storage/store_state.h"
 
@@ -512,10 +513,9 @@ static void close_jobs(struct store *store) {
 }
 
 static enum status begin_work(struct store *store, struct error *error) {
-    (void)error;
     maintenance_want_flush(&store->maintenance);
     maintenance_want_compaction(&store->maintenance);
-    return STATUS_OK;
+    return store_bulk_make_good(store, error);
 }
 
 /* Last of all, so that it ends first. */

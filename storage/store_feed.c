@@ -10,6 +10,7 @@
 #include "protocol/base/memory.h"
 #include "storage/feed_walk.h"
 #include "storage/ikey.h"
+#include "storage/load_row.h"
 #include "storage/range_row.h"
 #include "storage/store_value.h"
 #include "storage/value_reader.h"
@@ -290,17 +291,55 @@ static enum status conclude(const struct feed_walk *walk, const struct store_fee
     return status == STATUS_GONE ? STATUS_OK : status; /* the next read comes to the gap */
 }
 
+/* Whether the commit is the end of a bulk load into the namespace asked for, whose entries stand in
+ * no commit. Errors: NOT_FOUND, CORRUPT. */
+static enum status find_load(const struct telling *telling, struct load_row *row_out) {
+    struct reader meta = reader_make(telling->commit.meta);
+    struct batch_op op;
+    enum status status = batch_take(&meta, telling->commit.values_bytes, &op);
+
+    if (status != STATUS_OK || op.namespace_id != NAMESPACE_SYSTEM || op.kind != ENTRY_INLINE ||
+        !load_row_is_key(op.key)) {
+        return status == STATUS_CORRUPT ? status : STATUS_NOT_FOUND;
+    }
+    status = load_row_parse(op.value, row_out);
+    return status == STATUS_OK && (row_out->state != LOAD_ENDED ||
+                                   row_out->namespace_id != telling->query->namespace_id)
+               ? STATUS_NOT_FOUND
+               : status;
+}
+
+/* The gap of a load; after what came before it, the next read comes to it. */
+static void tell_load(struct telling *telling, const struct load_row *row) {
+    struct store_feed_result *result = telling->result;
+    const struct store_feed_position *at = &telling->query->position;
+
+    if (result->next.version == at->version && result->next.skip == at->skip) {
+        result->gap_from = row->version;
+        result->gap_to = telling->commit.version;
+        result->next = behind(telling->commit.version);
+    }
+}
+
 static enum status walk_on(struct telling *telling, struct feed_walk *walk) {
     const struct store_feed_query *query = telling->query;
     uint64_t look_bytes = query->look_bytes_max ? query->look_bytes_max : LOOK_BYTES_DEFAULT;
     enum status status = STATUS_OK;
+    struct load_row load;
 
     while (walk->looked_bytes < look_bytes) {
         status = feed_walk_next(walk, &telling->commit, telling->error);
         if (status != STATUS_OK) {
             return conclude(walk, query, telling->result, status);
         }
-        status = tell_commit(telling);
+        status = find_load(telling, &load);
+        if (status == STATUS_OK) {
+            tell_load(telling, &load);
+            return STATUS_OK;
+        }
+        if (status == STATUS_NOT_FOUND) {
+            status = tell_commit(telling);
+        }
         if (status == STATUS_CORRUPT) {
             error_set(telling->error, status, 0, walk->reader.direct.path,
                       telling->commit.values_offset, "a change of version %llu that cannot be read",

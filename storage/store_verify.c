@@ -28,7 +28,7 @@ static bool is_pinned(struct segment_pins *pins, const char *name) {
     uint64_t number;
     bool pinned;
 
-    if (!file_name_parse(name, &kind, &number) || kind != FILE_SEGMENT ||
+    if (!file_name_parse(name, &kind, &number) ||
         segment_pins_copy(pins, &segments, &count) != STATUS_OK) {
         return false;
     }

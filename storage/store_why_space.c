@@ -45,7 +45,7 @@ static const char *const part_names[PART_COUNT] = {
     [PART_TABLES] = "tables",
     [PART_MANIFEST] = "manifest",
     [PART_DAMAGED] = "damaged segments, left by log cleaning",
-    [PART_UPLOADS] = "uploads under way",
+    [PART_UPLOADS] = "uploads and bulk loads under way",
     [PART_FEED] = "log that is kept for the feed",
     [PART_PENDING] = "files of readers that have not ended, or of jobs under way",
     [PART_OTHER] = "other files",
@@ -136,6 +136,14 @@ static void take_unknown_segment(struct why *why, uint64_t number, uint64_t size
     }
 }
 
+static enum part table_part(const struct why *why, uint64_t number) {
+    if (has_table(why->view->version, number)) {
+        return PART_TABLES;
+    }
+    return segment_pins_list_has(why->pinned, why->pinned_count, number) ? PART_UPLOADS
+                                                                         : PART_PENDING;
+}
+
 static enum status file_cb(void *arg, const char *name, uint64_t size_bytes) {
     struct why *why = arg;
     enum file_kind kind;
@@ -155,8 +163,7 @@ static enum status file_cb(void *arg, const char *name, uint64_t size_bytes) {
         }
         break;
     case FILE_TABLE:
-        why->parts[has_table(why->view->version, number) ? PART_TABLES : PART_PENDING] +=
-            size_bytes;
+        why->parts[table_part(why, number)] += size_bytes;
         break;
     case FILE_MANIFEST:
         why->parts[PART_MANIFEST] += size_bytes;

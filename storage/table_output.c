@@ -32,6 +32,16 @@ static bool nothing_below(const struct table_output *output, struct slice row) {
     return true;
 }
 
+static enum status pin(struct table_output *output, uint64_t number) {
+    struct buffer *pins = output->options.pins;
+    enum status status = pins ? buffer_reserve(pins, sizeof number) : STATUS_OK;
+
+    if (status == STATUS_OK && pins) {
+        status = segment_pins_add(&output->options.versions->pins, number);
+    }
+    return status == STATUS_OK && pins ? buffer_append_u64(pins, number) : status;
+}
+
 static enum status writer_open(struct table_output *output, struct slice row, struct error *error) {
     struct table_writer_options options = {.env = output->options.env,
                                            .dir = output->options.dir,
@@ -41,6 +51,9 @@ static enum status writer_open(struct table_output *output, struct slice row, st
                                            .rules = output->judge->rules,
                                            .block_bytes = output->options.block_bytes};
 
+    if (pin(output, options.number) != STATUS_OK) {
+        return error_set(error, STATUS_NO_MEMORY, 0, NULL, ERROR_NO_OFFSET, "a table");
+    }
     output->key_bytes = 0;
     output->first_namespace = row_namespace(row);
     output->version_min = UINT64_MAX;

@@ -27,7 +27,9 @@ struct table_output_options {
     uint64_t table_bytes;           /* size at which a table ends */
     const struct range_set *ranges; /* all range deletes up to ranges_version, or NULL: none */
     uint64_t ranges_version;
-    bool fold; /* only where log GC cannot run beside */
+    bool fold;           /* only where log GC cannot run beside */
+    struct buffer *pins; /* NULL, or: each table is pinned (segment_pins.h), and its number, u64, is
+                            added here, for the caller to let go of */
 };
 
 struct table_output {

@@ -206,26 +206,6 @@ static enum status segment_end(struct store_upload *upload, struct error *error)
 /* ---- Extents ----------------------------------------------------------------------------------
  */
 
-/* The reserve of the disk is not for uploads. */
-static enum status check_room(struct store_upload *upload, uint64_t bytes, struct error *error) {
-    const struct upload_context *context = &upload->context;
-    uint64_t visible;
-    struct view *view;
-    bool low;
-
-    if (commit_log_failed(context->log)) {
-        return error_set(error, STATUS_LOG_FAILED, 0, NULL, ERROR_NO_OFFSET, "the log has failed");
-    }
-    view = view_holder_take(context->views, context->log->marks, &visible);
-    low = space_guard_is_low(context->space, commit_ready_unflushed_bytes(view) + bytes);
-    view_unref(view);
-    if (low) {
-        return error_set(error, STATUS_NO_SPACE, 0, context->log->dir, ERROR_NO_OFFSET,
-                         "an upload would take the last of the disk");
-    }
-    return STATUS_OK;
-}
-
 /* The meta that tells whose the extent is. */
 static enum status stage_meta(struct store_upload *upload, const struct value_ref *extent) {
     struct batch_op op = {.namespace_id = upload->namespace_id,
@@ -266,7 +246,9 @@ static enum status append_group(struct store_upload *upload, struct slice stored
 
 static enum status write_stored(struct store_upload *upload, struct slice stored,
                                 struct value_ref *extent, struct error *error) {
-    enum status status = check_room(upload, stored.len, error);
+    const struct upload_context *context = &upload->context;
+    enum status status =
+        commit_ready_room(context->log, context->views, context->space, stored.len, error);
 
     if (status == STATUS_OK && !upload->writer) {
         status = segment_begin(upload, error);

@@ -171,9 +171,14 @@ void version_unref(struct version *version) {
     memory_free(version);
 }
 
+/* By what is in them: a bulk load has its file numbers before flushes that it is newer than. */
 static int order_newest_first(const void *left, const void *right) {
     const struct table_file *a = *(struct table_file *const *)left;
     const struct table_file *b = *(struct table_file *const *)right;
+
+    if (a->info.version_max != b->info.version_max) {
+        return a->info.version_max < b->info.version_max ? 1 : -1;
+    }
     return (a->info.number < b->info.number) - (a->info.number > b->info.number);
 }
 

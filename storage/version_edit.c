@@ -111,6 +111,12 @@ enum status version_edit_add_table(struct version_edit *edit, uint32_t level,
     return status;
 }
 
+void version_edit_place_table(struct version_edit *edit, uint32_t index, uint32_t level) {
+    ASSERT(index < edit->tables_added_count);
+    ASSERT(level < LEVELS_MAX);
+    edit->tables_added[index].level = level;
+}
+
 enum status version_edit_remove_table(struct version_edit *edit, uint32_t level, uint64_t number) {
     struct edit_table_removed *array =
         with_room(edit->tables_removed, edit->tables_removed_count,

@@ -95,6 +95,9 @@ enum status version_edit_add_relocation(struct version_edit *edit,
                                         const struct relocation *relocation) MUST_CHECK;
 enum status version_edit_remove_relocation(struct version_edit *edit, uint64_t home) MUST_CHECK;
 
+/* Puts a table that was added into another level. */
+void version_edit_place_table(struct version_edit *edit, uint32_t index, uint32_t level);
+
 /* Sets a number. Cannot fail. */
 void version_edit_set(struct version_edit *edit, enum edit_scalar scalar, uint64_t value);
 void version_edit_set_log_durable(struct version_edit *edit, struct log_position durable);

@@ -291,8 +291,6 @@ static void moment_cb(void *arg) {
 
     moment->status = check_moment(bulk, moment->error);
     if (moment->status == STATUS_OK) {
-        version_edit_set(single.edit, EDIT_FLUSHED_VERSION, single.version - 1);
-        version_edit_set(single.edit, EDIT_STORE_TIME_MS, store_clock_now_ms(&store->clock));
         moment->status = commit_group_run_single(&store->pipeline, &single, moment->error);
     }
     bulk->keep_files = moment->status == STATUS_OK || moment->status == STATUS_LOG_FAILED;

@@ -24,6 +24,8 @@ static void act(struct sim *sim) {
             sim_compact(sim);
         } else if (random_below(&sim->random, 3) == 0) {
             sim_collect(sim);
+        } else {
+            sim_random_load(sim);
         }
         break;
     case 2:

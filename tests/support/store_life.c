@@ -45,6 +45,7 @@ void life_run(struct sim *sim) {
     read_some(sim);
     sim_compact(sim);
     sim_collect(sim);
+    sim_random_load(sim);
     life_put_round(sim, 3, 12);
     sim_run(sim, 100, true); /* seconds pass: ticks */
     sim_close(sim);

@@ -79,6 +79,9 @@ void sim_submit(struct sim *sim, const struct model_op *ops, uint32_t op_count,
 /* One random commit. */
 void sim_random_commit(struct sim *sim);
 
+/* A bulk load of a few keys, with commits while it is under way; some are abandoned. */
+void sim_random_load(struct sim *sim);
+
 /* Reads one key; a random range; everything: and compares. */
 void sim_get(struct sim *sim, uint32_t key);
 void sim_random_scan(struct sim *sim);

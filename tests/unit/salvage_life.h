@@ -352,12 +352,19 @@ static inline void live_unflushed(struct wreck *wreck) {
 }
 
 /* Keeps what a killed process leaves. */
-static inline void wreck_leave(struct wreck *wreck) {
+static inline void wreck_kill(struct wreck *wreck) {
     static const struct power_cut kill = {.mode = POWER_CUT_KEEP_ALL,
                                           .entries = POWER_CUT_ENTRIES_KEEP};
 
     wreck->facts.now_ms = store_now_ms(wreck->fixture.store);
     ck_assert_int_eq(env_memory_clone(wreck->fixture.memory, &kill, &wreck->sound), STATUS_OK);
+}
+
+/* Kills it now, unless that was done; what comes after does not count. */
+static inline void wreck_leave(struct wreck *wreck) {
+    if (!wreck->sound) {
+        wreck_kill(wreck);
+    }
     fixture_close(&wreck->fixture);
     ck_assert_int_eq(scheduler_sim_create(1, &wreck->scheduler), STATUS_OK);
 }

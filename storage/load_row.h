@@ -19,6 +19,10 @@
 
 #include <stdbool.h>
 
+/* By so much is the version of a load above those of its begin: more than there are commits while
+ * one is under way. */
+#define LOAD_VERSIONS_ASIDE (UINT64_C(1) << 32)
+
 #define LOAD_ROW_KEY "load"
 #define LOAD_ROW_BYTES_MAX (1 + VARINT32_BYTES_MAX + VARINT64_BYTES_MAX)
 

@@ -145,7 +145,8 @@ static enum status insert(struct reading *reading, struct slice row, uint64_t ve
 static bool is_kept(const struct reading *reading, const struct salvage_commit *commit) {
     uint64_t above = reading->options->keep_above;
 
-    return commit->version > above && (commit->kind == SEGMENT_COMMIT || above == 0);
+    return commit->version > above && commit->version <= reading->options->reach &&
+           (commit->kind == SEGMENT_COMMIT || above == 0);
 }
 
 static enum status take_op(struct reading *reading, const struct salvage_commit *commit,

@@ -48,6 +48,7 @@ struct salvage_log_options {
     struct salvage_files *files;
     const struct salvage_plan *plan;
     uint64_t keep_above;      /* operations of later versions are kept; 0: all */
+    uint64_t reach;           /* and none of a version above this one (salvage_reach.h) */
     uint64_t flushed_version; /* what is lost of commits up to it is in tables */
 };
 

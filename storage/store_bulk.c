@@ -23,9 +23,6 @@
 #include "storage/load_row.h"
 #include "storage/namespace_usage.h"
 
-/* More commits than come in while a load is under way. */
-#define VERSIONS_ASIDE (UINT64_C(1) << 32)
-
 struct store_bulk {
     struct store *store; /* borrowed */
     struct bulk_writer writer;
@@ -171,7 +168,7 @@ static enum status create(struct store *store, uint32_t namespace_id,
     }
     *bulk = (struct store_bulk){.store = store};
     status = bulk_writer_init(&bulk->writer, &context, namespace_id,
-                              watermarks_visible(&store->marks) + VERSIONS_ASIDE);
+                              watermarks_visible(&store->marks) + LOAD_VERSIONS_ASIDE);
     if (status != STATUS_OK) {
         bulk_writer_deinit(&bulk->writer, false);
         memory_free(bulk);

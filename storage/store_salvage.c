@@ -11,6 +11,7 @@
 #include "storage/environment.h"
 #include "storage/ikey.h"
 #include "storage/salvage_output.h"
+#include "storage/salvage_reach.h"
 #include "storage/salvage_window.h"
 
 #include <inttypes.h>
@@ -31,6 +32,7 @@ struct salvage {
     struct salvage_table *tables; /* owned; those that can be read at all */
     size_t table_count;
     uint64_t table_entries_lost;
+    uint64_t reach;        /* by directory: what is of a higher version does not count */
     bool flushed_is_vague; /* by directory, and a table may have held a later version */
     struct salvage_log log;
     struct salvage_values values;
@@ -135,6 +137,12 @@ static enum status read_table(struct salvage *salvage, uint64_t number) {
         salvage->flushed_is_vague |= !salvage->plan.by_manifest;
         return lose_table(salvage, number, "cannot be opened");
     }
+    if (table->version_max > salvage->reach) {
+        salvage_say_file(&salvage->report, FILE_TABLE, number,
+                         "of a bulk load that did not end: left out");
+        salvage_table_close(table);
+        return STATUS_OK;
+    }
     salvage->table_count++;
     salvage->table_entries_lost += table->lost;
     if (!salvage->plan.by_manifest && table->version_max > salvage->plan.flushed_version) {
@@ -168,6 +176,10 @@ static enum status read_tables(struct salvage *salvage) {
     if (!salvage->tables) {
         return STATUS_NO_MEMORY;
     }
+    salvage->reach = UINT64_MAX;
+    if (!salvage->plan.by_manifest) {
+        status = salvage_reach(&salvage->files, &salvage->plan, &salvage->reach);
+    }
     for (size_t i = 0; i < salvage->files.count && status == STATUS_OK; i++) {
         const struct salvage_file *file = &salvage->files.list[i];
         if (file->kind != FILE_TABLE) {
@@ -198,6 +210,7 @@ static enum status read_log(struct salvage *salvage) {
                                                 .plan = &salvage->plan,
                                                 .keep_above =
                                                     all ? 0 : salvage->plan.flushed_version,
+                                                .reach = salvage->reach,
                                                 .flushed_version = salvage->plan.flushed_version};
     enum status status = salvage_log_read(&options, &salvage->report, &salvage->log);
 

@@ -83,16 +83,38 @@ START_TEST(what_was_loaded_is_rebuilt) {
 }
 END_TEST
 
+/* Enough for whole tables, and values in a segment. */
+static void add_more(struct store_bulk *bulk) {
+    char key[FACT_KEY_BYTES_MAX];
+    uint8_t value[THRESHOLD];
+
+    for (uint32_t i = 0; i < 6000; i++) {
+        struct store_bulk_entry entry = {.value = slice_make(value, i % 8 == 7 ? THRESHOLD : 400)};
+        snprintf(key, sizeof key, "more%05u", i);
+        entry.key = slice_from_text(key);
+        fill(value, THRESHOLD, i | 1);
+        ck_assert_int_eq(store_bulk_add(bulk, &entry, &wreck.fixture.error), STATUS_OK);
+    }
+}
+
 START_TEST(a_load_that_a_kill_has_broken_is_not_brought_back) {
     struct store_bulk *bulk;
+    struct tally tally;
 
     live();
     bulk = begin_load(5000);
+    add_more(bulk);
     wreck_kill(&wreck);
     store_bulk_destroy(bulk);
     wreck_leave(&wreck);
     wreck_anew(&wreck);
     expect_equal("a broken load");
+    wreck_anew(&wreck);
+    files = find_files(&wreck);
+    destroy_all(&wreck, &files, FILE_MANIFEST);
+    tally = wreck_salvage(&wreck); /* a table that was just begun is a loss, for all one can tell */
+    ck_assert_msg(tally.right == tally.live && tally.astray == 0 && tally.old == 0, "%s",
+                  tally.first);
     wreck_deinit(&wreck);
 }
 END_TEST

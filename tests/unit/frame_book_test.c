@@ -47,6 +47,22 @@ START_TEST(a_full_survivor_has_no_garbage) {
 }
 END_TEST
 
+START_TEST(notes_come_in_any_order) {
+    struct books books;
+
+    books_init(&books);
+    note(&books, 40);
+    note(&books, 10); /* of a load that ended after the survivor was made */
+    note(&books, 20);
+    frame_book_apply(&books.book, &books.sums);
+    ck_assert_uint_eq(garbage(&books, 0), 0);
+    ck_assert_uint_eq(garbage(&books, 1), 0);
+    ck_assert_uint_eq(garbage(&books, 2), 200);
+    ck_assert_uint_eq(garbage(&books, 3), 0);
+    frame_book_deinit(&books.book);
+}
+END_TEST
+
 START_TEST(frames_die_with_their_records) {
     struct books books;
 
@@ -96,6 +112,7 @@ START_TEST(without_memory_a_note_is_lost_and_nothing_else) {
 }
 END_TEST
 
-UNIT_MAIN("frame book", a_full_survivor_has_no_garbage, frames_die_with_their_records,
+UNIT_MAIN("frame book", a_full_survivor_has_no_garbage, notes_come_in_any_order,
+          frames_die_with_their_records,
           segments_that_are_gone_are_forgotten_and_newer_ones_are_not,
           without_memory_a_note_is_lost_and_nothing_else)

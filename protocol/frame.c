@@ -35,7 +35,7 @@ static const struct opcode_name opcode_names[] = {
     {WIRE_PERSIST, true, "PERSIST"},
     {WIRE_REWIND, true, "REWIND"},
     {WIRE_UPLOAD_BEGIN, true, "UPLOAD_BEGIN"},
-    {WIRE_BULK_LOAD, false, "BULK_LOAD"},
+    {WIRE_BULK_LOAD, true, "BULK_LOAD"},
     {WIRE_UPLOAD_DATA, true, "UPLOAD_DATA"},
     {WIRE_UPLOAD_COMMIT, true, "UPLOAD_COMMIT"},
     {WIRE_UPLOAD_ABORT, true, "UPLOAD_ABORT"},

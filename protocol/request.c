@@ -184,6 +184,29 @@ static enum status take_number(struct decoder *decoder, uint64_t *number_out) {
     return status == STATUS_OK ? decoder_check_end(decoder) : status;
 }
 
+static enum status take_load(struct decoder *decoder, struct wire_request *request) {
+    enum status status;
+
+    if (!reader_take_u8(&decoder->reader, &request->action)) {
+        return decoder_refuse_short(decoder);
+    }
+    if ((request->options.flags & WIRE_FLAG_NAMESPACE) && request->action != WIRE_LOAD_BEGIN) {
+        return decoder_refuse(decoder, STATUS_INVALID, "a load has the namespace of its begin", 0);
+    }
+    switch (request->action) {
+    case WIRE_LOAD_BEGIN:
+    case WIRE_LOAD_ABORT:
+        return decoder_check_end(decoder);
+    case WIRE_LOAD_COMMIT:
+        return take_number(decoder, &request->offset);
+    case WIRE_LOAD_DATA:
+        status = decoder_take_u64(decoder, &request->offset);
+        return status == STATUS_OK ? decoder_take_loaded(decoder, &request->list) : status;
+    default:
+        return decoder_refuse(decoder, STATUS_INVALID, "the action is not 1 to 4", request->action);
+    }
+}
+
 static enum status take_begin(struct decoder *decoder, struct wire_request *request) {
     if (!reader_take_u8(&decoder->reader, &request->begin_flags)) {
         return decoder_refuse_short(decoder);
@@ -331,6 +354,8 @@ static enum status take_operation(struct decoder *decoder, struct wire_request *
     case WIRE_TXN_COMMIT:
     case WIRE_TXN_ABORT:
         return take_number(decoder, &request->handle);
+    case WIRE_BULK_LOAD:
+        return take_load(decoder, request);
     case WIRE_TXN_BEGIN:
         return take_begin(decoder, request);
     case WIRE_TRANSACT:

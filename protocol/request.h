@@ -28,6 +28,10 @@
  *      UPLOAD_DATA   id u64, offset u64, rest: bytes
  *      UPLOAD_COMMIT id u64, user flags u32
  *      UPLOAD_ABORT, SNAPSHOT_CLOSE   id u64
+ *      BULK_LOAD     action u8, and
+ *                 1 begin, 4 abort: nothing | 3 commit: entries u64 (in all)
+ *                 | 2 data: entries u64 (that came before), count varint, puts as items of a BATCH,
+ *                   without a condition
  *      SNAPSHOT_OPEN lifetime ms u64
  *      TXN_BEGIN     begin flags u8 (1 read-only), lifetime ms u64
  *      TXN_COMMIT, TXN_ABORT          id u64
@@ -228,6 +232,14 @@ enum wire_action {
     WIRE_ACTION_CHECKPOINT = 5, /* argument: a path on the server */
 };
 
+/* The steps of a bulk load. */
+enum wire_load {
+    WIRE_LOAD_BEGIN = 1,
+    WIRE_LOAD_DATA = 2,
+    WIRE_LOAD_COMMIT = 3,
+    WIRE_LOAD_ABORT = 4,
+};
+
 /* What is to be done with what the server has observed. */
 enum wire_look {
     WIRE_LOOK_LIST = 1,  /* number: the most entries wanted; 0: all */
@@ -257,14 +269,15 @@ struct wire_request {
     struct slice payload;  /* PING: the bytes to echo; STATS: the section; HELLO: the client name;
                               WHY: what; MAINTAIN: the argument; NAMESPACE_*: the name;
                               CONFIG: the name, or a prefix of names */
-    struct wire_list list; /* MGET: keys; BATCH: items; TRANSACT: items if all hold */
+    struct wire_list list; /* MGET: keys; BATCH, BULK_LOAD: items; TRANSACT: items if all hold */
     struct wire_list other_list;  /* TRANSACT: items if not */
     struct wire_list comparisons; /* TRANSACT */
     struct wire_range range;      /* SCAN, COUNT, DIFF; DELETE_RANGE, REWIND: flags, from and to;
                                      HISTORY: only the limit; FEED: flags, page bytes, from and to */
     struct wire_state from_state; /* DIFF */
     struct wire_state to_state;   /* DIFF; REWIND: the one to go back to */
-    uint64_t offset;              /* GET_RANGE; UPLOAD_DATA: the bytes that came before these */
+    uint64_t offset;              /* GET_RANGE; UPLOAD_DATA: the bytes that came before these;
+                                     BULK_LOAD: the entries; commit: all of them */
     uint32_t length;              /* GET_RANGE */
     uint64_t before;              /* HISTORY: only versions below; 0: from the newest */
     int64_t amount;               /* ADD */
@@ -277,7 +290,8 @@ struct wire_request {
     uint32_t wait_ms;    /* FEED: so long the answer may wait for a change; 0: it does not */
     uint8_t begin_flags; /* TXN_BEGIN: enum wire_begin_flag */
     uint8_t action;      /* MAINTAIN: enum wire_action; CONFIG: enum wire_config;
-                                     those three: enum wire_look */
+                                     those three: enum wire_look;
+                                     BULK_LOAD: enum wire_load */
     struct wire_settings settings; /* NAMESPACE_CREATE */
     uint16_t version_min;          /* HELLO */
     uint16_t version_max;          /* HELLO */
@@ -308,7 +322,7 @@ enum status wire_request_decode(const struct wire_frame *frame, const struct wir
  * wire_request_decode. */
 enum status wire_list_next_key(struct wire_list *list, struct slice *key_out) MUST_CHECK;
 
-/* Takes the next item of a BATCH's list, or of one of a TRANSACT's. Errors as above. */
+/* Takes the next item of a list of a BATCH, a TRANSACT or a BULK_LOAD. Errors as above. */
 enum status wire_list_next_item(struct wire_list *list, struct wire_item *item_out) MUST_CHECK;
 
 /* Takes the next of a TRANSACT's comparisons. Errors as above. */

@@ -94,6 +94,7 @@ enum status decoder_take_condition(struct decoder *decoder, uint8_t *condition_o
 
 enum status decoder_take_keys(struct decoder *decoder, struct wire_list *list) MUST_CHECK;
 enum status decoder_take_items(struct decoder *decoder, struct wire_list *list) MUST_CHECK;
+enum status decoder_take_loaded(struct decoder *decoder, struct wire_list *list) MUST_CHECK;
 enum status decoder_take_transact(struct decoder *decoder, struct wire_request *request) MUST_CHECK;
 
 #endif

@@ -140,6 +140,16 @@ static bool ends_with_value(uint16_t opcode) {
     return opcode == WIRE_PUT || opcode == WIRE_APPEND || opcode == WIRE_UPLOAD_DATA;
 }
 
+static void put_load(struct encoder *encoder, const struct wire_request *request) {
+    put_u8(encoder, request->action);
+    if (request->action == WIRE_LOAD_DATA || request->action == WIRE_LOAD_COMMIT) {
+        put_u64(encoder, request->offset);
+    }
+    if (request->action == WIRE_LOAD_DATA) {
+        put_list(encoder, &request->list);
+    }
+}
+
 /* Those that say what and where besides a key. Returns whether the opcode is one. */
 static bool put_operation_of_state(struct encoder *encoder, const struct wire_request *request) {
     switch (request->opcode) {
@@ -186,6 +196,9 @@ static bool put_operation_of_state(struct encoder *encoder, const struct wire_re
     case WIRE_TXN_COMMIT:
     case WIRE_TXN_ABORT:
         put_u64(encoder, request->handle);
+        return true;
+    case WIRE_BULK_LOAD:
+        put_load(encoder, request);
         return true;
     case WIRE_TXN_BEGIN:
         put_u8(encoder, request->begin_flags);

@@ -193,12 +193,29 @@ static enum status count_bytes(struct decoder *decoder, uint64_t *bytes, uint64_
                                 decoder->limits->batch_bytes_max);
 }
 
-static enum status take_checked_item(struct decoder *decoder, bool gets, uint64_t *bytes) {
+/* What a list is made of. */
+enum list_of { LIST_OF_WRITES, LIST_OF_WRITES_AND_GETS, LIST_OF_PUTS };
+
+static enum status check_kind(struct decoder *decoder, enum list_of list_of,
+                              const struct wire_item *item) {
+    if (item->kind == WIRE_ITEM_GET && list_of == LIST_OF_WRITES) {
+        return decoder_refuse(decoder, STATUS_INVALID, "a batch does not read", item->kind);
+    }
+    if (list_of == LIST_OF_PUTS &&
+        (item->kind != WIRE_ITEM_PUT || (item->flags & WIRE_ITEM_CONDITION))) {
+        return decoder_refuse(decoder, STATUS_INVALID, "a load has puts without conditions alone",
+                              item->kind);
+    }
+    return STATUS_OK;
+}
+
+static enum status take_checked_item(struct decoder *decoder, enum list_of list_of,
+                                     uint64_t *bytes) {
     struct wire_item item = {0};
     enum status status = take_item(decoder, &item);
 
-    if (status == STATUS_OK && item.kind == WIRE_ITEM_GET && !gets) {
-        status = decoder_refuse(decoder, STATUS_INVALID, "a batch does not read", item.kind);
+    if (status == STATUS_OK) {
+        status = check_kind(decoder, list_of, &item);
     }
     if (status == STATUS_OK) {
         status = check_item(decoder, &item);
@@ -208,12 +225,12 @@ static enum status take_checked_item(struct decoder *decoder, bool gets, uint64_
 }
 
 /* Takes the items of a list whose head was taken. */
-static enum status take_items(struct decoder *decoder, bool gets, uint64_t *bytes,
+static enum status take_items(struct decoder *decoder, enum list_of list_of, uint64_t *bytes,
                               const struct wire_list *list) {
     enum status status = STATUS_OK;
 
     for (uint32_t i = 0; status == STATUS_OK && i < list->count; i++) {
-        status = take_checked_item(decoder, gets, bytes);
+        status = take_checked_item(decoder, list_of, bytes);
         if (status != STATUS_OK) {
             decoder->refusal->item = i;
         }
@@ -223,15 +240,24 @@ static enum status take_items(struct decoder *decoder, bool gets, uint64_t *byte
 
 #define TOO_MANY_ITEMS "more items than batch_items_max"
 
-enum status decoder_take_items(struct decoder *decoder, struct wire_list *list) {
+static enum status take_all_items(struct decoder *decoder, enum list_of list_of,
+                                  struct wire_list *list) {
     uint64_t bytes = 0;
     enum status status =
         take_list_start(decoder, decoder->limits->batch_items_max, TOO_MANY_ITEMS, list);
 
     if (status == STATUS_OK) {
-        status = take_items(decoder, false, &bytes, list);
+        status = take_items(decoder, list_of, &bytes, list);
     }
     return status == STATUS_OK ? decoder_check_end(decoder) : status;
+}
+
+enum status decoder_take_items(struct decoder *decoder, struct wire_list *list) {
+    return take_all_items(decoder, LIST_OF_WRITES, list);
+}
+
+enum status decoder_take_loaded(struct decoder *decoder, struct wire_list *list) {
+    return take_all_items(decoder, LIST_OF_PUTS, list);
 }
 
 /* ---- TRANSACT */
@@ -316,7 +342,7 @@ static enum status take_branch(struct decoder *decoder, uint64_t *bytes, struct 
         take_list_head(decoder, decoder->limits->batch_items_max, TOO_MANY_ITEMS, list);
 
     if (status == STATUS_OK) {
-        status = take_items(decoder, true, bytes, list);
+        status = take_items(decoder, LIST_OF_WRITES_AND_GETS, bytes, list);
     }
     end_list(decoder, list);
     return status;

@@ -23,6 +23,7 @@
  *      UPLOAD_BEGIN   u64 (the id)
  *      UPLOAD_DATA    u64 (bytes so far)
  *      UPLOAD_ABORT, SNAPSHOT_CLOSE, TXN_ABORT   nothing
+ *      BULK_LOAD version u64 (commit; else 0), u64 (entries so far)
  *      TRANSACT  version u64, held u8 (1: all comparisons), count u32, count times a result:
  *                  kind u8 (0 done | 1 number | 2 found | 3 absent), and
  *                  1: i64 | 2: record, value_len bytes
@@ -439,7 +440,7 @@ struct wire_response {
     struct wire_hello hello;   /* HELLO */
     uint64_t version;          /* of the commit, of all writes; EXISTS: of the key */
     uint64_t number;           /* UPLOAD_BEGIN: the id; UPLOAD_DATA: bytes so far; APPEND: the new
-                                  length; REWIND: keys changed */
+                                  length; REWIND: keys changed; BULK_LOAD: entries so far */
     int64_t sum;               /* ADD */
     struct wire_record record; /* GET, GET_RANGE, META */
     struct slice payload;      /* GET, GET_RANGE: the bytes; PING: the bytes */

@@ -246,6 +246,7 @@ static const char *take_written(struct reader *reader, struct wire_response *res
         return take_add(reader, response);
     case WIRE_APPEND:
     case WIRE_REWIND:
+    case WIRE_BULK_LOAD:
         return reader_take_u64(reader, &response->version) &&
                        reader_take_u64(reader, &response->number)
                    ? NULL

@@ -165,6 +165,8 @@ enum status command_upload_data(struct job_context *context, const struct wire_r
                                 struct error *error) MUST_CHECK;
 enum status command_upload_commit(struct job_context *context, const struct wire_request *request,
                                   struct error *error) MUST_CHECK;
+enum status command_bulk_load(struct job_context *context, const struct wire_request *request,
+                              struct error *error) MUST_CHECK;
 enum status command_upload_abort(struct job_context *context, const struct wire_request *request,
                                  struct error *error) MUST_CHECK;
 

@@ -46,7 +46,7 @@ static void unlink_from_list(struct connection *connection) {
 static bool free_uploads(struct connection *connection) {
     struct uploads *uploads = connection->session.uploads;
 
-    if (uploads && uploads->count > 0) {
+    if (uploads && uploads_are_any(uploads)) {
         if (requests_reap(connection, true)) {
             return true;
         }

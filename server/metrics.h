@@ -48,6 +48,7 @@
     X(REQUESTS_PERSIST, "requests_persist")                                                        \
     X(REQUESTS_REWIND, "requests_rewind")                                                          \
     X(REQUESTS_UPLOAD_BEGIN, "requests_upload_begin")                                              \
+    X(REQUESTS_BULK_LOAD, "requests_bulk_load")                                                    \
     X(REQUESTS_UPLOAD_DATA, "requests_upload_data")                                                \
     X(REQUESTS_UPLOAD_COMMIT, "requests_upload_commit")                                            \
     X(REQUESTS_UPLOAD_ABORT, "requests_upload_abort")                                              \

@@ -1,6 +1,10 @@
 /* uploads.c: see uploads.h. */
 #include "server/uploads.h"
 
+bool uploads_are_any(const struct uploads *uploads) {
+    return uploads->count > 0 || uploads->load.store_bulk;
+}
+
 bool uploads_have_room(const struct uploads *uploads) {
     return uploads->count < UPLOADS_MAX;
 }
@@ -42,12 +46,19 @@ uint64_t uploads_memory(const struct uploads *uploads) {
         const struct upload *upload = &uploads->items[i];
         bytes += store_upload_memory(upload->store_upload) + upload->key.capacity;
     }
-    return bytes;
+    return uploads->load.store_bulk ? bytes + store_bulk_memory(uploads->load.store_bulk) : bytes;
+}
+
+static bool is_idle(uint64_t used_ms, uint64_t now_ms) {
+    return now_ms > used_ms && now_ms - used_ms >= UPLOADS_IDLE_MS;
 }
 
 static bool is_over(const struct upload *upload, uint64_t now_ms) {
-    return upload->ended ||
-           (now_ms > upload->used_ms && now_ms - upload->used_ms >= UPLOADS_IDLE_MS);
+    return upload->ended || is_idle(upload->used_ms, now_ms);
+}
+
+static bool load_is_over(const struct load *load, uint64_t now_ms) {
+    return load->store_bulk && (load->ended || is_idle(load->used_ms, now_ms));
 }
 
 bool uploads_need_reap(const struct uploads *uploads, uint64_t now_ms) {
@@ -56,7 +67,12 @@ bool uploads_need_reap(const struct uploads *uploads, uint64_t now_ms) {
             return true;
         }
     }
-    return false;
+    return load_is_over(&uploads->load, now_ms);
+}
+
+static void free_load(struct load *load) {
+    store_bulk_destroy(load->store_bulk);
+    *load = (struct load){NULL};
 }
 
 static void free_upload(struct upload *upload) {
@@ -75,6 +91,9 @@ void uploads_reap(struct uploads *uploads, uint64_t now_ms) {
         }
     }
     uploads->count = kept;
+    if (load_is_over(&uploads->load, now_ms)) {
+        free_load(&uploads->load);
+    }
 }
 
 void uploads_clear(struct uploads *uploads) {
@@ -82,4 +101,5 @@ void uploads_clear(struct uploads *uploads) {
         free_upload(&uploads->items[i]);
     }
     uploads->count = 0;
+    free_load(&uploads->load);
 }

@@ -1,16 +1,16 @@
-/* uploads.h: the large values that a connection is sending.
+/* uploads.h: the large values that a connection is sending, and the bulk load that it may have.
  *
- * They belong to the connection. Each has an id that no other connection of the server has. Who
- * touches them: a job of the connection on an I/O thread while there is one, which takes part in
- * one job at a time; the connection's loop otherwise. An upload that has ended is found no more,
- * and freed by the next reap, on an I/O thread, since freeing it may touch files. */
+ * They belong to the connection. Each upload has an id that no other connection of the server has.
+ * Who touches them: a job of the connection on an I/O thread while there is one, which takes part
+ * in one job at a time; the connection's loop otherwise. What has ended is found no more, and freed
+ * by the next reap, on an I/O thread, since freeing it may touch files. */
 #ifndef KVD_SERVER_UPLOADS_H
 #define KVD_SERVER_UPLOADS_H
 
 #include "storage/store.h"
 
 #define UPLOADS_MAX 16u                       /* of one connection */
-#define UPLOADS_IDLE_MS 60000u                /* without a request for it, an upload ends */
+#define UPLOADS_IDLE_MS 60000u                /* without a request for it, each ends */
 #define UPLOADS_BYTES_MAX ((uint64_t)1 << 36) /* of one connection: four of the largest values */
 
 struct upload {
@@ -22,12 +22,22 @@ struct upload {
     bool ended;
 };
 
+struct load {
+    struct store_bulk *store_bulk; /* owned; NULL: there is none */
+    uint64_t used_ms;              /* as of an upload */
+    bool ended;
+};
+
 struct uploads {
+    struct load load;
     uint32_t count;
     struct upload items[UPLOADS_MAX]; /* the first `count` */
 };
 
-/* Whether one more may be begun. */
+/* Whether there is anything to free. */
+bool uploads_are_any(const struct uploads *uploads);
+
+/* Whether one more upload may be begun. */
 bool uploads_have_room(const struct uploads *uploads);
 
 /* Takes over a begun one. Errors: BUSY (too many), NO_MEMORY; it stays the caller's then. */

@@ -11,7 +11,7 @@ static const uint16_t opcodes[] = {
     WIRE_APPEND,        WIRE_REWIND,   WIRE_UPLOAD_BEGIN, WIRE_UPLOAD_ABORT,   WIRE_SNAPSHOT_OPEN,
     WIRE_SNAPSHOT_LIST, WIRE_WHY,      WIRE_MAINTAIN,     WIRE_NAMESPACE_LIST, WIRE_EXPLAIN,
     WIRE_HOTKEYS,       WIRE_CLIENTS,  WIRE_SLOWLOG,      WIRE_TXN_BEGIN,      WIRE_TXN_COMMIT,
-    WIRE_TXN_ABORT,     WIRE_TRANSACT, WIRE_FEED,         WIRE_CONFIG};
+    WIRE_TXN_ABORT,     WIRE_TRANSACT, WIRE_FEED,         WIRE_CONFIG,         WIRE_BULK_LOAD};
 
 /* Takes the next element of whatever list the response has. */
 static enum status next(struct wire_response *response) {

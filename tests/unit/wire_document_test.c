@@ -365,6 +365,7 @@ static void encode_response(struct buffer *out, struct wire_response *response) 
         break;
     case WIRE_APPEND:
     case WIRE_REWIND:
+    case WIRE_BULK_LOAD:
         must(wire_response_version_number(out, response->id, response->version, response->number));
         break;
     case WIRE_UPLOAD_BEGIN:

@@ -225,6 +225,82 @@ START_TEST(an_upload_goes_in_pieces_and_ends_with_a_commit) {
 }
 END_TEST
 
+/* A piece of a load with these items. */
+static enum status load_piece(const struct wire_item *items, uint32_t count) {
+    struct wire_request data = {.opcode = WIRE_BULK_LOAD, .action = WIRE_LOAD_DATA, .offset = 9};
+    struct buffer list = {.cap = 1u << 16};
+    enum status status;
+
+    for (uint32_t i = 0; i < count; i++) {
+        ck_assert_int_eq(wire_list_add_item(&list, &items[i]), STATUS_OK);
+    }
+    data.list = (struct wire_list){count, buffer_slice(&list)};
+    status = there_and_back(&data);
+    buffer_deinit(&list);
+    return status;
+}
+
+START_TEST(a_bulk_load_goes_in_pieces_of_plain_puts) {
+    struct wire_item items[4] = {
+        {.kind = WIRE_ITEM_PUT, .key = text("a"), .value = text("1")},
+        {.kind = WIRE_ITEM_PUT,
+         .flags = WIRE_ITEM_TTL | WIRE_ITEM_CHECKSUM | WIRE_ITEM_USER_FLAGS,
+         .ttl_ms = 5,
+         .checksum = 6,
+         .user_flags = 7,
+         .key = text("b"),
+         .value = text("")},
+        {.kind = WIRE_ITEM_DELETE, .key = text("c")},
+        {.kind = WIRE_ITEM_PUT, .key = text("d")},
+    };
+    struct wire_item item;
+
+    ck_assert_int_eq(load_piece(items, 2), STATUS_OK);
+    every_cut_is_refused();
+    ck_assert_int_eq(load_piece(items, 2), STATUS_OK);
+    ck_assert_uint_eq(decoded.action, WIRE_LOAD_DATA);
+    ck_assert_uint_eq(decoded.offset, 9);
+    ck_assert_int_eq(wire_list_next_item(&decoded.list, &item), STATUS_OK);
+    ck_assert_int_eq(wire_list_next_item(&decoded.list, &item), STATUS_OK);
+    ck_assert_uint_eq(item.ttl_ms, 5);
+    ck_assert_uint_eq(item.user_flags, 7);
+    ck_assert_int_eq(wire_list_next_item(&decoded.list, &item), STATUS_END);
+    ck_assert_int_eq(load_piece(items, 0), STATUS_INVALID);
+    ck_assert_int_eq(load_piece(items, 3), STATUS_INVALID);
+    ck_assert_uint_eq(refusal.item, 2);
+    items[0].flags = WIRE_ITEM_CONDITION;
+    items[0].condition = WIRE_CONDITION_ABSENT;
+    ck_assert_int_eq(load_piece(items, 1), STATUS_INVALID);
+    for (uint32_t i = 0; i < 4; i++) {
+        items[i] = (struct wire_item){.kind = WIRE_ITEM_PUT, .key = text("k")};
+    }
+    ck_assert_int_eq(load_piece(items, 4), STATUS_TOO_LARGE);
+}
+END_TEST
+
+START_TEST(a_bulk_load_has_a_beginning_and_an_end) {
+    struct wire_request load = {.opcode = WIRE_BULK_LOAD, .action = WIRE_LOAD_BEGIN};
+
+    load.options.flags = WIRE_FLAG_NAMESPACE;
+    load.options.namespace_name = text("space");
+    ck_assert_int_eq(there_and_back(&load), STATUS_OK);
+    every_cut_is_refused();
+    load.action = WIRE_LOAD_COMMIT;
+    ck_assert_int_eq(there_and_back(&load), STATUS_INVALID); /* the namespace is of the begin */
+    load.options.flags = 0;
+    load.offset = 1ull << 40;
+    ck_assert_int_eq(there_and_back(&load), STATUS_OK);
+    ck_assert_uint_eq(decoded.offset, 1ull << 40);
+    every_cut_is_refused();
+    load.action = WIRE_LOAD_ABORT;
+    ck_assert_int_eq(there_and_back(&load), STATUS_OK);
+    ck_assert_int_eq(decode_body(WIRE_BULK_LOAD, 0, "\4x", 2), STATUS_PROTOCOL);
+    ck_assert_int_eq(decode_body(WIRE_BULK_LOAD, 0, "\0", 1), STATUS_INVALID);
+    ck_assert_int_eq(decode_body(WIRE_BULK_LOAD, 0, "\5", 1), STATUS_INVALID);
+    ck_assert_int_eq(decode_body(WIRE_BULK_LOAD, WIRE_FLAG_DURABILITY, "\3\1", 2), STATUS_INVALID);
+}
+END_TEST
+
 START_TEST(a_namespace_is_made_with_settings) {
     struct wire_request create = {
         .opcode = WIRE_NAMESPACE_CREATE, .payload = text("space"), .settings = {1, 2, 3}};
@@ -360,7 +436,8 @@ UNIT_MAIN("wire_request_more", a_read_says_at_which_state_by_one_flag_only,
           a_diff_has_two_states_and_a_plain_range, a_rewind_goes_back_and_not_to_the_newest,
           bounds_have_no_flag_but_the_prefix, an_addition_may_be_of_any_amount,
           an_append_is_bounded_like_a_value, a_touch_needs_an_expiry_and_persist_has_none,
-          an_upload_goes_in_pieces_and_ends_with_a_commit, a_namespace_is_made_with_settings,
+          an_upload_goes_in_pieces_and_ends_with_a_commit, a_bulk_load_goes_in_pieces_of_plain_puts,
+          a_bulk_load_has_a_beginning_and_an_end, a_namespace_is_made_with_settings,
           a_feed_has_a_position_and_bounds, maintenance_has_an_action_and_a_checkpoint_a_path,
           configuration_is_asked_by_prefix_or_set_by_name, what_was_observed_is_listed_or_cleared,
           a_batch_takes_all_kinds_with_their_own_flags)

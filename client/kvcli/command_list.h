@@ -20,6 +20,8 @@
     X(DECIDE, decide, "", 0, 0,                                                                    \
       "compare and write at once, from lines: if KEY ..., then ..., else ...")                     \
     X(IMPORT, import, "SOURCE", 1, 1, "store a directory tree, or a .tsv or .jsonl file (or -)")   \
+    X(LOAD, load, "FILE", 1, 1,                                                                    \
+      "fill a namespace from a sorted .tsv or .jsonl file (or -): all of it at once, or nothing")  \
     X(EXPORT, export, "TARGET", 1, 1, "write a directory tree, or a .tsv or .jsonl file (or -)")   \
     X(BACKUP, backup, "verify FILE | FILE", 1, 2,                                                  \
       "write a snapshot to a file (or -) while writes go on; or check such a file")                \

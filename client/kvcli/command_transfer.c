@@ -24,28 +24,30 @@ static bool is_directory(const char *path) {
     return stat(path, &stat_of_path) == 0 && S_ISDIR(stat_of_path.st_mode);
 }
 
-/* --format, else by the name. A name without a known ending is a directory. */
-static int choose_format(const struct cli *cli, const char *path, enum transfer_format *out) {
-    const char *format = cli->options->format;
+static const char *format_by_name(const char *path) {
+    return is_directory(path)          ? "tree"
+           : ends_with(path, ".tsv")   ? "tsv"
+           : ends_with(path, ".jsonl") ? "jsonl"
+           : strcmp(path, "-") == 0    ? ""
+                                       : "tree";
+}
 
-    if (!format) {
-        format = is_directory(path)          ? "tree"
-                 : ends_with(path, ".tsv")   ? "tsv"
-                 : ends_with(path, ".jsonl") ? "jsonl"
-                 : strcmp(path, "-") == 0    ? ""
-                                             : "tree";
+int transfer_format_of(const struct options *options, const char *path, bool may_be_tree,
+                       struct transfer_format *format_out) {
+    const char *format = options->format ? options->format : format_by_name(path);
+
+    may_be_tree = may_be_tree && strcmp(path, "-") != 0;
+    *format_out =
+        (struct transfer_format){.is_tree = strcmp(format, "tree") == 0,
+                                 .lines = strcmp(format, "tsv") == 0 ? LINE_TSV : LINE_JSONL};
+    if (format_out->is_tree ? may_be_tree
+                            : strcmp(format, "tsv") == 0 || strcmp(format, "jsonl") == 0) {
+        return CLI_DONE;
     }
-    if (strcmp(format, "tree") == 0 && strcmp(path, "-") != 0) {
-        *out = TRANSFER_TREE;
-    } else if (strcmp(format, "tsv") == 0) {
-        *out = TRANSFER_TSV;
-    } else if (strcmp(format, "jsonl") == 0) {
-        *out = TRANSFER_JSONL;
-    } else {
-        return cli_fail(CLI_USAGE, "give --format tsv or --format jsonl%s",
-                        strcmp(path, "-") == 0 ? " with -" : ", or --format tree");
-    }
-    return CLI_DONE;
+    return cli_fail(CLI_USAGE, "give --format tsv or --format jsonl%s",
+                    may_be_tree              ? ", or --format tree"
+                    : strcmp(path, "-") == 0 ? " with -"
+                                             : "");
 }
 
 /* --- import --- */
@@ -76,14 +78,14 @@ static void print_import(const struct transfer_import *import) {
     putchar('\n');
 }
 
-static int run_import(struct transfer_import *import, enum transfer_format format) {
+static int run_import(struct transfer_import *import, struct transfer_format format) {
     int code;
 
     progress_init(&import->progress, 0);
-    if (format == TRANSFER_TREE) {
+    if (format.is_tree) {
         transfer_import_tree(import);
     } else {
-        transfer_import_lines(import, format);
+        transfer_import_lines(import, format.lines);
     }
     code = write_stream_finish(&import->stream);
     progress_clear(&import->progress);
@@ -118,8 +120,8 @@ int command_import(struct cli *cli) {
     struct transfer_import import = {.cli = cli, .source = options->arguments[0]};
     struct write_stream_options stream = {.retry_ms = options->retry_ms,
                                           .skip_existing = options->skip_existing};
-    enum transfer_format format = TRANSFER_TREE;
-    int code = choose_format(cli, import.source, &format);
+    struct transfer_format format;
+    int code = transfer_format_of(options, import.source, true, &format);
 
     if (code == CLI_DONE) {
         code = write_options_from(options, &stream.write);
@@ -152,7 +154,7 @@ static void print_export(const struct transfer_export *export) {
     }
 }
 
-static int run_export(struct transfer_export *export, enum transfer_format format) {
+static int run_export(struct transfer_export *export, struct transfer_format format) {
     struct kvd_scan_options range = {.prefix = export->cli->options->prefix, .verify = true};
     struct kvd_scan *scan = NULL;
     uint64_t total = 0;
@@ -166,8 +168,8 @@ static int run_export(struct transfer_export *export, enum transfer_format forma
     if (export->progress.shown && kvd_count(export->cli->db, &range, &total) == KVD_OK) {
         export->progress.total = total;
     }
-    code = format == TRANSFER_TREE ? transfer_export_tree(export, scan)
-                                   : transfer_export_lines(export, scan, format);
+    code = format.is_tree ? transfer_export_tree(export, scan)
+                          : transfer_export_lines(export, scan, format.lines);
     kvd_scan_close(scan);
     print_export(export);
     return cli_worse(code, cli_finish_output());
@@ -175,8 +177,8 @@ static int run_export(struct transfer_export *export, enum transfer_format forma
 
 int command_export(struct cli *cli) {
     struct transfer_export export = {.cli = cli, .target = cli->options->arguments[0]};
-    enum transfer_format format = TRANSFER_TREE;
-    int code = choose_format(cli, export.target, &format);
+    struct transfer_format format;
+    int code = transfer_format_of(cli->options, export.target, true, &format);
 
     if (code == CLI_DONE) {
         code = cli_connect(cli);

@@ -72,7 +72,8 @@ enum option_kind {
       "replaced versions stay readable for so long")                                               \
     X(keep_versions, "keep-versions", 0, NUMBER, "N", OPTION_ON(NAMESPACE),                        \
       "and at least so many of each key")                                                          \
-    X(ttl_ms, "ttl", 0, DURATION, "TIME", OPTION_ON(PUT) | OPTION_ON(IMPORT) | OPTION_ON(TOUCH),   \
+    X(ttl_ms, "ttl", 0, DURATION, "TIME",                                                          \
+      OPTION_ON(PUT) | OPTION_ON(IMPORT) | OPTION_ON(LOAD) | OPTION_ON(TOUCH),                     \
       "expires after: 500ms, 10s, 5m, 2h, 7d")                                                     \
     X(if_absent, "if-absent", 0, FLAG, NULL, OPTION_ON(PUT) | OPTION_ON(IMPORT),                   \
       "only if there is no such key")                                                              \
@@ -107,9 +108,9 @@ enum option_kind {
     X(reverse, "reverse", 'r', FLAG, NULL, OPTION_ON(SCAN), "from the last key down")              \
     X(keys_only, "keys", 'k', FLAG, NULL, OPTION_ON(SCAN), "no values")                            \
     X(atomic, "atomic", 'a', FLAG, NULL, OPTION_ON(BATCH), "all lines as one commit")              \
-    X(format, "format", 0, TEXT, "F", OPTION_ON(IMPORT) | OPTION_ON(EXPORT),                       \
+    X(format, "format", 0, TEXT, "F", OPTION_ON(IMPORT) | OPTION_ON(LOAD) | OPTION_ON(EXPORT),     \
       "tree, tsv or jsonl; else told by directory, .tsv, .jsonl")                                  \
-    X(prefix, "prefix", 'p', BYTES, "P", OPTION_TREES, "in front of each key")                     \
+    X(prefix, "prefix", 'p', BYTES, "P", OPTION_TREES | OPTION_ON(LOAD), "in front of each key")   \
     X(skip_existing, "skip-existing", 0, FLAG, NULL, OPTION_ON(IMPORT),                            \
       "send only what is not stored with the same length")                                         \
     X(retry_ms, "retry", 0, DURATION, "TIME",                                                      \

@@ -676,6 +676,7 @@ KVD_API enum kvd_status kvd_maintain(struct kvd *db, enum kvd_action action, con
 
 #include <kvd/async.h>
 #include <kvd/config.h>
+#include <kvd/load.h>
 #include <kvd/observe.h>
 #include <kvd/pool.h>
 #include <kvd/retry.h>

@@ -1,8 +1,12 @@
 /* load.c: bulk loads: entries collected as those of a batch, and sent a piece at a time.
  *
- * A piece is an ordinary request and its answer. It says how many entries came before it, so none
- * is missed or comes twice, whatever becomes of a connection. */
+ *      piece being filled | one on its way, or being taken in by the server
+ *
+ * A piece is an ordinary request; its answer is read before the next one is sent, so that both
+ * sides work at once and nothing piles up. It says how many entries came before it, so none is
+ * missed or comes twice, whatever becomes of a connection. */
 #include "client/batch.h"
+#include "client/pipeline.h"
 #include "client/write.h"
 
 #include "protocol/base/memory.h"
@@ -13,6 +17,7 @@ struct kvd_load {
     struct kvd *db;          /* borrowed; outlives the load */
     struct kvd_batch *piece; /* owned: entries that are not sent yet */
     uint64_t sent;           /* entries */
+    bool on_its_way;         /* a piece whose answer was not read */
     uint64_t bytes;          /* of keys and values, of all */
     enum status failed;      /* OK, or how the load ended */
     bool over;               /* committed, or the server has forgotten it */
@@ -54,33 +59,57 @@ enum kvd_status kvd_load_begin(struct kvd *db, struct kvd_load **load_out) {
     return result_public(status);
 }
 
-/* A failure of the server ends the load there; one that never reached it leaves it as it is. */
-static enum kvd_status ended(struct kvd_load *load, enum status status) {
-    load->failed = status;
-    return result_public(status);
-}
-
 static enum kvd_status refuse(struct kvd_load *load) {
     return result_public(connection_fail(load->db, load->over ? STATUS_INVALID : load->failed, 0,
                                          "the load has ended before"));
 }
 
-static enum kvd_status send_piece(struct kvd_load *load) {
-    struct wire_request request = request_of(load, WIRE_LOAD_DATA);
-    struct wire_response response;
-    enum status status;
+static enum kvd_status take_answer(struct kvd_load *load) {
+    struct kvd_result result;
 
-    if (load->piece->count == 0) {
+    if (!load->on_its_way) {
         return KVD_OK;
     }
-    request.list = (struct wire_list){load->piece->count, buffer_slice(&load->piece->items)};
-    status = write_call(load->db, &request, &response);
-    if (status != STATUS_OK) {
-        return ended(load, status);
+    load->on_its_way = false;
+    if (kvd_pipeline_next(load->db, &result) != KVD_OK || result.status == KVD_OK) {
+        return KVD_OK;
     }
-    load->sent += load->piece->count;
-    kvd_batch_clear(load->piece);
-    return KVD_OK;
+    /* A piece whose answer is lost has done nothing that lasts. */
+    load->failed = result.status == KVD_UNKNOWN ? STATUS_CLOSED : result_inside(result.status);
+    return result_public(
+        connection_fail(load->db, load->failed, result.detail, "%s", result.error));
+}
+
+static enum kvd_status queue_piece(struct kvd_load *load) {
+    struct wire_request request = request_of(load, WIRE_LOAD_DATA);
+    enum kvd_status status;
+
+    request.list = (struct wire_list){load->piece->count, buffer_slice(&load->piece->items)};
+    status = pipeline_queue(load->db, &request);
+    if (status == KVD_OK) {
+        load->on_its_way = true;
+        load->sent += load->piece->count;
+        kvd_batch_clear(load->piece);
+        status = kvd_pipeline_flush(load->db);
+    }
+    return status;
+}
+
+/* After any failure the load has ended: the server has refused it, or the connection is gone. */
+static enum kvd_status send_piece(struct kvd_load *load) {
+    enum kvd_status status = take_answer(load);
+
+    if (status != KVD_OK || load->piece->count == 0) {
+        return status;
+    }
+    status = kvd_pipeline_pending(load->db) > 0
+                 ? result_public(connection_fail(load->db, STATUS_BUSY, 0,
+                                                 "results of a pipeline are unread"))
+                 : queue_piece(load);
+    if (status != KVD_OK && status != KVD_BUSY) {
+        load->failed = result_inside(status);
+    }
+    return status;
 }
 
 static bool has_room(const struct kvd_load *load, uint64_t more) {
@@ -142,19 +171,20 @@ enum kvd_status kvd_load_commit(struct kvd_load *load, uint64_t *version_out) {
         return refuse(load);
     }
     sent = send_piece(load);
+    if (sent == KVD_OK) {
+        sent = take_answer(load);
+    }
     if (sent != KVD_OK) {
         return sent;
     }
     request = request_of(load, WIRE_LOAD_COMMIT);
     status = write_call(load->db, &request, &response);
     load->over = true;
-    if (status != STATUS_OK) {
-        return ended(load, status);
-    }
-    if (version_out) {
+    load->failed = status;
+    if (status == STATUS_OK && version_out) {
         *version_out = response.version;
     }
-    return KVD_OK;
+    return result_public(status);
 }
 
 void kvd_load_destroy(struct kvd_load *load) {
@@ -167,6 +197,7 @@ void kvd_load_destroy(struct kvd_load *load) {
         char error[CONNECTION_ERROR_BYTES];
         enum status status;
         memcpy(error, load->db->error, sizeof error); /* of the call that failed */
+        (void)take_answer(load);
         status = write_call(load->db, &request, &response);
         (void)status; /* the server forgets it with the connection, at the latest */
         memcpy(load->db->error, error, sizeof error);

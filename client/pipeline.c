@@ -7,6 +7,8 @@
  * queued, then takes one frame from the receive buffer, which usually holds many: one send and one
  * recv for a whole pipeline. When the connection is lost, responses that had arrived are still
  * handed out; what is left in the ring then gets a result made here. */
+#include "client/pipeline.h"
+
 #include "client/batch.h"
 #include "client/pending.h"
 #include "client/write.h"
@@ -54,7 +56,7 @@ static enum status admit(struct kvd *db) {
     return STATUS_OK;
 }
 
-static enum kvd_status queue(struct kvd *db, struct wire_request *request) {
+enum kvd_status pipeline_queue(struct kvd *db, struct wire_request *request) {
     enum status status = admit(db);
 
     if (status == STATUS_OK) {
@@ -74,7 +76,7 @@ static enum kvd_status queue_key(struct kvd *db, uint16_t opcode, struct kvd_byt
     struct wire_request request = connection_read_request(db, opcode, options);
 
     request.key = connection_slice(key);
-    return queue(db, &request);
+    return pipeline_queue(db, &request);
 }
 
 static enum kvd_status queue_write(struct kvd *db, uint16_t opcode, struct kvd_bytes key,
@@ -82,13 +84,13 @@ static enum kvd_status queue_write(struct kvd *db, uint16_t opcode, struct kvd_b
                                    const struct kvd_write_options *options) {
     struct wire_request request = write_key_request(db, opcode, key, bytes, options);
 
-    return queue(db, &request);
+    return pipeline_queue(db, &request);
 }
 
 enum kvd_status kvd_pipeline_ping(struct kvd *db) {
     struct wire_request request = {.opcode = WIRE_PING};
 
-    return queue(db, &request);
+    return pipeline_queue(db, &request);
 }
 
 enum kvd_status kvd_pipeline_get(struct kvd *db, struct kvd_bytes key,
@@ -110,7 +112,7 @@ enum kvd_status kvd_pipeline_put(struct kvd *db, struct kvd_bytes key, struct kv
                                  const struct kvd_write_options *options) {
     struct wire_request request = write_put_request(db, key, value, options);
 
-    return queue(db, &request);
+    return pipeline_queue(db, &request);
 }
 
 enum kvd_status kvd_pipeline_delete(struct kvd *db, struct kvd_bytes key,
@@ -138,7 +140,7 @@ enum kvd_status kvd_pipeline_add(struct kvd *db, struct kvd_bytes key, int64_t a
     struct wire_request request = write_key_request(db, WIRE_ADD, key, kvd_bytes(NULL, 0), options);
 
     request.amount = amount;
-    return queue(db, &request);
+    return pipeline_queue(db, &request);
 }
 
 enum kvd_status kvd_pipeline_delete_range(struct kvd *db, struct kvd_bytes from,
@@ -146,7 +148,7 @@ enum kvd_status kvd_pipeline_delete_range(struct kvd *db, struct kvd_bytes from,
                                           const struct kvd_write_options *options) {
     struct wire_request request = write_range_request(db, from, to, options);
 
-    return queue(db, &request);
+    return pipeline_queue(db, &request);
 }
 
 enum kvd_status kvd_pipeline_batch(struct kvd *db, const struct kvd_batch *batch,
@@ -156,7 +158,7 @@ enum kvd_status kvd_pipeline_batch(struct kvd *db, const struct kvd_batch *batch
     if (batch->count == 0) {
         return result_public(connection_fail(db, STATUS_INVALID, 0, "the batch is empty"));
     }
-    return queue(db, &request);
+    return pipeline_queue(db, &request);
 }
 
 uint64_t kvd_pipeline_pending(const struct kvd *db) {

@@ -61,6 +61,12 @@ enum kvd_status result_public(enum status status) {
     return KVD_INTERNAL;
 }
 
+enum status result_inside(enum kvd_status number) {
+    const struct result_row *row = find(number);
+
+    return row ? row->status : STATUS_INTERNAL;
+}
+
 const char *kvd_status_name(enum kvd_status status) {
     const struct result_row *row = find(status);
 

@@ -9,4 +9,7 @@
 /* Statuses that no call of the library ends with become KVD_INTERNAL. */
 enum kvd_status result_public(enum status status);
 
+/* The way back. */
+enum status result_inside(enum kvd_status number);
+
 #endif

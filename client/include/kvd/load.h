@@ -27,7 +27,8 @@
 extern "C" {
 #endif
 
-struct kvd_load; /* opaque; uses its connection only in the calls below */
+struct kvd_load; /* opaque; while it has entries on their way, its connection is KVD_BUSY for others
+                  */
 
 /* Begins a load into the namespace of the connection, which outlives the load. Errors: KVD_BUSY
  * (another one is under way), KVD_NO_SPACE, KVD_READ_ONLY, KVD_LOG_FAILED, KVD_UNSUPPORTED (an

@@ -13,8 +13,9 @@ struct loading {
     struct cli *cli; /* borrowed; connected */
     struct line_items items;
     struct kvd_write_options write;
-    struct kvd_load *load; /* owned */
-    struct buffer last;    /* the key before */
+    struct kvd_server_info info; /* limits */
+    struct kvd_load *load;       /* owned */
+    struct buffer last;          /* the key before */
     struct progress progress;
 };
 
@@ -24,7 +25,20 @@ static int fail_line(struct loading *loading, const char *text) {
                     loading->items.reader.number, text);
 }
 
-/* The server would tell it by the number of the entry, and later. */
+/* The server would tell these by the number of the entry, and later. */
+static int check_length(struct loading *loading, struct slice value) {
+    uint64_t most = loading->info.value_max;
+
+    if (value.len <= most) {
+        return CLI_DONE;
+    }
+    progress_clear(&loading->progress);
+    return cli_fail(CLI_FAILED,
+                    "%s, line %" PRIu64 ": its value is longer than %" PRIu64
+                    " bytes: leave the line out, and put it by itself",
+                    loading->items.source, loading->items.reader.number, most);
+}
+
 static int check_order(struct loading *loading, struct slice key) {
     if (kvd_load_entries(loading->load) > 0 &&
         slice_compare(key, buffer_slice(&loading->last)) <= 0) {
@@ -43,6 +57,7 @@ static int put(struct loading *loading, const struct line_record *record) {
     enum kvd_status status;
     int code = check_order(loading, record->key);
 
+    code = code == CLI_DONE ? check_length(loading, record->value) : code;
     if (code != CLI_DONE) {
         return code;
     }
@@ -115,7 +130,10 @@ static int run(struct loading *loading) {
     if (!OPTIONS_GIVEN(cli->options, timeout_ms)) {
         kvd_set_timeout(cli->db, TIMEOUT_MS);
     }
-    status = kvd_load_begin(cli->db, &loading->load);
+    status = kvd_server_info(cli->db, &loading->info);
+    if (status == KVD_OK) {
+        status = kvd_load_begin(cli->db, &loading->load);
+    }
     if (status != KVD_OK) {
         return cli_fail_call(cli, kvd_bytes(NULL, 0), status);
     }

@@ -113,6 +113,13 @@ class JsonTest(KvcliCase):
         self.assertEqual(self.only("import", "-", "--format", "jsonl", given=lines)["stored"], 1)
         self.assertEqual(self.done("get", "-e", ESCAPED), VALUE)
 
+    def check_load(self):
+        lines = self.done("export", "-", "--format", "jsonl")
+        self.clear()
+        loaded = self.only("load", "-", "--format", "jsonl", given=lines)
+        self.assertEqual((loaded["loaded"], set(loaded)), (1, {"loaded", "bytes", "version"}))
+        self.assertEqual(self.done("get", "-e", ESCAPED), VALUE)
+
     def check_backup(self):
         path = os.path.join(self.scratch, "\u00e4.kvb")
         made = self.only("backup", path, "--force", "--hold", "1m")

@@ -465,6 +465,39 @@ class PythonTest(kvd_server.SharedServerTest):
         with self.assertRaises(ValueError):
             upload.write("more")
 
+    def test_a_load_is_there_as_a_whole_at_the_end_of_its_block(self):
+        self.db["k00007"] = "old"
+        with self.db.load() as load:
+            for number in range(2000):
+                load.put(f"k{number:05}", f"v{number}" * 200, flags=number)
+            self.assertEqual(len(load), 2000)
+            self.assertGreater(load.size, 2000 * 200)
+            with kvd.connect(self.server.address) as other:
+                self.assertEqual((other.count(), other["k00007"]), (1, b"old"))
+        self.assertEqual(self.db.count(), 2000)
+        value = self.db.read("k00007")
+        self.assertEqual((value.data, value.meta.flags, value.meta.version), (b"v7" * 200, 7, load.version))
+        with self.assertRaises(ValueError):
+            load.put("l", "more")
+
+    def test_a_load_that_fails_leaves_nothing(self):
+        with self.assertRaises(ZeroDivisionError):
+            with self.db.load() as load:
+                load.put("k", "v")
+                1 / 0
+        with self.assertRaises(kvd.InvalidCall) as caught:
+            with self.db.load() as load:
+                load.put("b", "v")
+                load.put("a", "v")
+        self.assertIn("entry 2", str(caught.exception))
+        with self.assertRaises(kvd.InvalidCall):
+            with self.db.load() as load:
+                load.put("a", "v", if_absent=True)
+        self.assertEqual(self.db.count(), 0)
+        with self.db.load() as load:
+            with kvd.connect(self.server.address) as other, self.assertRaises(kvd.Busy):
+                other.load()
+
     def test_an_exception_of_a_file_comes_through_the_library(self):
         class Full(io.BytesIO):
             def write(self, data):

@@ -21,6 +21,7 @@ from ._errors import (  # noqa: F401
 from ._values import Durability, Entry, Meta, ScanOptions, ServerInfo, State, Value, WriteOptions  # noqa: F401
 from .batch import Batch  # noqa: F401
 from .connection import Connection, connect  # noqa: F401
+from .load import Load  # noqa: F401
 from .pool import Pool  # noqa: F401
 from .scan import Scan  # noqa: F401
 from .snapshot import Snapshot  # noqa: F401

@@ -21,6 +21,7 @@ from .batch import Batch
 from .scan import Scan
 from .snapshot import Snapshot
 from .transaction import Transaction
+from .load import Load
 from .upload import Upload
 from .watch import Watch
 
@@ -419,6 +420,12 @@ class Connection:
                 upload.write(piece)
         assert upload.version is not None
         return upload.version
+
+    def load(self) -> Load:
+        """Fills the connection's namespace with sorted entries: `with db.load() as load: load.put(key,
+        value)` makes all of them visible at its end, past the server's log. One at a time for a
+        server."""
+        return Load(self)
 
     # --- walking ---
 

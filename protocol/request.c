@@ -309,6 +309,26 @@ static enum status take_section(struct decoder *decoder, struct wire_request *re
     return STATUS_OK;
 }
 
+/* What operators ask for, and all that is no more than a key. */
+static enum status take_of_operator(struct decoder *decoder, struct wire_request *request) {
+    switch (request->opcode) {
+    case WIRE_MAINTAIN:
+        return take_maintain(decoder, request);
+    case WIRE_SLOWLOG:
+    case WIRE_CLIENTS:
+    case WIRE_HOTKEYS:
+        return take_look(decoder, request);
+    case WIRE_CONFIG:
+        return take_config(decoder, request);
+    case WIRE_NAMESPACE_CREATE:
+        return take_namespace_create(decoder, request);
+    case WIRE_NAMESPACE_DROP:
+        return take_namespace_drop(decoder, request);
+    default: /* GET, EXISTS, META, DELETE, TOUCH, PERSIST, EXPLAIN, UPLOAD_BEGIN */
+        return take_key(decoder, request);
+    }
+}
+
 static enum status take_operation(struct decoder *decoder, struct wire_request *request) {
     switch (request->opcode) {
     case WIRE_HELLO:
@@ -365,20 +385,8 @@ static enum status take_operation(struct decoder *decoder, struct wire_request *
     case WIRE_SNAPSHOT_LIST:
     case WIRE_NAMESPACE_LIST:
         return decoder_check_end(decoder);
-    case WIRE_MAINTAIN:
-        return take_maintain(decoder, request);
-    case WIRE_SLOWLOG:
-    case WIRE_CLIENTS:
-    case WIRE_HOTKEYS:
-        return take_look(decoder, request);
-    case WIRE_CONFIG:
-        return take_config(decoder, request);
-    case WIRE_NAMESPACE_CREATE:
-        return take_namespace_create(decoder, request);
-    case WIRE_NAMESPACE_DROP:
-        return take_namespace_drop(decoder, request);
-    default: /* GET, EXISTS, META, DELETE, TOUCH, PERSIST, EXPLAIN, UPLOAD_BEGIN */
-        return take_key(decoder, request);
+    default:
+        return take_of_operator(decoder, request);
     }
 }
 

@@ -46,8 +46,10 @@ KVD_API enum kvd_status kvd_load_put(struct kvd_load *load, struct kvd_bytes key
                                      struct kvd_bytes value,
                                      const struct kvd_write_options *options);
 
-/* Entries put so far, and the bytes of their keys and values. Errors: none. */
+/* Entries put so far. Errors: none. */
 KVD_API uint64_t kvd_load_entries(const struct kvd_load *load);
+
+/* The bytes of their keys and values. Errors: none. */
 KVD_API uint64_t kvd_load_bytes(const struct kvd_load *load);
 
 /* Makes all of it visible and durable. *version_out (may be NULL) is the version that all entries

@@ -2,9 +2,8 @@
 #include "storage/salvage_output.h"
 
 #include "protocol/base/memory.h"
-#include "storage/commit_request.h"
+#include "storage/commit_wait.h"
 #include "storage/ikey.h"
-#include "storage/lock.h"
 #include "storage/upload.h"
 
 #include <inttypes.h>
@@ -15,45 +14,6 @@
 
 /* ---- Commits ----------------------------------------------------------------------------------
  */
-
-struct waiting {
-    struct mutex mu;
-    struct condvar ended;
-    bool done; /* guarded by mu */
-    enum status status;
-};
-
-static void done_cb(struct store_commit *commit, const struct store_outcome *outcome) {
-    struct waiting *waiting = store_commit_arg(commit);
-
-    mutex_lock(&waiting->mu);
-    waiting->status = outcome->status;
-    waiting->done = true;
-    condvar_signal(&waiting->ended); /* under the lock: the waiter's stack holds it */
-    mutex_unlock(&waiting->mu);
-}
-
-static bool is_done(struct waiting *waiting) {
-    bool done;
-
-    mutex_lock(&waiting->mu);
-    done = waiting->done;
-    mutex_unlock(&waiting->mu);
-    return done;
-}
-
-/* A scheduler of the caller's has no threads: its steps are run here. */
-static void wait_for(struct salvage_output *output, struct waiting *waiting) {
-    struct scheduler *scheduler = output->options.scheduler;
-
-    while (scheduler && !is_done(waiting) && scheduler_sim_run_one(scheduler, true)) {
-    }
-    mutex_lock(&waiting->mu);
-    while (!waiting->done) {
-        condvar_wait(&waiting->ended, &waiting->mu);
-    }
-    mutex_unlock(&waiting->mu);
-}
 
 static const char *reason_of(enum status status, const struct error *found) {
     if (status == STATUS_NO_SPACE) {
@@ -79,22 +39,19 @@ static enum status fail(struct salvage_output *output, enum status status) {
 }
 
 static enum status submit(struct salvage_output *output) {
-    struct waiting waiting = {.status = STATUS_OK};
+    struct commit_wait wait;
+    enum status status;
 
     if (output->commit->operations == 0) {
         return STATUS_OK;
     }
-    mutex_init(&waiting.mu);
-    condvar_init(&waiting.ended);
-    store_commit_set_arg(output->commit, &waiting);
-    store_submit(output->store, &output->commit, 1, STORE_LOGGED, done_cb);
-    wait_for(output, &waiting);
-    condvar_deinit(&waiting.ended);
-    mutex_deinit(&waiting.mu);
+    commit_wait_begin(&wait, output->commit);
+    store_submit(output->store, &output->commit, 1, STORE_LOGGED, commit_wait_done_cb);
+    status = commit_wait_end(&wait, output->options.scheduler);
     store_commit_reset(output->commit);
     output->commit_bytes = 0;
     output->commit_ops = 0;
-    return waiting.status == STATUS_OK ? STATUS_OK : fail(output, waiting.status);
+    return status == STATUS_OK ? STATUS_OK : fail(output, status);
 }
 
 static enum status note_put(struct salvage_output *output, uint64_t bytes) {

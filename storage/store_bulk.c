@@ -19,6 +19,7 @@
 #include "storage/bulk_place.h"
 #include "storage/bulk_writer.h"
 #include "storage/commit_group.h"
+#include "storage/commit_wait.h"
 #include "storage/lane_call.h"
 #include "storage/load_row.h"
 #include "storage/namespace_usage.h"
@@ -61,46 +62,9 @@ static enum status make_row(struct store *store, const struct load_row *row,
     return status;
 }
 
-/* A commit that somebody waits for. */
-struct awaited {
-    struct mutex mu;
-    struct condvar ended;
-    bool done; /* guarded by mu, as the next */
-    enum status status;
-};
-
-static void awaited_cb(struct store_commit *commit, const struct store_outcome *outcome) {
-    struct awaited *awaited = store_commit_arg(commit);
-
-    mutex_lock(&awaited->mu);
-    awaited->status = outcome->status;
-    awaited->done = true;
-    condvar_signal(&awaited->ended); /* under the lock: the waiter's stack holds it */
-    mutex_unlock(&awaited->mu);
-}
-
-static void await_begin(struct awaited *awaited, struct store_commit *commit) {
-    *awaited = (struct awaited){.status = STATUS_OK};
-    mutex_init(&awaited->mu);
-    condvar_init(&awaited->ended);
-    store_commit_set_arg(commit, awaited);
-}
-
-static enum status await(struct awaited *awaited, struct store *store) {
-    enum status status;
-
-    if (!store->scheduler_is_owned) {
-        scheduler_drain(store->scheduler);
-    }
-    mutex_lock(&awaited->mu);
-    while (!awaited->done) {
-        condvar_wait(&awaited->ended, &awaited->mu);
-    }
-    status = awaited->status;
-    mutex_unlock(&awaited->mu);
-    condvar_deinit(&awaited->ended);
-    mutex_deinit(&awaited->mu);
-    return status;
+/* The deterministic scheduler, if it is that. */
+static struct scheduler *sim_of(const struct store *store) {
+    return store->scheduler_is_owned ? NULL : store->scheduler;
 }
 
 static struct load_row row_of(const struct store_bulk *bulk, enum load_state state) {
@@ -111,13 +75,13 @@ static struct load_row row_of(const struct store_bulk *bulk, enum load_state sta
 static enum status write_row(struct store_bulk *bulk, enum load_state state, struct error *error) {
     struct load_row row = row_of(bulk, state);
     struct store_commit *commit;
-    struct awaited awaited;
+    struct commit_wait wait;
     enum status status = make_row(bulk->store, &row, &commit);
 
     if (status == STATUS_OK) {
-        await_begin(&awaited, commit);
-        store_submit(bulk->store, &commit, 1, STORE_LOGGED, awaited_cb);
-        status = await(&awaited, bulk->store);
+        commit_wait_begin(&wait, commit);
+        store_submit(bulk->store, &commit, 1, STORE_LOGGED, commit_wait_done_cb);
+        status = commit_wait_end(&wait, sim_of(bulk->store));
         store_commit_destroy(commit);
     }
     return status == STATUS_OK ? status
@@ -292,8 +256,10 @@ static void moment_cb(void *arg) {
     }
     bulk->keep_files = moment->status == STATUS_OK || moment->status == STATUS_LOG_FAILED;
     if (moment->status == STATUS_OK) {
-        conflict_window_forget(&store->window, single.version);
         bulk_writer_installed(&bulk->writer);
+    }
+    if (moment->status == STATUS_OK && !commit_log_failed(&store->log)) { /* it is visible */
+        conflict_window_forget(&store->window, single.version);
     }
 }
 
@@ -338,27 +304,27 @@ static enum status install(struct store_bulk *bulk, struct store_commit *commit,
 static enum status commit_load(struct store_bulk *bulk, struct error *error) {
     struct load_row row = row_of(bulk, LOAD_ENDED);
     struct store_commit *commit;
-    struct awaited awaited;
+    struct commit_wait wait;
     enum status status = store_flush(bulk->store, error);
 
-    if (status == STATUS_OK) {
-        status = make_row(bulk->store, &row, &commit);
-        if (status != STATUS_OK) {
-            return error_set(error, status, 0, NULL, ERROR_NO_OFFSET, "a bulk load");
-        }
-        commit->durability = STORE_SYNCED;
-        commit->done_cb = awaited_cb;
-        await_begin(&awaited, commit);
-        status = install(bulk, commit, error);
-        if (status != STATUS_OK) {
-            awaited.done = true; /* it was never submitted */
-        }
-        if (await(&awaited, bulk->store) != STATUS_OK && status == STATUS_OK) {
-            status = error_set(error, STATUS_LOG_FAILED, 0, NULL, ERROR_NO_OFFSET,
-                               "the log failed at the end of a bulk load");
-        }
-        store_commit_destroy(commit);
+    if (status != STATUS_OK) {
+        return status;
     }
+    status = make_row(bulk->store, &row, &commit);
+    if (status != STATUS_OK) {
+        return error_set(error, status, 0, NULL, ERROR_NO_OFFSET, "a bulk load");
+    }
+    commit->durability = STORE_SYNCED;
+    commit->done_cb = commit_wait_done_cb;
+    commit_wait_begin(&wait, commit);
+    status = install(bulk, commit, error);
+    if (status != STATUS_OK) {
+        commit_wait_cancel(&wait);
+    } else if (commit_wait_end(&wait, sim_of(bulk->store)) != STATUS_OK) {
+        status = error_set(error, STATUS_LOG_FAILED, 0, NULL, ERROR_NO_OFFSET,
+                           "the log failed at the end of a bulk load");
+    }
+    store_commit_destroy(commit);
     return status;
 }
 

@@ -48,9 +48,14 @@ static bool expect_whole(struct fixture *fixture) {
     return false;
 }
 
-/* Whether what is there fits how the load ended. */
+/* Whether what is there fits how the load ended, for a transaction as well. */
 static bool expect_outcome(struct fixture *fixture, enum status loaded_status) {
+    struct store_transaction_options options = {.read_only = false};
+    struct store_transaction *txn = NULL;
     bool is_there = expect_whole(fixture);
+
+    ck_assert_int_eq(store_transaction_begin(fixture->store, &options, &txn), STATUS_OK);
+    store_transaction_destroy(txn);
 
     ck_assert(is_there || loaded_status != STATUS_OK);
     ck_assert(!is_there || loaded_status == STATUS_OK || loaded_status == STATUS_LOG_FAILED);

@@ -418,7 +418,9 @@ enum status store_feed_read(struct store *store, const struct store_feed_query *
     *result_out =
         (struct store_feed_result){.next = query->position, .durable_version = end.version};
     if (status != STATUS_OK) {
-        return status;
+        return error_set(error, status, 0, NULL, ERROR_NO_OFFSET, "the name of the namespace: %s",
+                         status == STATUS_INVALID ? "it has control characters"
+                                                  : status_text(status));
     }
     if (found.namespace_id == NAMESPACE_SYSTEM ||
         query->position.version > watermarks_visible(&store->marks)) {

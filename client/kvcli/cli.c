@@ -127,6 +127,10 @@ int cli_connect(struct cli *cli) {
     if (cli->db) {
         return CLI_DONE;
     }
+    if (repeat_ms(cli->options) > KVD_RETRY_MS_MAX) {
+        return cli_fail(CLI_USAGE, "--retry is at most 5m: the server does not remember longer "
+                                   "what a write was answered");
+    }
     status = cli_open(cli);
     if (status == KVD_CONNECT && repeat_ms(cli->options) > 0) {
         return code; /* the write tries again */

@@ -46,6 +46,10 @@ class KvcliTest(KvcliCase):
         self.done("del", "-e", r"\x00\n\xff")
         self.assertEqual(self.done("count"), b"0\n")
 
+    def test_a_retry_that_is_too_long_is_refused(self):
+        self.assertIn("at most 5m", self.refused(2, "put", "k", "v", "--retry", "10m"))
+        self.done("put", "k", "v", "--retry", "5m")
+
     def test_absent_keys_exit_with_1(self):
         self.assertIn("no such key", self.refused(1, "get", "absent"))
         self.refused(1, "meta", "absent")

@@ -188,7 +188,9 @@ class FeedTest(SharedServerTest):
     def test_what_is_wrong_is_refused(self):
         far = feed(1 << 60, space=self.space)
         self.assertEqual(self.client.ask(far).status, INVALID)
-        self.assertEqual(self.client.ask(feed(0, space=b"control\n")).status, INVALID)
+        reply = self.client.ask(feed(0, space=b"control\n"))
+        self.assertEqual(reply.status, INVALID)
+        self.assertIn("control characters", reply.text)
         self.assertEqual(self.client.ask(feed(0, flags=REVERSE)).status, INVALID)
         self.assertEqual(self.client.ask(frame(FEED, bytes(20))).status, PROTOCOL)
 

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define OPEN_TRIES 10
 #define FILE_MODE 0600 /* a backup has everything that the server guards */
 
 /* --- writing --- */
@@ -23,26 +24,52 @@ static enum status open_direct(struct backup_target *target, struct error *error
     return target->fd < 0 ? failed(target->path, "opening", error) : STATUS_OK;
 }
 
+static enum status lock_part(const struct backup_target *target, struct error *error) {
+    if (flock(target->fd, LOCK_EX | LOCK_NB) == 0) {
+        return STATUS_OK;
+    }
+    return errno == EWOULDBLOCK ? error_set(error, STATUS_BUSY, 0, target->part, ERROR_NO_OFFSET,
+                                            "another kvcli is writing this backup")
+                                : failed(target->part, "locking", error);
+}
+
+/* Whether the name is that of the open file still: another kvcli that had it open, and locked, may
+ * have given it its name, or removed it, before it was locked here. */
+static bool is_there_still(const struct backup_target *target) {
+    struct stat opened;
+    struct stat named;
+
+    return fstat(target->fd, &opened) == 0 && stat(target->part, &named) == 0 &&
+           opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
 /* The part that an earlier kvcli left is written anew; that one must not be at it still. */
 static enum status open_part(struct backup_target *target, struct error *error) {
-    target->fd = open(target->part, O_WRONLY | O_CREAT | O_CLOEXEC, FILE_MODE);
-    if (target->fd < 0) {
-        return failed(target->part, "creating", error);
-    }
-    if (flock(target->fd, LOCK_EX | LOCK_NB) != 0) {
-        enum status status = errno == EWOULDBLOCK
-                                 ? error_set(error, STATUS_BUSY, 0, target->part, ERROR_NO_OFFSET,
-                                             "another kvcli is writing this backup")
-                                 : failed(target->part, "locking", error);
+    enum status status = STATUS_OK;
+
+    for (int i = 0; i < OPEN_TRIES && status == STATUS_OK; i++) {
+        target->fd = open(target->part, O_WRONLY | O_CREAT | O_CLOEXEC, FILE_MODE);
+        if (target->fd < 0) {
+            return failed(target->part, "creating", error);
+        }
+        status = lock_part(target, error);
+        if (status == STATUS_OK && is_there_still(target)) {
+            status = ftruncate(target->fd, 0) == 0 ? STATUS_OK
+                                                   : failed(target->part, "truncating", error);
+            if (status == STATUS_OK) {
+                return status;
+            }
+        }
         close(target->fd);
-        return status;
     }
-    if (ftruncate(target->fd, 0) != 0) {
-        enum status status = failed(target->part, "truncating", error);
-        close(target->fd);
-        return status;
-    }
-    return STATUS_OK;
+    return status == STATUS_OK ? error_set(error, STATUS_BUSY, 0, target->part, ERROR_NO_OFFSET,
+                                           "others keep writing this backup")
+                               : status;
+}
+
+static enum status fail_there(const char *path, struct error *error) {
+    return error_set(error, STATUS_EXISTS, 0, path, ERROR_NO_OFFSET,
+                     "is there already; --force replaces it when the new one is whole");
 }
 
 enum status backup_target_open(struct backup_target *target, const char *path, bool replace,
@@ -50,7 +77,7 @@ enum status backup_target_open(struct backup_target *target, const char *path, b
     struct stat about;
     bool there;
 
-    *target = (struct backup_target){.fd = STDOUT_FILENO};
+    *target = (struct backup_target){.fd = STDOUT_FILENO, .replace = replace};
     if (strcmp(path, "-") == 0) {
         target->standard = true;
         return STATUS_OK;
@@ -64,8 +91,7 @@ enum status backup_target_open(struct backup_target *target, const char *path, b
         return open_direct(target, error);
     }
     if (there && !replace) {
-        return error_set(error, STATUS_EXISTS, 0, path, ERROR_NO_OFFSET,
-                         "is there already; --force replaces it when the new one is whole");
+        return fail_there(path, error);
     }
     return open_part(target, error);
 }
@@ -114,6 +140,20 @@ static enum status sync_folder(const struct backup_target *target, struct error 
     return good ? STATUS_OK : STATUS_IO;
 }
 
+static enum status give_name(const struct backup_target *target, struct error *error) {
+    unsigned flags = target->replace ? 0 : RENAME_NOREPLACE;
+    int result = renameat2(AT_FDCWD, target->part, AT_FDCWD, target->path, flags);
+
+    if (result != 0 && flags != 0 && errno == EINVAL) { /* a file system that knows no such thing */
+        result = rename(target->part, target->path);
+    }
+    if (result == 0) {
+        return STATUS_OK;
+    }
+    return errno == EEXIST ? fail_there(target->path, error)
+                           : failed(target->path, "renaming the finished file", error);
+}
+
 enum status backup_target_commit(struct backup_target *target, struct error *error) {
     enum status status = STATUS_OK;
 
@@ -123,8 +163,8 @@ enum status backup_target_commit(struct backup_target *target, struct error *err
     if (fsync(target->fd) != 0 && !(target->direct && (errno == EINVAL || errno == EROFS))) {
         status = failed(target->path, "bringing to the disk", error);
     }
-    if (status == STATUS_OK && !target->direct && rename(target->part, target->path) != 0) {
-        status = failed(target->path, "renaming the finished file", error);
+    if (status == STATUS_OK && !target->direct) {
+        status = give_name(target, error);
     }
     if (status != STATUS_OK) {
         backup_target_discard(target);

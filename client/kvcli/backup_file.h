@@ -12,6 +12,7 @@ struct backup_target {
     int fd;        /* owned, unless `standard` */
     bool standard; /* standard output: "-" */
     bool direct;   /* no regular file: there is no other name */
+    bool replace;  /* a file of that name goes when this one is whole */
     char path[PATH_MAX];
     char part[PATH_MAX + 8];
 };
@@ -24,7 +25,8 @@ enum status backup_target_open(struct backup_target *target, const char *path, b
 /* Where a writer writes; valid as long as the target. Errors of it: IO. */
 struct backup_sink backup_target_sink(struct backup_target *target);
 
-/* Brings it to the disk and gives it its name. The target is closed in any case. Errors: IO. */
+/* Brings it to the disk and gives it its name. The target is closed in any case. Errors: IO; EXISTS
+ * (without `replace`: a file of that name has come meanwhile). */
 enum status backup_target_commit(struct backup_target *target, struct error *error) MUST_CHECK;
 
 /* Removes what was written. */

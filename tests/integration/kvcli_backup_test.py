@@ -1,5 +1,6 @@
 # kvcli_backup_test.py: backups as people make them: while others write, restored into another kvd,
 # incremental, damaged, cut short, on a full disk, and killed half-way.
+import contextlib
 import json
 import os
 import random
@@ -479,6 +480,40 @@ class BackupTest(KvcliCase):
         self.assertIn("cut short", self.refused(1, "backup", "verify", self.path("full.part")))
         self.backup("full")
         self.assertFalse(os.path.exists(self.path("full.part")))
+
+    @unittest.skipUnless(shutil.which("strace"), "strace is not installed")
+    def test_one_that_becomes_whole_while_another_begins_is_not_cut(self):
+        """The second has the part open, but not locked, when the first gives it its name."""
+        for force in ((), ("--force",)):
+            first = self.stopped_in_the_middle("full")
+            second = subprocess.Popen(
+                ["strace", "-q", "-e", "trace=flock", "-e", "inject=flock:delay_enter=2000000:when=1",
+                 KVCLI, "backup", self.path("full"), *force], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                env=dict(os.environ, KVD_SERVER=self.server.address))
+            self.addCleanup(second.wait)
+            deadline = time.monotonic() + 30
+            while not self.has_open(second.pid, self.path("full.part")):
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.01)
+            first.send_signal(signal.SIGCONT)
+            self.assertEqual(first.wait(timeout=60), 0)
+            out, error = second.communicate(timeout=60)
+            self.assertEqual(second.returncode, 0 if force else 4, error)
+            self.assertEqual(b"is there already" in error, not force, error)
+            self.done("backup", "verify", self.path("full"))
+            self.assertFalse(os.path.exists(self.path("full.part")))
+            os.unlink(self.path("full"))
+
+    def has_open(self, tracer, path):
+        """Whether the program that runs under a tracer has the file open."""
+        with open("/proc/%d/task/%d/children" % (tracer, tracer)) as file:
+            children = file.read().split()
+        for child in children:
+            for fd in os.listdir("/proc/%s/fd" % child):
+                with contextlib.suppress(OSError):
+                    if os.readlink("/proc/%s/fd/%s" % (child, fd)) == path:
+                        return True
+        return False
 
     def test_no_snapshot_is_left_behind_unless_it_is_to_be_held(self):
         self.done("put", "a", "1")

@@ -125,6 +125,7 @@ enum status command_write_inside(struct read_context *context, const struct wire
 bool command_scan_is_long(const struct wire_request *request);
 bool command_count_is_long(const struct wire_request *request);
 bool command_get_range_is_long(const struct wire_request *request);
+bool command_bulk_load_is_long(const struct wire_request *request);
 
 /* --- write. Errors: those of adding to a commit, with *refusal_out filled where there is more to
  * say; the commit is to be reset then. */

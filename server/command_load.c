@@ -141,6 +141,11 @@ static enum status stop(struct job_context *context, const struct wire_request *
     return answer(context, request, 0, store_bulk_entries(load->store_bulk));
 }
 
+/* The commit waits for others, which may need a thread of the I/O lane themselves. */
+bool command_bulk_load_is_long(const struct wire_request *request) {
+    return request->action == WIRE_LOAD_COMMIT;
+}
+
 enum status command_bulk_load(struct job_context *context, const struct wire_request *request,
                               struct error *error) {
     struct load *load;

@@ -115,7 +115,12 @@ static const struct command commands[] = {
     [WIRE_REWIND] = JOB(REWIND, command_rewind, FLAGS_WRITE, SERVICE_SLOT_WALK),
 
     [WIRE_UPLOAD_BEGIN] = JOB(UPLOAD_BEGIN, command_upload_begin, FLAGS_NAMED, SERVICE_SLOT_NONE),
-    [WIRE_BULK_LOAD] = JOB(BULK_LOAD, command_bulk_load, FLAGS_NAMED, SERVICE_SLOT_NONE),
+    [WIRE_BULK_LOAD] = {.kind = COMMAND_JOB,
+                        .right = RIGHT_WRITE,
+                        .flags = FLAGS_NAMED,
+                        .metric = METRIC_REQUESTS_BULK_LOAD,
+                        .job = command_bulk_load,
+                        .is_long = command_bulk_load_is_long},
     [WIRE_UPLOAD_DATA] = JOB(UPLOAD_DATA, command_upload_data, FLAGS_ALL, SERVICE_SLOT_NONE),
     [WIRE_UPLOAD_COMMIT] =
         JOB(UPLOAD_COMMIT, command_upload_commit, FLAGS_UPLOAD_COMMIT, SERVICE_SLOT_NONE),

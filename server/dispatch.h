@@ -37,7 +37,7 @@ struct command {
                          struct wire_refusal *);
     enum status (*job)(struct job_context *, const struct wire_request *, struct error *);
     bool (*is_long)(
-        const struct wire_request *); /* a read that does not belong on a loop; or NULL */
+        const struct wire_request *); /* it takes a walk's thread, and a read no loop; or NULL */
 };
 
 /* The command of an opcode; NULL for those that are not served. */

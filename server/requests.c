@@ -60,6 +60,12 @@ static void run_local(const struct pending *pending) {
     }
 }
 
+static bool is_long(const struct pending *pending) {
+    const struct command *command = pending->command;
+
+    return command->is_long && command->is_long(pending->request);
+}
+
 /* ---- Reads */
 
 /* What the answers in flight are going to cost must fit as well, but one may always be larger. */
@@ -176,9 +182,9 @@ static enum step run_read_here(const struct pending *pending, struct store_read 
 static enum step run_read_of(const struct pending *pending, struct store_read *read) {
     const struct command *command = pending->command;
 
-    return command->is_long && command->is_long(pending->request) ? run_task(pending, read, true)
-           : command->always_task                                 ? run_task(pending, read, false)
-                                                                  : run_read_here(pending, read);
+    return is_long(pending)       ? run_task(pending, read, true)
+           : command->always_task ? run_task(pending, read, false)
+                                  : run_read_here(pending, read);
 }
 
 /* On another state than the newest. */
@@ -394,6 +400,7 @@ bool requests_reap(struct connection *connection, bool all) {
     }
     answering_init(connection, reply, REPLY_IN_TASK);
     reply->is_job = true;
+    reply->task.is_walk = false;
     reply->reap_all = all;
     reply->uploads = &connection->session.uploads;
     connection->replies.jobs++;
@@ -422,6 +429,7 @@ static enum step run_job(const struct pending *pending) {
         return STEP_DONE;
     }
     reply->is_job = true;
+    reply->task.is_walk = is_long(pending);
     reply->commit = commit;
     reply->durability = durability_of(loop->service, pending->request);
     reply->uploads = &connection->session.uploads;

@@ -10,8 +10,10 @@
  * before it and writes ends with TXN_TOO_OLD.
  *
  * A load that met an error, is abandoned, or is broken by a crash has not happened and leaves
- * nothing. All functions but the figures wait for the disk; finish also holds up commits for a
- * short while. One thread at a time for one load; one load at a time for one store. */
+ * nothing. All functions but the figures wait for the disk; finish also waits for commits, which
+ * may need a thread of the I/O lane themselves (so not on the only one: store_task.is_walk), and
+ * then holds them up for a short while. One thread at a time for one load; one load at a time for
+ * one store. */
 #ifndef KVD_STORAGE_DOOR_BULK_H
 #define KVD_STORAGE_DOOR_BULK_H
 

@@ -19,8 +19,6 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from kvd_server import *  # noqa: E402,F403
 
-SANITIZED = os.path.basename(os.path.dirname(KVD)) in ("asan", "tsan")
-
 MALLOC_COUNTER = r"""
 #include <errno.h>
 #include <fcntl.h>

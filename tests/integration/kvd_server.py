@@ -10,6 +10,7 @@ import time
 import unittest
 
 KVD = os.path.join(os.path.abspath(os.environ.get("KVD_BUILD", "build")), "kvd")
+SANITIZED = os.path.basename(os.path.dirname(KVD)) in ("asan", "tsan")
 
 HELLO, PING = 0x01, 0x02
 GET, MGET, EXISTS, META, SCAN, COUNT = 0x10, 0x11, 0x12, 0x13, 0x14, 0x15

@@ -12,7 +12,6 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from kvd_server import *  # noqa: E402,F403
 
 KVCLI = os.path.join(os.path.dirname(KVD), "kvcli")
-SANITIZED = os.path.basename(os.path.dirname(KVD)) in ("asan", "tsan")
 MIB = 1 << 20
 LIMIT_MIB = 64
 LOAD = ("-c", 50, "-P", 16, "-d", "logged")

@@ -109,7 +109,7 @@ void connection_close(struct connection *connection) {
     client_list_remove(loop->service->clients, &connection->record);
     metrics_add(loop->metrics, METRIC_CONNECTIONS_CLOSED, 1);
     count_sent(connection);
-    atomic_fetch_sub_explicit(&loop->service->connections, 1, memory_order_relaxed);
+    service_connection_left(loop->service, connection->record.named);
     (void)client_memory_charge(&loop->service->client_memory, -(int64_t)connection->charged_bytes);
     connection->charged_bytes = 0; /* it is free soon; so nobody else closes for it */
     uv_close(&connection->socket.handle, closed_cb);
@@ -224,6 +224,7 @@ static void publish(struct connection *connection) {
     client_record_update(&connection->record, &figures);
     if (connection->session.greeted && !connection->record.named) {
         connection->record.named = true;
+        service_connection_greeted(connection->loop->service);
         client_list_name(clients, &connection->record, connection->session.name);
     }
 }

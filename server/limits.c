@@ -27,6 +27,7 @@ void limits_init(struct limits *limits) {
         .hello_body_max = 1 * KIB,
         .hello_frames_max = 8,
         .hello_timeout_ms = 5000,
+        .strangers_max = 256,
         .progress_timeout_ms = 30000,
         .connections_max = 10000,
         .turn_requests_max = 64,

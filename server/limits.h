@@ -13,6 +13,7 @@ struct limits {
     uint32_t hello_body_max;      /* bytes of a frame's body before HELLO */
     uint32_t hello_frames_max;    /* frames before HELLO */
     uint32_t hello_timeout_ms;    /* HELLO must have come by then */
+    uint32_t strangers_max;       /* connections before HELLO; others wait to be accepted */
     uint32_t progress_timeout_ms; /* a client that takes none of its replies is closed */
     uint32_t connections_max;
     uint32_t turn_requests_max;   /* requests of one connection before others get their turn */

@@ -19,6 +19,7 @@
 #define BACKLOG 1024
 #define ACCEPT_BURST 64u /* connections of one wake-up, before others get their turn */
 #define PAUSE_MS 100u    /* without even a spare descriptor */
+#define STRANGERS_MS 5u  /* while those that came say HELLO */
 #define LOG_INTERVAL_MS 1000
 #define REFUSAL_BYTES_MAX 256
 
@@ -251,7 +252,7 @@ static void refuse(struct listener *listener, int descriptor, const char *reason
 
 static void take_connection(struct listener *listener, int descriptor, bool is_unix) {
     struct service *service = listener->options.service;
-    uint32_t before = atomic_fetch_add_explicit(&service->connections, 1, memory_order_relaxed);
+    uint32_t before = service_connection_came(service);
     const char *reason = NULL;
 
     if (before >= atomic_load_explicit(&service->connections_max, memory_order_relaxed)) {
@@ -261,7 +262,7 @@ static void take_connection(struct listener *listener, int descriptor, bool is_u
         reason = "out of memory";
     }
     if (reason) {
-        atomic_fetch_sub_explicit(&service->connections, 1, memory_order_relaxed);
+        service_connection_left(service, false);
         refuse(listener, descriptor, reason);
         log_refusal(listener, LOG_LEVEL_WARN, reason, 0);
     }
@@ -280,12 +281,12 @@ static void resume_cb(uv_timer_t *timer) {
     }
 }
 
-/* For a while nobody is accepted: there is nothing to accept with. */
-static void pause_accepting(struct listener *listener) {
+/* For a while nobody is accepted; who comes waits in the backlog. */
+static void pause_accepting(struct listener *listener, uint32_t pause_ms) {
     for (uint32_t i = 0; i < listener->count; i++) {
         uv_poll_stop(&listener->endpoints[i].poll);
     }
-    ASSERT(uv_timer_start(&listener->pause, resume_cb, PAUSE_MS, 0) == 0);
+    ASSERT(uv_timer_start(&listener->pause, resume_cb, pause_ms, 0) == 0);
 }
 
 /* Descriptors ran out: accepts with the spare one, only to refuse. */
@@ -303,15 +304,23 @@ static void refuse_with_spare(struct listener *listener, int listening) {
     }
     listener->spare = open_spare();
     if (listener->spare < 0) {
-        pause_accepting(listener);
+        pause_accepting(listener, PAUSE_MS);
     }
 }
 
 /* Returns whether another may wait. */
 static bool accept_one(struct endpoint *endpoint) {
     struct listener *listener = endpoint->listener;
-    int descriptor = accept4(endpoint->descriptor, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    struct service *service = listener->options.service;
+    int descriptor;
 
+    if (atomic_load_explicit(&service->strangers, memory_order_relaxed) >=
+        service->limits.strangers_max) {
+        log_refusal(listener, LOG_LEVEL_WARN, "connections wait until others have said HELLO", 0);
+        pause_accepting(listener, STRANGERS_MS);
+        return false;
+    }
+    descriptor = accept4(endpoint->descriptor, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (descriptor >= 0) {
         take_connection(listener, descriptor, endpoint->address.kind == CONFIG_ADDRESS_UNIX);
         return true;
@@ -327,7 +336,7 @@ static bool accept_one(struct endpoint *endpoint) {
     case ENOMEM:
         log_refusal(listener, LOG_LEVEL_ERROR, "cannot accept", errno);
         metrics_add(&listener->options.service->metrics[0], METRIC_ACCEPT_FAILURES, 1);
-        pause_accepting(listener);
+        pause_accepting(listener, PAUSE_MS);
         return false;
     default: /* that connection's own failure, such as ECONNABORTED */
         return true;

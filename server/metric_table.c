@@ -12,6 +12,8 @@ static const struct metric_row rows[] = {
      "When the server started, in seconds since 1970."},
     {"server.loops", "kvd_loops", NULL, 1, "Threads that serve connections."},
     {"server.connections", "kvd_connections", NULL, 1, "Connections that are open."},
+    {"server.connections_before_hello", "kvd_connections_before_hello", NULL, 1,
+     "Those of them that have not said HELLO yet."},
     {"server.connections_accepted", "kvd_connections_accepted_total", NULL, 1,
      "Connections accepted."},
     {"server.connections_refused", "kvd_connections_refused_total", NULL, 1,

@@ -60,10 +60,30 @@ struct service {
     void (*shed_cb)(void *arg, uint32_t loop); /* the memory of clients is over its limit */
     void *shed_arg;
     _Atomic uint32_t connections;    /* open or handed over; the listener adds, loops subtract */
+    _Atomic uint32_t strangers;      /* those of them that have not said HELLO; likewise */
     _Atomic uint64_t connection_ids; /* given so far; relaxed */
     _Atomic uint64_t upload_ids;     /* likewise */
     _Atomic uint32_t slots[SERVICE_SLOT_COUNT]; /* taken; relaxed */
 };
+
+/* A connection was accepted. Returns how many there were before. The listener's thread. */
+static inline uint32_t service_connection_came(struct service *service) {
+    atomic_fetch_add_explicit(&service->strangers, 1, memory_order_relaxed);
+    return atomic_fetch_add_explicit(&service->connections, 1, memory_order_relaxed);
+}
+
+/* It has said HELLO. Any thread, as below. */
+static inline void service_connection_greeted(struct service *service) {
+    atomic_fetch_sub_explicit(&service->strangers, 1, memory_order_relaxed);
+}
+
+/* It is over; `greeted` tells whether the above was called for it. */
+static inline void service_connection_left(struct service *service, bool greeted) {
+    if (!greeted) {
+        atomic_fetch_sub_explicit(&service->strangers, 1, memory_order_relaxed);
+    }
+    atomic_fetch_sub_explicit(&service->connections, 1, memory_order_relaxed);
+}
 
 /* Takes one of the slots; false if all are taken. Any thread. */
 static inline bool service_slot_take(struct service *service, enum service_slot slot) {

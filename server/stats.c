@@ -25,6 +25,8 @@ static void report_server(struct report *report, const struct service *service) 
     put(report, "started_at_ms", service->started_at_ms);
     put(report, "loops", service->metrics_count - 1);
     put(report, "connections", connections);
+    put(report, "connections_before_hello",
+        atomic_load_explicit(&service->strangers, memory_order_relaxed));
     put(report, "client_memory_bytes", client_memory_charged(&service->client_memory));
     put(report, "client_memory_limit_bytes", service->client_memory.limit_bytes);
     put(report, "memory_limit_bytes", service->limits.wire.memory_bytes);

@@ -78,7 +78,7 @@ static void adopt_cb(struct message *message) {
     if (connection_open(&options, &connection) != STATUS_OK) {
         close(options.descriptor);
         metrics_add(worker->loop->metrics, METRIC_CONNECTIONS_REFUSED, 1);
-        atomic_fetch_sub_explicit(&worker->service->connections, 1, memory_order_relaxed);
+        service_connection_left(worker->service, false);
         atomic_fetch_sub_explicit(&worker->charged, 1, memory_order_relaxed);
         return;
     }

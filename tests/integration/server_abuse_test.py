@@ -283,6 +283,38 @@ class ConnectionsTest(AbuseTest):
         self.assertTrue(idle.is_closed())
 
 
+class StrangersTest(AbuseTest):
+    def test_those_that_say_no_hello_are_few_and_others_wait_only_for_them(self):
+        friend = self.client()
+        strangers = [self.client(greet=False) for _ in range(300)]
+        end = time.monotonic() + 4
+        most = 0
+        while time.monotonic() < end:
+            stats = friend.stats()
+            most = max(most, stats["server.connections_before_hello"])
+            self.assertLessEqual(stats["server.connections_before_hello"], 256)
+            self.assertLessEqual(stats["server.connections"], 257)
+            time.sleep(0.05)
+        self.assertEqual(most, 256)
+        self.assertEqual(self.client().hello.status, OK)  # when the first of them have had their 5 s
+        self.assertIn("wait until others have said HELLO", self.server.output())
+        for stranger in strangers:
+            stranger.close()
+        while friend.stats()["server.connections_before_hello"] > 0:
+            self.assertLess(time.monotonic(), end + DEADLINE_S)
+            time.sleep(0.05)
+        self.assertEqual(friend.stats()["server.connections"], 2)
+
+    def test_a_crowd_that_says_hello_comes_in_whole(self):
+        clients = [self.client(greet=False) for _ in range(1000)]
+        for client in clients:
+            client.send(hello())
+        self.assertEqual({client.reply().status for client in clients}, {OK})
+        stats = clients[-1].stats()
+        self.assertEqual((stats["server.connections"], stats["server.connections_refused"],
+                          stats["server.connections_before_hello"]), (1000, 0, 0))
+
+
 class DescriptorsTest(AbuseTest):
     def test_out_of_descriptors_refuses_without_spinning_and_recovers(self):
         pid = self.server.process.pid

@@ -125,12 +125,12 @@ static inline bool connect_client(struct house *house) {
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
     ck_assert_int_eq(fcntl(pair[1], F_SETFL, O_NONBLOCK), 0);
     ck_assert_int_eq(setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
-    house->service->connections++;
+    service_connection_came(house->service);
     house->client = pair[0];
     if (worker_hand_over(house->worker, pair[1], true) == STATUS_OK) {
         return true;
     }
-    house->service->connections--;
+    service_connection_left(house->service, false);
     close(pair[1]);
     close(pair[0]);
     return false;

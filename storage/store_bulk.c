@@ -346,6 +346,12 @@ static enum status finish(struct store_bulk *bulk, struct error *error) {
     return status;
 }
 
+static void count_load(struct store *store, const struct bulk_writer *writer) {
+    atomic_fetch_add_explicit(&store->loads, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&store->load_entries, writer->entries, memory_order_relaxed);
+    atomic_fetch_add_explicit(&store->load_bytes, writer->bytes, memory_order_relaxed);
+}
+
 enum status store_bulk_finish(struct store_bulk *bulk, uint64_t *version_out, struct error *error) {
     struct error found = {0};
 
@@ -359,7 +365,9 @@ enum status store_bulk_finish(struct store_bulk *bulk, uint64_t *version_out, st
     }
     bulk->broken = finish(bulk, &found);
     *version_out = bulk->writer.version;
-    if (bulk->broken != STATUS_OK && error) {
+    if (bulk->broken == STATUS_OK) {
+        count_load(bulk->store, &bulk->writer);
+    } else if (error) {
         *error = found;
         error->status = bulk->broken;
     }

@@ -134,6 +134,14 @@ static void report_transactions(const struct report *report, struct store *store
     put(report, "conflict_window_cuts", stats.cuts);
 }
 
+static void report_loads(const struct report *report, const struct store *store) {
+    put(report, "loads_open",
+        atomic_load_explicit(&store->bulk_is_under_way, memory_order_relaxed));
+    put(report, "loads", figure(&store->loads));
+    put(report, "load_entries", figure(&store->load_entries));
+    put(report, "load_bytes", figure(&store->load_bytes));
+}
+
 static void report_scrub(const struct report *report, const struct scrub *scrub) {
     put(report, "scrub_rounds", figure(&scrub->rounds));
     put(report, "scrub_bytes", figure(&scrub->bytes));
@@ -152,6 +160,7 @@ void store_stats(struct store *store, store_stats_cb stats_cb, void *arg) {
     report_caches(&report, store);
     report_past(&report, store);
     report_transactions(&report, store);
+    report_loads(&report, store);
     report_scrub(&report, &store->scrub);
     store_space_report(store, stats_cb, arg);
     put(&report, "allocations", memory_allocation_count());

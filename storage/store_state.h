@@ -107,6 +107,9 @@ struct store {
     _Atomic uint64_t transactions; /* begun */
     _Atomic uint64_t transactions_conflicts;
     _Atomic uint64_t transactions_too_old;
+    _Atomic uint64_t loads; /* bulk loads that ended well */
+    _Atomic uint64_t load_entries;
+    _Atomic uint64_t load_bytes; /* of keys and values */
     _Atomic bool bulk_is_under_way;
     _Atomic bool closing;   /* jobs end soon */
     _Atomic bool cancelled; /* what was asked for by hand ends soon */

@@ -65,6 +65,18 @@ class BulkTest(BulkVerbs):
         self.assertGreater(later.version, reply.version)
         self.assertEqual(other.ask(get(self.key + b"000007")).value, b"later")
 
+    def test_it_is_counted_when_it_comes_in(self):
+        names = ["storage.loads_open", "storage.loads", "storage.load_entries", "storage.load_bytes"]
+        before = [self.client.stats()[name] for name in names]
+        bytes_given = 3 * len(self.key + b"000000" + b"v0")
+        for last, increase in ((ABORT, [0, 0, 0, 0]), (COMMIT_LOAD + number(3), [0, 1, 3, bytes_given])):
+            self.load_begin()
+            self.data(0, self.items(3))
+            self.assertEqual(self.client.stats()["storage.loads_open"], 1)
+            self.assertEqual(self.client.ask(load(last)).status, OK)
+            stats = self.client.stats()
+            self.assertEqual([stats[name] for name in names], [x + y for x, y in zip(before, increase)])
+
     def test_pieces_may_be_pipelined_and_values_have_all_they_may_have(self):
         values = [os.urandom(length) for length in (0, 1, 1023, 1024, 70000, 3 << 20)]
         self.load_begin()

@@ -4,12 +4,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define OPEN_TRIES 10
+/* Of the part: nobody is waited for, and no link followed. */
+#define PART_FLAGS (O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
 #define FILE_MODE 0600 /* a backup has everything that the server guards */
 
 /* --- writing --- */
@@ -18,10 +21,37 @@ static enum status failed(const char *path, const char *what, struct error *erro
     return error_set(error, STATUS_IO, errno, path, ERROR_NO_OFFSET, "%s", what);
 }
 
-static enum status open_direct(struct backup_target *target, struct error *error) {
-    target->direct = true;
-    target->fd = open(target->path, O_WRONLY | O_CLOEXEC);
-    return target->fd < 0 ? failed(target->path, "opening", error) : STATUS_OK;
+static const char *kind_of(mode_t mode) {
+    switch (mode & S_IFMT) {
+    case S_IFDIR:
+        return "a directory";
+    case S_IFIFO:
+        return "a pipe";
+    case S_IFSOCK:
+        return "a socket";
+    case S_IFLNK:
+        return "a symbolic link";
+    default:
+        return "a device";
+    }
+}
+
+/* What is no regular file is never written to, let alone replaced. */
+static enum status fail_kind(const char *path, mode_t mode, struct error *error) {
+    return error_set(error, STATUS_INVALID, 0, path, ERROR_NO_OFFSET,
+                     S_ISDIR(mode) ? "is %s: name a file in it"
+                                   : "is %s, not a file: name a file, or write to standard output "
+                                     "with '-'",
+                     kind_of(mode));
+}
+
+static enum status check_part(const struct backup_target *target, struct error *error) {
+    struct stat about;
+
+    if (fstat(target->fd, &about) != 0) {
+        return failed(target->part, "looking at it", error);
+    }
+    return S_ISREG(about.st_mode) ? STATUS_OK : fail_kind(target->part, about.st_mode, error);
 }
 
 static enum status lock_part(const struct backup_target *target, struct error *error) {
@@ -48,11 +78,12 @@ static enum status open_part(struct backup_target *target, struct error *error) 
     enum status status = STATUS_OK;
 
     for (int i = 0; i < OPEN_TRIES && status == STATUS_OK; i++) {
-        target->fd = open(target->part, O_WRONLY | O_CREAT | O_CLOEXEC, FILE_MODE);
+        target->fd = open(target->part, PART_FLAGS, FILE_MODE);
         if (target->fd < 0) {
             return failed(target->part, "creating", error);
         }
-        status = lock_part(target, error);
+        status = check_part(target, error);
+        status = status == STATUS_OK ? lock_part(target, error) : status;
         if (status == STATUS_OK && is_there_still(target)) {
             status = ftruncate(target->fd, 0) == 0 ? STATUS_OK
                                                    : failed(target->part, "truncating", error);
@@ -72,10 +103,25 @@ static enum status fail_there(const char *path, struct error *error) {
                      "is there already; --force replaces it when the new one is whole");
 }
 
-enum status backup_target_open(struct backup_target *target, const char *path, bool replace,
-                               struct error *error) {
+/* Where a symbolic link leads: that file is replaced, and the link stays. */
+static enum status follow(struct backup_target *target, struct error *error) {
+    char real[PATH_MAX];
+
+    if (!realpath(target->path, real)) {
+        return errno == ENOENT
+                   ? error_set(error, STATUS_INVALID, 0, target->path, ERROR_NO_OFFSET,
+                               "is a symbolic link to nothing: remove it, or name the file itself")
+                   : failed(target->path, "following the symbolic link", error);
+    }
+    memcpy(target->path, real, sizeof real);
+    return STATUS_OK;
+}
+
+enum status backup_target_choose(struct backup_target *target, const char *path, bool replace,
+                                 struct error *error) {
     struct stat about;
     bool there;
+    enum status status = STATUS_OK;
 
     *target = (struct backup_target){.fd = STDOUT_FILENO, .replace = replace};
     if (strcmp(path, "-") == 0) {
@@ -85,15 +131,22 @@ enum status backup_target_open(struct backup_target *target, const char *path, b
     if (snprintf(target->path, sizeof target->path, "%s", path) >= (int)sizeof target->path) {
         return error_set(error, STATUS_INVALID, 0, path, ERROR_NO_OFFSET, "the name is too long");
     }
-    snprintf(target->part, sizeof target->part, "%s.part", path);
     there = stat(path, &about) == 0;
     if (there && !S_ISREG(about.st_mode)) {
-        return open_direct(target, error);
+        return fail_kind(path, about.st_mode, error);
     }
     if (there && !replace) {
         return fail_there(path, error);
     }
-    return open_part(target, error);
+    if (lstat(path, &about) == 0 && S_ISLNK(about.st_mode)) {
+        status = follow(target, error);
+    }
+    snprintf(target->part, sizeof target->part, "%s.part", target->path);
+    return status;
+}
+
+enum status backup_target_open(struct backup_target *target, struct error *error) {
+    return target->standard ? STATUS_OK : open_part(target, error);
 }
 
 static enum status write_to(void *arg, struct slice bytes, struct error *error) {
@@ -142,7 +195,13 @@ static enum status sync_folder(const struct backup_target *target, struct error 
 
 static enum status give_name(const struct backup_target *target, struct error *error) {
     unsigned flags = target->replace ? 0 : RENAME_NOREPLACE;
-    int result = renameat2(AT_FDCWD, target->part, AT_FDCWD, target->path, flags);
+    struct stat about;
+    int result;
+
+    if (lstat(target->path, &about) == 0 && !S_ISREG(about.st_mode)) { /* come meanwhile */
+        return fail_kind(target->path, about.st_mode, error);
+    }
+    result = renameat2(AT_FDCWD, target->part, AT_FDCWD, target->path, flags);
 
     if (result != 0 && flags != 0 && errno == EINVAL) { /* a file system that knows no such thing */
         result = rename(target->part, target->path);
@@ -160,10 +219,10 @@ enum status backup_target_commit(struct backup_target *target, struct error *err
     if (target->standard) {
         return STATUS_OK;
     }
-    if (fsync(target->fd) != 0 && !(target->direct && (errno == EINVAL || errno == EROFS))) {
+    if (fsync(target->fd) != 0) {
         status = failed(target->path, "bringing to the disk", error);
     }
-    if (status == STATUS_OK && !target->direct) {
+    if (status == STATUS_OK) {
         status = give_name(target, error);
     }
     if (status != STATUS_OK) {
@@ -171,16 +230,14 @@ enum status backup_target_commit(struct backup_target *target, struct error *err
         return status;
     }
     close(target->fd); /* synced before: nothing can be lost any more */
-    return target->direct ? STATUS_OK : sync_folder(target, error);
+    return sync_folder(target, error);
 }
 
 void backup_target_discard(struct backup_target *target) {
     if (target->standard) {
         return;
     }
-    if (!target->direct) {
-        (void)unlink(target->part); /* while it is locked still */
-    }
+    (void)unlink(target->part); /* while it is locked still */
     close(target->fd);
 }
 

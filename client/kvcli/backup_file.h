@@ -7,26 +7,30 @@
 
 #include <limits.h>
 
-/* A file that is being written, as FILE.part until it is whole; or a pipe or device, as it is. */
+/* A file that is being written, as FILE.part until it is whole. */
 struct backup_target {
-    int fd;        /* owned, unless `standard` */
+    int fd;        /* owned once it is open, unless `standard` */
     bool standard; /* standard output: "-" */
-    bool direct;   /* no regular file: there is no other name */
     bool replace;  /* a file of that name goes when this one is whole */
     char path[PATH_MAX];
     char part[PATH_MAX + 8];
 };
 
-/* Opens it. A file that is there already is refused unless `replace`; so is a part that another
- * kvcli is writing. Errors: EXISTS, BUSY, IO, INVALID (too long a name), with *error. */
-enum status backup_target_open(struct backup_target *target, const char *path, bool replace,
-                               struct error *error) MUST_CHECK;
+/* Finds out where it goes; nothing is opened or made. A file that is there already is refused
+ * unless `replace`, and whatever is there and no regular file. A symbolic link to a file stands for
+ * that file. Errors: EXISTS, INVALID, IO, with *error. */
+enum status backup_target_choose(struct backup_target *target, const char *path, bool replace,
+                                 struct error *error) MUST_CHECK;
+
+/* Opens what was chosen. A part that another kvcli is writing is refused. Errors: BUSY, IO, INVALID
+ * (the part is no regular file), with *error. */
+enum status backup_target_open(struct backup_target *target, struct error *error) MUST_CHECK;
 
 /* Where a writer writes; valid as long as the target. Errors of it: IO. */
 struct backup_sink backup_target_sink(struct backup_target *target);
 
 /* Brings it to the disk and gives it its name. The target is closed in any case. Errors: IO; EXISTS
- * (without `replace`: a file of that name has come meanwhile). */
+ * (without `replace`: a file of that name has come meanwhile); INVALID (what has come is none). */
 enum status backup_target_commit(struct backup_target *target, struct error *error) MUST_CHECK;
 
 /* Removes what was written. */

@@ -317,14 +317,14 @@ static bool write_space(struct backup_run *run, const struct backup_space *space
     return good;
 }
 
-static bool begin_writer(struct backup_run *run, struct backup_target *target) {
+static bool begin_writer(struct backup_run *run) {
     struct backup_header header = {
         .version = run->snapshot.version,
         .since = run->since,
         .time_ms = run->snapshot.time_ms,
         .whole = run->cli->options->namespace_name == NULL,
     };
-    struct backup_sink sink = backup_target_sink(target);
+    struct backup_sink sink = backup_target_sink(&run->target);
     struct kvd_server_info info = {0};
     struct timespec now;
     struct error error;
@@ -338,9 +338,9 @@ static bool begin_writer(struct backup_run *run, struct backup_target *target) {
            backup_run_fail(run, &error);
 }
 
-static bool write_file(struct backup_run *run, struct backup_target *target) {
+static bool write_file(struct backup_run *run) {
     struct error error;
-    bool good = begin_writer(run, target);
+    bool good = begin_writer(run);
 
     for (size_t at = 0; good && at < run->spaces.len; at += sizeof(struct backup_space)) {
         struct backup_space space;
@@ -360,17 +360,16 @@ static bool write_file(struct backup_run *run, struct backup_target *target) {
 }
 
 static bool make_file(struct backup_run *run) {
-    struct backup_target target;
     struct error error;
 
-    if (backup_target_open(&target, run->path, run->cli->options->replace, &error) != STATUS_OK) {
+    if (backup_target_open(&run->target, &error) != STATUS_OK) {
         return backup_run_fail(run, &error);
     }
-    if (!write_file(run, &target)) {
-        backup_target_discard(&target);
+    if (!write_file(run)) {
+        backup_target_discard(&run->target);
         return false;
     }
-    return backup_target_commit(&target, &error) == STATUS_OK || backup_run_fail(run, &error);
+    return backup_target_commit(&run->target, &error) == STATUS_OK || backup_run_fail(run, &error);
 }
 
 static bool check_before(struct backup_run *run) {

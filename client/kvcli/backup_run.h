@@ -9,10 +9,11 @@
 #include "client/kvcli/progress.h"
 
 struct backup_run {
-    struct cli *cli;  /* borrowed; connected: the snapshot belongs to it */
-    const char *path; /* a file, or "-" */
-    uint64_t since;   /* 0: complete */
-    uint64_t hold_ms; /* the snapshot stays so long; 0: it is closed at the end */
+    struct cli *cli;             /* borrowed; connected: the snapshot belongs to it */
+    const char *path;            /* a file, or "-" */
+    struct backup_target target; /* chosen: what it stands for */
+    uint64_t since;              /* 0: complete */
+    uint64_t hold_ms;            /* the snapshot stays so long; 0: it is closed at the end */
     struct kvd_snapshot snapshot;
     struct buffer spaces; /* owned: struct backup_space, in order */
     struct backup_writer *writer;

@@ -9,6 +9,14 @@
 #include <stdio.h>
 #include <string.h>
 
+static int fail(const struct error *error) {
+    char text[ERROR_PATH_MAX + ERROR_TEXT_MAX];
+    bool damaged = error->status == STATUS_CORRUPT;
+
+    error_format(error, text, sizeof text);
+    return cli_fail(damaged ? CLI_NEGATIVE : CLI_FAILED, "%s", text);
+}
+
 /* --- backup --- */
 
 static void print_backup(const struct backup_run *run) {
@@ -48,6 +56,7 @@ static int make_backup(struct cli *cli) {
                              .path = options->arguments[0],
                              .since = options->since,
                              .hold_ms = options->hold_ms};
+    struct error error;
     int code = CLI_DONE;
 
     if (OPTIONS_GIVEN(options, since) && options->since == 0) {
@@ -55,6 +64,9 @@ static int make_backup(struct cli *cli) {
     }
     if (OPTIONS_GIVEN(options, hold_ms) && options->hold_ms == 0) {
         return cli_fail(CLI_USAGE, "--hold needs a time above 0");
+    }
+    if (backup_target_choose(&run.target, run.path, options->replace, &error) != STATUS_OK) {
+        return fail(&error);
     }
     code = cli_connect(cli);
     if (code == CLI_DONE) {
@@ -68,14 +80,6 @@ static int make_backup(struct cli *cli) {
 }
 
 /* --- verify --- */
-
-static int fail(const struct error *error) {
-    char text[ERROR_PATH_MAX + ERROR_TEXT_MAX];
-    bool damaged = error->status == STATUS_CORRUPT;
-
-    error_format(error, text, sizeof text);
-    return cli_fail(damaged ? CLI_NEGATIVE : CLI_FAILED, "%s", text);
-}
 
 static void print_sound(const struct cli *cli, const struct backup_reader *reader,
                         const struct backup_end *end) {

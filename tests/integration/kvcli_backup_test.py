@@ -7,6 +7,8 @@ import random
 import resource
 import shutil
 import signal
+import socket
+import stat
 import subprocess
 import tempfile
 import threading
@@ -127,10 +129,10 @@ class BackupTest(KvcliCase):
 
     # --- while others write
 
-    def stopped_in_the_middle(self, name):
+    def stopped_in_the_middle(self, name, *words):
         """A backup of more than 60 MiB that has written some, and waits for SIGCONT."""
         self.done("put", "big", "--file", self.write("big", random.Random(5).randbytes(60 * MIB)))
-        process = subprocess.Popen([KVCLI, "--json", "backup", self.path(name)], stdout=subprocess.PIPE,
+        process = subprocess.Popen([KVCLI, "--json", "backup", self.path(name), *words], stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, env=dict(os.environ, KVD_SERVER=self.server.address))
         part = self.path(name + ".part")
         while process.poll() is None and not (os.path.exists(part) and os.path.getsize(part) > MIB):
@@ -422,6 +424,57 @@ class BackupTest(KvcliCase):
         self.done("backup", "--force", self.path("full"))
         self.done("backup", "verify", self.path("full"))
 
+    def test_what_is_no_file_is_not_replaced_and_no_server_is_asked(self):
+        os.mkdir(self.path("folder"))
+        os.mkfifo(self.path("pipe"))
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(self.path("socket"))
+        os.symlink("/dev/null", self.path("to null"))
+        os.symlink("nothing", self.path("to nothing"))
+        there = {name: os.lstat(self.path(name)) for name in os.listdir(self.scratch)}
+        for name, what in (("folder", "is a directory: name a file in it"), ("pipe", "is a pipe"),
+                           ("socket", "is a socket"), ("to null", "is a device"), ("/dev/null", "is a device"),
+                           ("to nothing", "link to nothing")):
+            for force in ((), ("--force",)):
+                error = self.refused(4, "backup", self.path(name), *force, server="unix:/nowhere")
+                self.assertIn(what, error)
+        self.assertEqual({name: os.lstat(self.path(name)).st_ino for name in os.listdir(self.scratch)},
+                         {name: about.st_ino for name, about in there.items()})
+        self.assertTrue(stat.S_ISCHR(os.stat("/dev/null").st_mode))
+        self.write("full", b"precious")
+        self.assertIn("--force", self.refused(4, "backup", self.path("full"), server="unix:/nowhere"))
+
+    def test_what_is_no_file_and_comes_while_a_backup_is_made_is_not_replaced(self):
+        process = self.stopped_in_the_middle("full", "--force")
+        os.mkfifo(self.path("full"))
+        code, _, error = self.go_on(process)
+        self.assertEqual(code, 4)
+        self.assertIn(b"is a pipe", error)
+        self.assertTrue(stat.S_ISFIFO(os.stat(self.path("full")).st_mode))
+        self.assertFalse(os.path.exists(self.path("full.part")))
+
+    def test_a_part_that_is_no_file_is_left_alone(self):
+        self.write("mine", b"precious")
+        os.symlink(self.path("mine"), self.path("full.part"))
+        self.assertIn("creating", self.refused(4, "backup", self.path("full")))
+        self.assertEqual(self.read(self.path("mine")), b"precious")
+        os.mkfifo(self.path("second.part"))
+        self.refused(4, "backup", self.path("second"))
+        reader = os.open(self.path("second.part"), os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        self.assertIn("is a pipe", self.refused(4, "backup", self.path("second")))
+
+    def test_a_link_stands_for_the_file_that_it_leads_to(self):
+        self.put_some(range(10))
+        os.mkdir(self.path("folder"))
+        self.write("folder/real", b"old")
+        os.symlink("folder/real", self.path("link"))
+        self.assertIn("--force", self.refused(4, "backup", self.path("link")))
+        self.done("backup", "--force", self.path("link"))
+        self.assertTrue(os.path.islink(self.path("link")))
+        self.assertEqual(os.listdir(self.path("folder")), ["real"])
+        self.done("backup", "verify", self.path("folder/real"))
+
     def test_damage_and_cuts_are_found_and_named(self):
         self.put_some(range(5000))
         self.backup("full")
@@ -469,7 +522,11 @@ class BackupTest(KvcliCase):
         self.assertIn(b"writing", run.stderr)
         self.assertEqual(os.listdir(self.scratch), ["big"])
         if os.path.exists("/dev/full"):
-            self.assertIn("No space left", self.refused(4, "backup", "/dev/full"))
+            with open("/dev/full", "wb") as full:
+                run = subprocess.run([KVCLI, "backup", "-"], stdout=full, stderr=subprocess.PIPE,
+                                     env=dict(os.environ, KVD_SERVER=self.server.address))
+            self.assertEqual(run.returncode, 4)
+            self.assertIn(b"No space left", run.stderr)
 
     def test_one_that_is_killed_leaves_no_file_of_its_name(self):
         process = self.stopped_in_the_middle("full")

@@ -134,7 +134,9 @@ bool backup_run_changes(struct backup_run *run, struct kvd *db, struct kvd *valu
 
     buffer_init(&changes.keys, KEYS_BYTES_MAX);
     status = kvd_diff(db, &from, &to, NULL, collect, &changes);
-    if (!changes.failed && status != KVD_OK) {
+    if (!changes.failed && status == KVD_GONE) {
+        changes.failed = !backup_run_fail_gone(run);
+    } else if (!changes.failed && status != KVD_OK) {
         changes.failed = !backup_run_fail_call(run, db, kvd_bytes(NULL, 0), status);
     }
     if (!changes.failed) {

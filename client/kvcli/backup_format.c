@@ -8,7 +8,8 @@
 #include <xxhash.h>
 
 #define MAGIC UINT64_C(0x3150554244564B89) /* the bytes 89 "KVDBUP1" */
-#define FEATURES_KNOWN UINT64_C(0)
+#define FEATURE_MARKS_NEW UINT64_C(1)
+#define FEATURES_KNOWN FEATURE_MARKS_NEW
 #define HEADER_FIXED_BYTES 60u /* up to the source */
 #define HASH_ALIGNMENT 64u
 
@@ -71,6 +72,7 @@ enum status backup_header_append(struct buffer *buffer, const struct backup_head
     uint8_t *bytes;
     enum status status;
 
+    ASSERT(header->since != 0 || !header->marks_new);
     length = length < BACKUP_HEADER_BYTES_MIN ? BACKUP_HEADER_BYTES_MIN : length;
     status = buffer_extend(buffer, length, &bytes);
     if (status != STATUS_OK) {
@@ -80,7 +82,7 @@ enum status backup_header_append(struct buffer *buffer, const struct backup_head
     store_u64(bytes, MAGIC);
     store_u32(bytes + 8, BACKUP_FORMAT_VERSION);
     store_u32(bytes + 12, (uint32_t)length);
-    store_u64(bytes + 16, FEATURES_KNOWN);
+    store_u64(bytes + 16, header->marks_new ? FEATURE_MARKS_NEW : 0);
     store_u64(bytes + 24, header->version);
     store_u64(bytes + 32, header->since);
     store_u64(bytes + 40, header->time_ms);
@@ -139,7 +141,11 @@ enum status backup_header_take(struct slice bytes, struct backup_header *header_
         .time_ms = load_u64(at + 40),
         .created_ms = load_u64(at + 48),
         .whole = at[56] != 0,
+        .marks_new = (load_u64(at + 16) & FEATURE_MARKS_NEW) != 0,
     };
+    if (header_out->marks_new && header_out->since == 0) {
+        return STATUS_CORRUPT;
+    }
     memcpy(header_out->source, at + HEADER_FIXED_BYTES + 1, source_len);
     *seed_out = load_u64(at + length - 8);
     return STATUS_OK;
@@ -185,30 +191,41 @@ uint64_t backup_head_checksum(const uint8_t *head, struct slice stored, uint64_t
     return backup_checksum(stored, of_head);
 }
 
-/* --- a namespace: id u32, quota u64, keep u64, versions u32, rest: its name --- */
+/* --- a namespace: id u32, quota u64, keep u64, versions u32, flags u8 if marked, rest: its name
+ * --- */
 
 #define SPACE_FIXED_BYTES 24u
+#define SPACE_NEW 0x01u
 
-enum status backup_space_append(struct buffer *buffer, const struct backup_space *space) {
+enum status backup_space_append(struct buffer *buffer, const struct backup_space *space,
+                                bool marked) {
     size_t name_len = strnlen(space->name, BACKUP_NAME_BYTES_MAX);
+    size_t fixed = SPACE_FIXED_BYTES + marked;
     uint8_t *bytes;
-    enum status status = buffer_extend(buffer, SPACE_FIXED_BYTES + name_len, &bytes);
+    enum status status = buffer_extend(buffer, fixed + name_len, &bytes);
+
+    ASSERT(marked || !space->is_new);
 
     if (status == STATUS_OK) {
         store_u32(bytes, space->id);
         store_u64(bytes + 4, space->settings.quota_bytes);
         store_u64(bytes + 12, space->settings.keep_ms);
         store_u32(bytes + 20, space->settings.keep_versions);
-        memcpy(bytes + SPACE_FIXED_BYTES, space->name, name_len);
+        if (marked) {
+            bytes[SPACE_FIXED_BYTES] = space->is_new ? SPACE_NEW : 0;
+        }
+        memcpy(bytes + fixed, space->name, name_len);
     }
     return status;
 }
 
-enum status backup_space_take(struct slice content, struct backup_space *space_out) {
-    size_t name_len = content.len - SPACE_FIXED_BYTES;
+enum status backup_space_take(struct slice content, bool marked, struct backup_space *space_out) {
+    size_t fixed = SPACE_FIXED_BYTES + marked;
+    size_t name_len = content.len - fixed;
 
-    if (content.len < SPACE_FIXED_BYTES || name_len > BACKUP_NAME_BYTES_MAX ||
-        memchr(content.ptr + SPACE_FIXED_BYTES, 0, name_len)) {
+    if (content.len < fixed || name_len > BACKUP_NAME_BYTES_MAX ||
+        memchr(content.ptr + fixed, 0, name_len) ||
+        (marked && content.ptr[SPACE_FIXED_BYTES] > SPACE_NEW)) {
         return STATUS_CORRUPT;
     }
     *space_out = (struct backup_space){
@@ -217,7 +234,8 @@ enum status backup_space_take(struct slice content, struct backup_space *space_o
                      .keep_ms = load_u64(content.ptr + 12),
                      .keep_versions = load_u32(content.ptr + 20)},
     };
-    memcpy(space_out->name, content.ptr + SPACE_FIXED_BYTES, name_len);
+    space_out->is_new = marked && content.ptr[SPACE_FIXED_BYTES] == SPACE_NEW;
+    memcpy(space_out->name, content.ptr + fixed, name_len);
     return STATUS_OK;
 }
 

@@ -39,12 +39,14 @@ struct backup_header {
     uint64_t time_ms;    /* of the snapshot: expiry was judged then; server's clock */
     uint64_t created_ms; /* when it was begun; clock of the client */
     bool whole;          /* all namespaces */
+    bool marks_new;      /* namespaces tell whether they are new; of a backup with `since` only */
     char source[256];    /* server and address, for people */
 };
 
 struct backup_space {
     char name[BACKUP_NAME_BYTES_MAX + 1]; /* "" is the default one */
     uint32_t id;                          /* in the store it came from */
+    bool is_new; /* made after `since`: all of it is here, and nothing from before counts */
     struct kvd_namespace_settings settings;
 };
 
@@ -105,8 +107,11 @@ enum status backup_head_take(const uint8_t *bytes, struct backup_block_head *hea
 /* Of the head without its checksum, and the stored bytes. */
 uint64_t backup_head_checksum(const uint8_t *head, struct slice stored, uint64_t seed);
 
-enum status backup_space_append(struct buffer *buffer, const struct backup_space *space) MUST_CHECK;
-enum status backup_space_take(struct slice content, struct backup_space *space_out) MUST_CHECK;
+/* `marked` as the header says. */
+enum status backup_space_append(struct buffer *buffer, const struct backup_space *space,
+                                bool marked) MUST_CHECK;
+enum status backup_space_take(struct slice content, bool marked,
+                              struct backup_space *space_out) MUST_CHECK;
 
 enum status backup_entry_append(struct buffer *buffer, const struct backup_entry *entry) MUST_CHECK;
 

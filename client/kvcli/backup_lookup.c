@@ -390,7 +390,8 @@ enum status backup_lookup_space(struct backup_lookup *lookup, uint32_t index,
         return status;
     }
     return lookup->block.head.kind == BACKUP_SPACE &&
-                   backup_space_take(buffer_slice(&lookup->block.content), space_out) == STATUS_OK
+                   backup_space_take(buffer_slice(&lookup->block.content), lookup->header.marks_new,
+                                     space_out) == STATUS_OK
                ? STATUS_OK
                : damaged(lookup, &lookup->block, "is no namespace", error);
 }

@@ -20,6 +20,7 @@ struct backup_reader {
     uint64_t offset; /* of the next block */
     uint64_t long_left;
     bool in_long;
+    bool in_new;     /* the namespace at hand is: it has no deletions */
     bool index_read; /* of_index is the next block of the index */
 };
 
@@ -136,12 +137,14 @@ static enum status index_block(struct backup_reader *reader, struct slice key,
 
 static enum status take_space(struct backup_reader *reader, struct backup_item *item,
                               struct error *error) {
-    if (backup_space_take(buffer_slice(&reader->block.content), &item->space) != STATUS_OK ||
+    if (backup_space_take(buffer_slice(&reader->block.content), reader->header.marks_new,
+                          &item->space) != STATUS_OK ||
         reader->end.namespaces == UINT32_MAX ||
         (reader->end.namespaces > 0 && strcmp(reader->last_name, item->space.name) >= 0)) {
         return damaged(reader, &reader->block, "is no namespace in its order", error);
     }
     item->event = BACKUP_EVENT_SPACE;
+    reader->in_new = item->space.is_new;
     memcpy(reader->last_name, item->space.name, sizeof reader->last_name);
     reader->end.namespaces++;
     buffer_clear(&reader->last_key);
@@ -160,7 +163,7 @@ static enum status take_entry(struct backup_reader *reader, struct backup_item *
     struct backup_entry *entry = &item->entry;
     enum status status = backup_entry_take(&reader->entries, entry);
 
-    if (status != STATUS_OK || (entry->deleted && reader->header.since == 0) ||
+    if (status != STATUS_OK || (entry->deleted && (reader->header.since == 0 || reader->in_new)) ||
         (entry->is_long && reader_left(&reader->entries) > 0) ||
         slice_compare(buffer_slice(&reader->last_key), entry->key) >= 0) {
         return damaged(reader, &reader->block, "has an entry that cannot be", error);

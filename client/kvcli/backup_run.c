@@ -28,14 +28,23 @@ bool backup_run_fail(struct backup_run *run, const struct error *error) {
 bool backup_run_fail_call(struct backup_run *run, struct kvd *db, struct kvd_bytes key,
                           enum kvd_status status) {
     progress_clear(&run->progress);
-    if (status == KVD_GONE) {
-        run->code = cli_fail(CLI_FAILED,
-                             "version %" PRIu64 " is not kept any more: a complete backup is "
-                             "needed (--hold keeps the version of a backup for the next one)",
-                             run->since);
-    } else {
-        run->code = cli_fail_status(key, status, kvd_error(db));
-    }
+    run->code = cli_fail_status(key, status, kvd_error(db));
+    return false;
+}
+
+bool backup_run_fail_gone(struct backup_run *run) {
+    const char *name = run->space;
+
+    progress_clear(&run->progress);
+    run->code = cli_fail(CLI_FAILED,
+                         "version %" PRIu64 " is not kept any more in %s%s%s: a complete backup is "
+                         "needed (--hold keeps the version of a backup for the next one)%s",
+                         run->since, name[0] ? "namespace '" : "the default namespace", name,
+                         name[0] ? "'" : "",
+                         name[0] && !run->before->from_file
+                             ? "; if it was made since then, name the file of the backup before, "
+                               "--since FILE: it is written whole then"
+                             : "");
     return false;
 }
 
@@ -301,11 +310,12 @@ static bool write_space(struct backup_run *run, const struct backup_space *space
     enum kvd_status status = connect_to(run, space->name, &db);
     bool good = true;
 
+    run->space = space->name;
     if (backup_writer_space(run->writer, space, &error) != STATUS_OK) {
         good = backup_run_fail(run, &error);
     } else if (status != KVD_OK) {
         good = backup_run_fail_call(run, db, kvd_bytes(NULL, 0), status);
-    } else if (run->since == 0) {
+    } else if (run->since == 0 || space->is_new) {
         good = write_all(run, db);
     } else {
         status = connect_to(run, space->name, &values);
@@ -323,6 +333,7 @@ static bool begin_writer(struct backup_run *run) {
         .since = run->since,
         .time_ms = run->snapshot.time_ms,
         .whole = run->cli->options->namespace_name == NULL,
+        .marks_new = run->new_spaces > 0,
     };
     struct backup_sink sink = backup_target_sink(&run->target);
     struct kvd_server_info info = {0};
@@ -372,6 +383,15 @@ static bool make_file(struct backup_run *run) {
     return backup_target_commit(&run->target, &error) == STATUS_OK || backup_run_fail(run, &error);
 }
 
+/* Those that were made after the version have no state of it, and are written whole. */
+static void mark_new(struct backup_run *run) {
+    for (size_t at = 0; run->since > 0 && at < run->spaces.len; at += sizeof(struct backup_space)) {
+        struct backup_space *space = (void *)(run->spaces.data + at);
+        space->is_new = backup_before_lacks(run->before, space);
+        run->new_spaces += space->is_new;
+    }
+}
+
 static bool check_before(struct backup_run *run) {
     if (run->since > run->snapshot.version) {
         char text[128];
@@ -383,6 +403,7 @@ static bool check_before(struct backup_run *run) {
     if (run->spaces.len == 0) {
         return fail_plain(run, "there is no such namespace");
     }
+    mark_new(run);
     return true;
 }
 

@@ -3,19 +3,23 @@
 #ifndef KVCLI_BACKUP_RUN_H
 #define KVCLI_BACKUP_RUN_H
 
+#include "client/kvcli/backup_before.h"
 #include "client/kvcli/backup_file.h"
 #include "client/kvcli/backup_writer.h"
 #include "client/kvcli/cli.h"
 #include "client/kvcli/progress.h"
 
 struct backup_run {
-    struct cli *cli;             /* borrowed; connected: the snapshot belongs to it */
-    const char *path;            /* a file, or "-" */
-    struct backup_target target; /* chosen: what it stands for */
-    uint64_t since;              /* 0: complete */
-    uint64_t hold_ms;            /* the snapshot stays so long; 0: it is closed at the end */
+    struct cli *cli;                    /* borrowed; connected: the snapshot belongs to it */
+    const char *path;                   /* a file, or "-" */
+    struct backup_target target;        /* chosen: what it stands for */
+    const struct backup_before *before; /* borrowed; NULL: complete */
+    uint64_t since;                     /* its version; 0: complete */
+    uint64_t hold_ms;                   /* the snapshot stays so long; 0: it is closed at the end */
     struct kvd_snapshot snapshot;
     struct buffer spaces; /* owned: struct backup_space, in order */
+    uint64_t new_spaces;  /* of them */
+    const char *space;    /* borrowed: the one at hand */
     struct backup_writer *writer;
     struct backup_end end; /* totals, when done */
     uint64_t file_bytes;
@@ -40,6 +44,9 @@ bool backup_run_deletion(struct backup_run *run, struct kvd_bytes key);
 bool backup_run_fail(struct backup_run *run, const struct error *error);
 bool backup_run_fail_call(struct backup_run *run, struct kvd *db, struct kvd_bytes key,
                           enum kvd_status status);
+
+/* The state of `since` is not kept in the namespace at hand. */
+bool backup_run_fail_gone(struct backup_run *run);
 
 /* What differs from the state of `since` in the namespace of the two connections
  * (backup_changes.c). False after a failure, which was printed. */

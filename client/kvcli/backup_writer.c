@@ -17,6 +17,8 @@ struct backup_writer {
     uint64_t offset; /* where the next block goes */
     uint64_t long_left;
     bool incremental;
+    bool marks_new;
+    bool in_new; /* the namespace at hand is */
     bool in_long;
 };
 
@@ -109,6 +111,7 @@ enum status backup_writer_create(const struct backup_sink *sink, const struct ba
     }
     writer->sink = *sink;
     writer->incremental = header->since != 0;
+    writer->marks_new = header->marks_new;
     writer->hash = backup_hash_create();
     backup_codec_init(&writer->codec, 0);
     backup_index_init(&writer->index, (struct backup_emitter){emit_index, writer});
@@ -174,10 +177,14 @@ enum status backup_writer_space(struct backup_writer *writer, const struct backu
         (writer->end.namespaces > 0 && strcmp(writer->last_name, space->name) >= 0)) {
         return out_of_order(error, "the namespaces are not in order");
     }
+    if (space->is_new && !writer->marks_new) {
+        return out_of_order(error, "a new namespace in a backup that marks none");
+    }
+    writer->in_new = space->is_new;
     memcpy(writer->last_name, space->name, sizeof writer->last_name);
     writer->end.namespaces++;
     buffer_clear(&writer->last_key);
-    status = backup_space_append(&writer->content, space);
+    status = backup_space_append(&writer->content, space, writer->marks_new);
     if (status == STATUS_OK) {
         status = backup_row(&writer->first_row, space_number(writer), slice_make(NULL, 0));
     }
@@ -192,8 +199,8 @@ static enum status check_entry(const struct backup_writer *writer, const struct 
         slice_compare(buffer_slice(&writer->last_key), entry->key) >= 0) {
         return out_of_order(error, "the keys did not come in order");
     }
-    if (entry->deleted && !writer->incremental) {
-        return out_of_order(error, "a deletion in a complete backup");
+    if (entry->deleted && (!writer->incremental || writer->in_new)) {
+        return out_of_order(error, "a deletion in what is complete");
     }
     return STATUS_OK;
 }

@@ -11,10 +11,9 @@
 
 static int fail(const struct error *error) {
     char text[ERROR_PATH_MAX + ERROR_TEXT_MAX];
-    bool damaged = error->status == STATUS_CORRUPT;
 
     error_format(error, text, sizeof text);
-    return cli_fail(damaged ? CLI_NEGATIVE : CLI_FAILED, "%s", text);
+    return cli_fail(CLI_FAILED, "%s", text);
 }
 
 /* --- backup --- */
@@ -27,12 +26,12 @@ static void print_backup(const struct backup_run *run) {
         printf("{\"file\":");
         output_json_text(stdout, run->path);
         printf(",\"version\":%" PRIu64 ",\"since\":%" PRIu64 ",\"time_ms\":%" PRIu64
-               ",\"namespaces\":%" PRIu64 ",\"keys\":%" PRIu64 ",\"deleted\":%" PRIu64
-               ",\"bytes\":%" PRIu64 ",\"file_bytes\":%" PRIu64 ",\"held_snapshot\":%" PRIu64
-               ",\"held_until_ms\":%" PRIu64 "}\n",
-               snapshot->version, run->since, snapshot->time_ms, end->namespaces, end->values,
-               end->deletions, end->bytes, run->file_bytes, run->hold_ms ? snapshot->id : 0,
-               run->hold_ms ? snapshot->deadline_ms : 0);
+               ",\"namespaces\":%" PRIu64 ",\"new_namespaces\":%" PRIu64 ",\"keys\":%" PRIu64
+               ",\"deleted\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"file_bytes\":%" PRIu64
+               ",\"held_snapshot\":%" PRIu64 ",\"held_until_ms\":%" PRIu64 "}\n",
+               snapshot->version, run->since, snapshot->time_ms, end->namespaces, run->new_spaces,
+               end->values, end->deletions, end->bytes, run->file_bytes,
+               run->hold_ms ? snapshot->id : 0, run->hold_ms ? snapshot->deadline_ms : 0);
         return;
     }
     printf("version %" PRIu64, snapshot->version);
@@ -41,48 +40,95 @@ static void print_backup(const struct backup_run *run) {
     } else {
         putchar(':');
     }
-    printf(" %" PRIu64 " keys in %" PRIu64 " namespaces, %" PRIu64 " bytes; the file has %" PRIu64
-           "\n",
-           end->values, end->namespaces, end->bytes, run->file_bytes);
+    printf(" %" PRIu64 " keys in %" PRIu64 " namespaces", end->values, end->namespaces);
+    if (run->new_spaces > 0) {
+        printf(", %" PRIu64 " of them new", run->new_spaces);
+    }
+    printf(", %" PRIu64 " bytes; the file has %" PRIu64 "\n", end->bytes, run->file_bytes);
     if (run->hold_ms > 0) {
-        printf("snapshot %" PRIu64 " holds it for the next one: --since %" PRIu64 "\n",
+        printf("snapshot %" PRIu64 " holds it for the next one: --since %" PRIu64 ", or --since "
+               "this file\n",
                snapshot->id, snapshot->version);
     }
 }
 
-static int make_backup(struct cli *cli) {
-    const struct options *options = cli->options;
-    struct backup_run run = {.cli = cli,
-                             .path = options->arguments[0],
-                             .since = options->since,
-                             .hold_ms = options->hold_ms};
-    struct error error;
-    int code = CLI_DONE;
+/* Whether a chain of the two can be restored. */
+static int check_chain(const struct options *options, const struct backup_before *before) {
+    const char *name = options->namespace_name;
 
-    if (OPTIONS_GIVEN(options, since) && options->since == 0) {
+    if (before->version == 0) {
         return cli_fail(CLI_USAGE, "versions begin at 1; without --since a backup is complete");
     }
-    if (OPTIONS_GIVEN(options, hold_ms) && options->hold_ms == 0) {
-        return cli_fail(CLI_USAGE, "--hold needs a time above 0");
+    if (!before->from_file || (before->whole && !name)) {
+        return CLI_DONE;
     }
-    if (backup_target_choose(&run.target, run.path, options->replace, &error) != STATUS_OK) {
+    if (before->whole) {
+        return cli_fail(CLI_USAGE,
+                        "%s: is a backup of all namespaces, as the one that continues "
+                        "it must be: leave --namespace out",
+                        options->since);
+    }
+    if (!name || !backup_before_find(before, name)) {
+        return cli_fail(CLI_USAGE,
+                        "%s: is a backup of one namespace, and can only be continued by "
+                        "one of that: --namespace",
+                        options->since);
+    }
+    return CLI_DONE;
+}
+
+static int run_backup(struct backup_run *run) {
+    struct cli *cli = run->cli;
+    struct error error;
+    int code;
+
+    if (backup_target_choose(&run->target, run->path, cli->options->replace, &error) != STATUS_OK) {
         return fail(&error);
     }
     code = cli_connect(cli);
     if (code == CLI_DONE) {
-        code = backup_run(&run);
+        code = backup_run(run);
     }
-    if (code == CLI_DONE && strcmp(run.path, "-") != 0) {
-        print_backup(&run);
+    if (code == CLI_DONE && strcmp(run->path, "-") != 0) {
+        print_backup(run);
         code = cli_finish_output();
     }
     return code;
 }
 
+static int run_since(struct backup_run *run) {
+    const struct options *options = run->cli->options;
+    struct backup_before before;
+    struct error error;
+    int code;
+
+    if (backup_before_init(&before, options->since, &error) == STATUS_OK) {
+        run->before = &before;
+        run->since = before.version;
+        code = check_chain(options, &before);
+        code = code == CLI_DONE ? run_backup(run) : code;
+    } else {
+        code = fail(&error);
+    }
+    backup_before_deinit(&before);
+    return code;
+}
+
+static int make_backup(struct cli *cli) {
+    const struct options *options = cli->options;
+    struct backup_run run = {
+        .cli = cli, .path = options->arguments[0], .hold_ms = options->hold_ms};
+
+    if (OPTIONS_GIVEN(options, hold_ms) && options->hold_ms == 0) {
+        return cli_fail(CLI_USAGE, "--hold needs a time above 0");
+    }
+    return OPTIONS_GIVEN(options, since) ? run_since(&run) : run_backup(&run);
+}
+
 /* --- verify --- */
 
 static void print_sound(const struct cli *cli, const struct backup_reader *reader,
-                        const struct backup_end *end) {
+                        const struct backup_end *end, uint64_t new_spaces) {
     const struct backup_header *header = backup_reader_header(reader);
 
     if (cli->options->json) {
@@ -90,23 +136,27 @@ static void print_sound(const struct cli *cli, const struct backup_reader *reade
                ",\"created_ms\":%" PRIu64 ",\"source\":",
                header->version, header->since, header->time_ms, header->created_ms);
         output_json_text(stdout, header->source);
-        printf(",\"whole\":%s,\"namespaces\":%" PRIu64 ",\"keys\":%" PRIu64 ",\"deleted\":%" PRIu64
-               ",\"bytes\":%" PRIu64 ",\"blocks\":%" PRIu64 ",\"file_bytes\":%" PRIu64 "}\n",
-               header->whole ? "true" : "false", end->namespaces, end->values, end->deletions,
-               end->bytes, end->blocks, backup_reader_bytes(reader));
+        printf(",\"whole\":%s,\"namespaces\":%" PRIu64 ",\"new_namespaces\":%" PRIu64
+               ",\"keys\":%" PRIu64 ",\"deleted\":%" PRIu64 ",\"bytes\":%" PRIu64
+               ",\"blocks\":%" PRIu64 ",\"file_bytes\":%" PRIu64 "}\n",
+               header->whole ? "true" : "false", end->namespaces, new_spaces, end->values,
+               end->deletions, end->bytes, end->blocks, backup_reader_bytes(reader));
         return;
     }
     printf("sound: version %" PRIu64, header->version);
     if (header->since > 0) {
         printf(" since %" PRIu64 ", %" PRIu64 " keys deleted", header->since, end->deletions);
     }
-    printf(", of %s; %" PRIu64 " keys in %" PRIu64 " namespaces, %" PRIu64 " bytes; %" PRIu64
-           " blocks\n",
-           header->source, end->values, end->namespaces, end->bytes, end->blocks);
+    printf(", of %s; %" PRIu64 " keys in %" PRIu64 " namespaces", header->source, end->values,
+           end->namespaces);
+    if (new_spaces > 0) {
+        printf(", %" PRIu64 " of them new", new_spaces);
+    }
+    printf(", %" PRIu64 " bytes; %" PRIu64 " blocks\n", end->bytes, end->blocks);
 }
 
 static enum status read_through(struct backup_reader *reader, struct backup_end *end_out,
-                                struct error *error) {
+                                uint64_t *new_out, struct error *error) {
     struct backup_item item = {0};
     struct progress progress;
     uint64_t keys = 0;
@@ -116,6 +166,7 @@ static enum status read_through(struct backup_reader *reader, struct backup_end 
     while (status == STATUS_OK && item.event != BACKUP_EVENT_END) {
         status = backup_reader_next(reader, &item, error);
         keys += item.event == BACKUP_EVENT_ENTRY;
+        *new_out += item.event == BACKUP_EVENT_SPACE && item.space.is_new;
         progress_update(&progress, keys, backup_reader_bytes(reader));
     }
     progress_clear(&progress);
@@ -123,11 +174,17 @@ static enum status read_through(struct backup_reader *reader, struct backup_end 
     return status;
 }
 
+static int fail_damaged(const struct error *error) {
+    (void)fail(error);
+    return CLI_NEGATIVE;
+}
+
 static int verify_backup(struct cli *cli, const char *path) {
     struct backup_reader *reader = NULL;
     struct backup_input input;
     struct backup_source source;
     struct backup_end end;
+    uint64_t new_spaces = 0;
     struct error error;
     enum status status = backup_input_open(&input, path, &error);
 
@@ -137,14 +194,17 @@ static int verify_backup(struct cli *cli, const char *path) {
     source = backup_input_source(&input);
     status = backup_reader_create(&source, &reader, &error);
     if (status == STATUS_OK) {
-        status = read_through(reader, &end, &error);
+        status = read_through(reader, &end, &new_spaces, &error);
     }
     if (status == STATUS_OK) {
-        print_sound(cli, reader, &end);
+        print_sound(cli, reader, &end, new_spaces);
     }
     backup_reader_destroy(reader);
     backup_input_close(&input);
-    return status == STATUS_OK ? cli_finish_output() : fail(&error);
+    if (status == STATUS_OK) {
+        return cli_finish_output();
+    }
+    return status == STATUS_CORRUPT ? fail_damaged(&error) : fail(&error);
 }
 
 int command_backup(struct cli *cli) {

@@ -90,8 +90,8 @@ enum option_kind {
     X(replace, "force", 'f', FLAG, NULL, OPTION_ON(BACKUP) | OPTION_ON(RESTORE),                   \
       "replace the file, or write among the keys, that are there already")                         \
     X(into, "into", 0, TEXT, "NAME", OPTION_ON(RESTORE), "write to this namespace instead")        \
-    X(since, "since", 0, NUMBER, "VERSION", OPTION_ON(BACKUP),                                     \
-      "only what changed after that version, as the backup before told it")                        \
+    X(since, "since", 0, TEXT, "VERSION|FILE", OPTION_ON(BACKUP),                                  \
+      "only what changed after that version, or after the backup in that file")                    \
     X(hold_ms, "hold", 0, DURATION, "TIME", OPTION_ON(BACKUP),                                     \
       "keep the version for so long, so that a backup --since it can follow")                      \
     X(verify, "verify", 0, FLAG, NULL,                                                             \
@@ -157,13 +157,13 @@ struct options {
     size_t word_count;
 
     const char *server, *namespace_name, *range, *file, *format, *distribution, *protocol,
-        *workload, *into, *backup;
+        *workload, *into, *since, *backup;
     struct kvd_bytes from, to, prefix;
     uint64_t from_version, at, at_time, snapshot, before, lifetime_ms, quota, keep_ms,
         keep_versions;
     uint64_t timeout_ms, ttl_ms, if_version, user_flags, limit, retry_ms;
     uint64_t connections, threads, pipeline, key_count, value_bytes, read_percent, requests;
-    uint64_t duration_ms, rate, seed, server_pid, since, hold_ms;
+    uint64_t duration_ms, rate, seed, server_pid, hold_ms;
     uint64_t transaction; /* of the shell: the one that reads and writes are part of */
     uint64_t interval_ms; /* of top */
     enum kvd_durability durability;

@@ -126,8 +126,8 @@ static bool begin_space(struct restore_run *run, const struct backup_space *from
     code = restore_space_begin(room, run->cli, target, upserts);
     if (code == CLI_DONE && !upserts) {
         code = restore_space_check_empty(room);
-    } else if (code == CLI_DONE && before && before->id != from->id) {
-        code = restore_space_clear(room); /* dropped and made again in between */
+    } else if (code == CLI_DONE && (from->is_new || (before && before->id != from->id))) {
+        code = restore_space_clear(room); /* it was made since: nothing from before is left */
     }
     return note(run, code);
 }

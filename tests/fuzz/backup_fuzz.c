@@ -1,7 +1,7 @@
 /* backup_fuzz.c: blocks of any kind and content, each sealed as it should be: reading such a backup
  * from its start, and looking up keys in it, ends, and never leaves the bytes. The input is a list
- * of blocks: kind u8, content block. The first byte chooses whether the backup may have deletions.
- */
+ * of blocks: kind u8, content block. Bits of the first byte: 0x01 the backup has a version that it
+ * continues; 0x02 then: it marks namespaces that are new. */
 #include "client/kvcli/backup_lookup.h"
 #include "client/kvcli/backup_reader.h"
 
@@ -39,6 +39,7 @@ static enum status make_file(struct reader *input, struct buffer *file) {
         return STATUS_END;
     }
     header.since = kind & 1;
+    header.marks_new = (kind & 3) == 3;
     backup_codec_init(&codec, 0);
     status = backup_header_append(file, &header, &codec.seed);
     while (status == STATUS_OK && reader_take_u8(input, &kind) &&

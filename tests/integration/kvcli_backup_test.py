@@ -282,6 +282,93 @@ class BackupTest(KvcliCase):
         self.restore("full", "second")
         self.expect_same("-n", "logs")
 
+    def kept(self, *names):
+        """Namespaces with old versions, so that no snapshot is needed to continue a backup."""
+        for name in names:
+            self.done("namespace", "set", name, "--keep", "1h")
+        self.addCleanup(self.done, "namespace", "set", "", "--keep", "0")
+        time.sleep(1.1)  # what was written in the second when keeping began may be gone
+
+    def forget_states(self):
+        """What is not kept is gone: a commit behind a restart."""
+        self.server.stop()
+        self.server.start()
+        self.done("put", "other", "x")
+
+    def test_a_namespace_made_since_is_written_whole_though_it_knows_no_state_before(self):
+        self.kept("", "logs", "again")
+        self.done("-n", "logs", "put", "a", "1")
+        self.done("-n", "again", "put", "old", "1")
+        self.done("-n", "again", "put", "both", "1")
+        first = self.backup("full")
+        self.done("-n", "logs", "put", "a", "2")
+        self.done("namespace", "drop", "again")
+        self.done("-n", "again", "put", "both", "2")
+        self.done("-n", "made", "put", "k", "x")
+        self.done("namespace", "set", "kept too", "--keep", "1h")
+        self.done("-n", "kept too", "put", "k", "y")
+        self.done("-n", "made", "put", "big", "--file", self.write("big", random.Random(5).randbytes(MIB)))
+        self.forget_states()
+        error = self.refused(4, "backup", self.path("second"), "--since", str(first["version"]))
+        self.assertIn("in namespace 'again'", error)
+        self.assertIn("--since FILE", error)
+        second = self.backup("second", "--since", self.path("full"))
+        self.assertEqual((second["since"], second["new_namespaces"], second["keys"], second["deleted"]),
+                         (first["version"], 3, 6, 0))
+        self.assertEqual(self.json("backup", "verify", self.path("second"))["new_namespaces"], 3)
+        self.assertIn(b", 3 of them new, ", self.done("backup", "verify", self.path("second")))
+        self.assertEqual(self.done("--backup", self.path("second"), "-n", "again", "scan"), b"both\t2\n")
+        self.restore("full", "second")
+        self.expect_same()
+        for name, keys in (("logs", ["a"]), ("again", ["both"]), ("made", ["big", "k"]), ("kept too", ["k"])):
+            self.assertEqual([entry["key"] for entry in self.expect_same("-n", name)], keys)
+
+    def test_a_new_namespace_clears_what_was_restored_before_it_also_without_the_chain(self):
+        self.kept("", "again")
+        self.done("-n", "again", "put", "old", "1")
+        self.backup("full")
+        self.done("namespace", "drop", "again")
+        self.done("-n", "again", "put", "new", "2")
+        self.done("put", "mine", "x")
+        self.backup("second", "--since", self.path("full"))
+        self.restore("full")
+        self.to(self.other, "put", "stays", "x")
+        self.to(self.other, "restore", "--force", self.path("second"))
+        self.assertEqual(self.to(self.other, "-n", "again", "scan"), b"new\t2\n")
+        self.assertEqual(self.to(self.other, "scan", "--keys"), b"mine\nstays\n")
+
+    def test_a_namespace_that_was_there_is_not_written_whole_when_its_state_is_gone(self):
+        self.kept("")
+        self.done("-n", "logs", "put", "a", "1")
+        self.backup("full")
+        self.done("-n", "logs", "put", "a", "2")
+        self.forget_states()
+        error = self.refused(4, "backup", self.path("second"), "--since", self.path("full"))
+        self.assertIn("in namespace 'logs': a complete backup is needed", error)
+        self.assertNotIn("--since FILE", error)
+
+    def test_what_a_backup_continues_is_a_version_or_a_file_that_goes_with_it(self):
+        self.done("-n", "logs", "put", "a", "1")
+        whole = self.backup("whole", "--hold", "1h")
+        self.backup("logs", "-n", "logs", "--hold", "1h")
+        self.assertIn("neither a version nor a backup",
+                      self.refused(4, "backup", self.path("x"), "--since", self.path("none")))
+        self.assertIn("begin at 1", self.refused(2, "backup", self.path("x"), "--since", "0"))
+        self.assertIn("leave --namespace out", self.refused(
+            2, "backup", self.path("x"), "-n", "logs", "--since", self.path("whole")))
+        for words in ((), ("-n", "other")):
+            self.assertIn("of one namespace", self.refused(
+                2, "backup", self.path("x"), *words, "--since", self.path("logs")))
+        content = self.read(self.path("whole"))
+        self.assertIn("cut short", self.refused(
+            4, "backup", self.path("x"), "--since", self.write("cut", content[:-1])))
+        self.done("-n", "logs", "put", "b", "1")
+        for number, since in enumerate((str(whole["version"]), self.path("whole"))):
+            report = self.backup("x%d" % number, "--since", since)
+            self.assertEqual((report["since"], report["new_namespaces"], report["keys"]),
+                             (whole["version"], 0, 1))
+        self.assertEqual(self.backup("y", "-n", "logs", "--since", self.path("logs"))["keys"], 1)
+
     # --- in place
 
     def same_answer(self, path, *words):
@@ -360,7 +447,8 @@ class BackupTest(KvcliCase):
         self.done("--backup", path, "help")
 
     def test_backups_of_earlier_versions_are_read(self):
-        full, since = [os.path.join(ROOT, "tests", "golden", "backup-1", name) for name in ("full.kvb", "since.kvb")]
+        full, since, before, new = [os.path.join(ROOT, "tests", "golden", "backup-1", name)
+                                    for name in ("full.kvb", "since.kvb", "before.kvb", "new.kvb")]
         self.assertEqual((self.json("backup", "verify", full)["keys"],
                           self.json("backup", "verify", since)["deleted"]), (204, 1))
         self.assertEqual(self.done("--backup", full, "get", "key150"), b"the value of key 150")
@@ -372,6 +460,11 @@ class BackupTest(KvcliCase):
         self.assertEqual(self.to(self.other, "count"), b"202\n")
         self.assertEqual(self.to(self.other, "get", "key8"), b"changed")
         self.assertEqual(self.to(self.other, "-n", "logs", "scan"), b"a\t1\nb\t2\n")
+        self.assertEqual(self.json("backup", "verify", new)["new_namespaces"], 2)
+        self.to(self.other, "restore", "--force", before, new)
+        self.assertEqual(self.to(self.other, "-n", "again", "scan"), b"both\t2\n")
+        self.assertEqual(self.to(self.other, "-n", "made", "scan"), b"k\tx\n")
+        self.assertEqual(self.to(self.other, "-n", "stays", "scan"), b"k\t2\n")
 
     # --- for people
 

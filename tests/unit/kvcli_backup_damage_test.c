@@ -159,7 +159,104 @@ START_TEST(a_later_format_is_said_to_be_one) {
 }
 END_TEST
 
+/* The first block of the file, a namespace, sealed anew with these flags. */
+static void forge_flags(struct file *file, uint8_t flags) {
+    struct backup_block_head head = {.kind = BACKUP_SPACE};
+    struct backup_source source = source_of(file);
+    struct backup_header header;
+    struct backup_block block;
+    struct backup_codec codec;
+    struct slice bytes;
+    struct error error;
+    size_t length;
+    uint64_t seed;
+
+    ck_assert_int_eq(backup_header_read(&source, &header, &seed, &length, &error), STATUS_OK);
+    head.offset = length;
+    backup_codec_init(&codec, seed);
+    backup_block_init(&block);
+    ck_assert_int_eq(backup_block_read(&codec, &source, length, 0, &block, &error), STATUS_OK);
+    block.content.data[24] = flags;
+    ck_assert_int_eq(backup_block_seal(&codec, &head, buffer_slice(&block.content), &bytes),
+                     STATUS_OK);
+    ck_assert_uint_eq(length + bytes.len, backup_block_after(&block.head));
+    memcpy(file->bytes.data + length, bytes.ptr, bytes.len);
+    backup_block_deinit(&block);
+    backup_codec_deinit(&codec);
+}
+
+START_TEST(flags_of_a_namespace_that_cannot_be_are_refused) {
+    struct file file;
+    struct counts counts;
+    struct backup_writer *writer = begin_marking(&file, 40, true);
+
+    space(writer, "name");
+    delete (writer, "banana");
+    finish(writer);
+    ck_assert_int_eq(read_all(&file, &counts), STATUS_OK);
+    forge_flags(&file, 1); /* new, but with a deletion */
+    ck_assert_int_eq(read_all(&file, &counts), STATUS_CORRUPT);
+    ck_assert_uint_eq(counts.spaces, 1);
+    ck_assert_uint_eq(counts.deletions, 0);
+    forge_flags(&file, 2);
+    ck_assert_int_eq(read_all(&file, &counts), STATUS_CORRUPT);
+    ck_assert_uint_eq(counts.spaces, 0);
+    buffer_deinit(&file.bytes);
+}
+END_TEST
+
+START_TEST(a_namespace_without_its_flags_is_refused) {
+    const uint8_t content[25] = {0};
+    struct backup_space space;
+
+    ck_assert_int_eq(backup_space_take(slice_make(content, 25), true, &space), STATUS_OK);
+    ck_assert_int_eq(backup_space_take(slice_make(content, 24), true, &space), STATUS_CORRUPT);
+    ck_assert_int_eq(backup_space_take(slice_make(content, 24), false, &space), STATUS_OK);
+    ck_assert_int_eq(backup_space_take(slice_make(content, 23), false, &space), STATUS_CORRUPT);
+}
+END_TEST
+
+START_TEST(a_complete_backup_that_would_mark_what_is_new_is_refused) {
+    struct file file;
+    struct counts counts;
+    uint8_t *bytes;
+    size_t length;
+
+    finish(begin_marking(&file, 40, true));
+    ck_assert_int_eq(read_all(&file, &counts), STATUS_OK);
+    bytes = file.bytes.data;
+    length = load_u32(bytes + 12);
+    store_u64(bytes + 32, 0);
+    store_u64(bytes + length - 8, backup_checksum(slice_make(bytes, length - 8), 0));
+    ck_assert_int_eq(read_all(&file, &counts), STATUS_CORRUPT);
+    store_u64(bytes + 32, 40);
+    store_u64(bytes + 16, 2); /* a feature of later */
+    store_u64(bytes + length - 8, backup_checksum(slice_make(bytes, length - 8), 0));
+    ck_assert_int_eq(read_all(&file, &counts), STATUS_UNSUPPORTED);
+    buffer_deinit(&file.bytes);
+}
+END_TEST
+
 /* --- what is not taken, and failures --- */
+
+START_TEST(what_cannot_be_of_a_new_namespace_is_refused) {
+    struct file file;
+    struct backup_writer *writer = begin_marking(&file, 40, true);
+    struct backup_entry entry = {.key = slice_from_text("l"), .deleted = true};
+    struct backup_space unmarked = {.name = "a", .is_new = true};
+    struct error error;
+
+    new_space(writer, "a");
+    put(writer, "k", "v");
+    ck_assert_int_eq(backup_writer_put(writer, &entry, &error), STATUS_INVALID);
+    backup_writer_destroy(writer);
+    buffer_deinit(&file.bytes);
+    writer = begin(&file, 40);
+    ck_assert_int_eq(backup_writer_space(writer, &unmarked, &error), STATUS_INVALID);
+    backup_writer_destroy(writer);
+    buffer_deinit(&file.bytes);
+}
+END_TEST
 
 START_TEST(keys_and_namespaces_out_of_order_are_refused) {
     struct file file;
@@ -273,6 +370,9 @@ END_TEST
 
 UNIT_MAIN("kvcli_backup_damage", every_damaged_byte_is_found, a_file_cut_at_any_length_is_found,
           a_block_of_another_backup_is_refused, a_later_format_is_said_to_be_one,
+          flags_of_a_namespace_that_cannot_be_are_refused, a_namespace_without_its_flags_is_refused,
+          a_complete_backup_that_would_mark_what_is_new_is_refused,
+          what_cannot_be_of_a_new_namespace_is_refused,
           totals_that_are_not_of_these_blocks_are_refused,
           keys_and_namespaces_out_of_order_are_refused, a_long_value_of_another_length_is_refused,
           every_failing_write_and_read_is_told, every_failing_allocation_is_told)

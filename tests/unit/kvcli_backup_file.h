@@ -81,6 +81,14 @@ static inline void space(struct backup_writer *writer, const char *name) {
     ck_assert_int_eq(backup_writer_space(writer, &space, &error), STATUS_OK);
 }
 
+static inline void new_space(struct backup_writer *writer, const char *name) {
+    struct backup_space space = {.id = 10, .is_new = true};
+    struct error error;
+
+    snprintf(space.name, sizeof space.name, "%s", name);
+    ck_assert_int_eq(backup_writer_space(writer, &space, &error), STATUS_OK);
+}
+
 static inline void put(struct backup_writer *writer, const char *key, const char *value) {
     struct backup_entry entry = value_entry(slice_from_text(key), slice_from_text(value));
     struct error error;
@@ -128,9 +136,14 @@ static inline void put_long(struct backup_writer *writer, const char *key) {
     memory_free(bytes);
 }
 
-static inline struct backup_writer *begin(struct file *file, uint64_t since) {
-    const struct backup_header header = {
-        .version = 50, .since = since, .time_ms = 1000, .whole = true, .source = "kvd at home"};
+static inline struct backup_writer *begin_marking(struct file *file, uint64_t since,
+                                                  bool marks_new) {
+    const struct backup_header header = {.version = 50,
+                                         .since = since,
+                                         .time_ms = 1000,
+                                         .whole = true,
+                                         .marks_new = marks_new,
+                                         .source = "kvd at home"};
     struct backup_sink sink = sink_of(file);
     struct backup_writer *writer = NULL;
     struct error error;
@@ -138,6 +151,10 @@ static inline struct backup_writer *begin(struct file *file, uint64_t since) {
     open_file(file);
     ck_assert_int_eq(backup_writer_create(&sink, &header, &writer, &error), STATUS_OK);
     return writer;
+}
+
+static inline struct backup_writer *begin(struct file *file, uint64_t since) {
+    return begin_marking(file, since, false);
 }
 
 static inline struct backup_end finish(struct backup_writer *writer) {

@@ -57,6 +57,53 @@ START_TEST(what_was_written_is_read) {
 }
 END_TEST
 
+/* What reading from the start, and the index, say of the namespaces of a file: 'n' new, 'o' not. */
+static void expect_marks(struct file *file, const char *marks) {
+    struct backup_source source = source_of(file);
+    struct backup_reader *reader = NULL;
+    struct backup_lookup *lookup = NULL;
+    struct backup_item item = {0};
+    struct error error;
+    uint32_t count = 0;
+
+    ck_assert_int_eq(backup_reader_create(&source, &reader, &error), STATUS_OK);
+    ck_assert_int_eq(backup_lookup_create(&source, &lookup, &error), STATUS_OK);
+    while (item.event != BACKUP_EVENT_END) {
+        ck_assert_int_eq(backup_reader_next(reader, &item, &error), STATUS_OK);
+        if (item.event == BACKUP_EVENT_SPACE) {
+            struct backup_space found;
+            ck_assert_int_eq(item.space.is_new, marks[count] == 'n');
+            ck_assert_int_eq(backup_lookup_space(lookup, count, &found, &error), STATUS_OK);
+            ck_assert_str_eq(found.name, item.space.name);
+            ck_assert_int_eq(found.is_new, marks[count] == 'n');
+            count++;
+        }
+    }
+    ck_assert_uint_eq(count, strlen(marks));
+    backup_lookup_destroy(lookup);
+    backup_reader_destroy(reader);
+}
+
+START_TEST(namespaces_that_are_new_are_told_from_others) {
+    struct file file;
+    struct backup_writer *writer = begin_marking(&file, 40, true);
+
+    space(writer, "");
+    delete (writer, "banana");
+    new_space(writer, "made");
+    put(writer, "apple", "red");
+    space(writer, "old");
+    delete (writer, "banana");
+    new_space(writer, "z");
+    finish(writer);
+    expect_marks(&file, "onon");
+    buffer_deinit(&file.bytes);
+    write_small(&file);
+    expect_marks(&file, "ooo");
+    buffer_deinit(&file.bytes);
+}
+END_TEST
+
 START_TEST(many_keys_and_a_long_value_are_read) {
     struct file file;
     struct counts counts;
@@ -269,7 +316,8 @@ START_TEST(an_index_of_long_keys_has_many_levels) {
 }
 END_TEST
 
-UNIT_MAIN("kvcli_backup", what_was_written_is_read, many_keys_and_a_long_value_are_read,
-          a_backup_of_nothing_is_sound, each_key_is_found_by_the_index,
-          a_walk_sees_each_key_of_its_namespace_once_both_ways, a_walk_back_begins_below_the_key,
-          a_long_value_is_found_and_read, an_index_of_long_keys_has_many_levels)
+UNIT_MAIN("kvcli_backup", what_was_written_is_read, namespaces_that_are_new_are_told_from_others,
+          many_keys_and_a_long_value_are_read, a_backup_of_nothing_is_sound,
+          each_key_is_found_by_the_index, a_walk_sees_each_key_of_its_namespace_once_both_ways,
+          a_walk_back_begins_below_the_key, a_long_value_is_found_and_read,
+          an_index_of_long_keys_has_many_levels)

@@ -52,9 +52,13 @@ class Line(threading.Thread):
         return self.cut[1] - self.passed[direction] if self.cut and self.cut[0] == direction else None
 
     def pump(self, direction, source, target):
+        """Looks for the cut when bytes have come, not before: a cut that is set between two requests does not end the
+        line until the second is there, however late this thread is back from passing on the answer to the first."""
         try:
-            while self.room(direction) != 0:
-                data = source.recv(65536)[:self.room(direction)]
+            while True:
+                data = source.recv(65536)
+                room = self.room(direction)
+                data = data[:room]
                 if not data:
                     break
                 self.passed[direction] += len(data)
@@ -62,6 +66,8 @@ class Line(threading.Thread):
                     self.held = data
                     break
                 target.sendall(data)
+                if len(data) == room:
+                    break
         except OSError:
             pass
         self.end(self.client)

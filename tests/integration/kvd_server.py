@@ -296,6 +296,17 @@ class Server:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def expires(test, client, key, put, seconds):
+    """What `put` puts is there for so long, and then it is not; however late this test is."""
+    began = time.monotonic()
+    put()
+    while client.ask(get(key)).status == OK:
+        test.assertLess(time.monotonic() - began, seconds + DEADLINE_S)
+        time.sleep(0.01)
+    test.assertEqual(client.ask(get(key)).status, NOT_FOUND)
+    test.assertGreater(time.monotonic() - began, seconds - 0.01)  # the server counts whole milliseconds
+
+
 def start(test, *options, **more):
     return Server(test, *options, **more).wait_ready()
 

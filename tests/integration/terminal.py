@@ -10,7 +10,7 @@ import termios
 import time
 import unittest
 
-WAIT_SECONDS = 10
+WAIT_SECONDS = 30
 ESCAPES = re.compile(rb"\x1b(\[[0-9;?]*[A-Za-z]|[78=>]|\[[0-9;?]*$|$)")
 
 
@@ -66,6 +66,14 @@ class Terminal:
         while termios.tcgetattr(self.fd)[3] & termios.ICANON:
             if time.monotonic() > deadline:
                 raise AssertionError("it does not edit: %r" % self.plain())
+            time.sleep(0.005)
+
+    def await_lines(self):
+        """Waits until the terminal gathers lines by itself, as for a command that reads them."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not termios.tcgetattr(self.fd)[3] & termios.ICANON:
+            if time.monotonic() > deadline:
+                raise AssertionError("it still edits: %r" % self.plain())
             time.sleep(0.005)
 
     def finish(self):

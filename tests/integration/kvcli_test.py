@@ -285,7 +285,7 @@ class KvcliTest(KvcliCase):
         env = dict(os.environ, KVD_SERVER=self.server.address)
         client = subprocess.Popen([KVCLI, "--timeout", "1000", "put", "key", "-"], env=env,
                                   stdin=subprocess.PIPE, stderr=subprocess.PIPE)
-        while len(self.json("clients")) < 2:  # it has said HELLO and waits for the value
+        while len(self.lines("clients")) < 2:  # it has said HELLO and waits for the value
             self.assertIsNone(client.poll())
         self.server.process.send_signal(signal.SIGSTOP)
         try:

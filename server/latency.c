@@ -162,26 +162,37 @@ uint64_t latency_percentile_us(const struct latency_view *view, uint32_t of_1000
 
 /* --- lines --- */
 
-void latency_lines(struct latency *const *all, uint32_t count,
-                   void (*line_cb)(void *arg, const char *name, uint64_t value), void *arg) {
+static void view_lines(const struct latency_view *view, const char *prefix,
+                       void (*line_cb)(void *arg, const char *name, uint64_t value), void *arg) {
     static const struct {
         const char *name;
         uint32_t of_100000;
     } percentiles[] = {{"p50", 50000}, {"p99", 99000}, {"p999", 99900}, {"max", 100000}};
-    struct latency_view view;
     char name[NAME_BYTES_MAX];
 
+    if (view->count == 0) {
+        return;
+    }
+    snprintf(name, sizeof name, "%s_count", prefix);
+    line_cb(arg, name, view->count);
+    for (size_t i = 0; i < sizeof percentiles / sizeof percentiles[0]; i++) {
+        snprintf(name, sizeof name, "%s_%s_us", prefix, percentiles[i].name);
+        line_cb(arg, name, latency_percentile_us(view, percentiles[i].of_100000));
+    }
+}
+
+void latency_lines(struct latency *const *all, uint32_t count,
+                   void (*line_cb)(void *arg, const char *name, uint64_t value), void *arg) {
+    static const char *const infixes[] = {[LATENCY_ALL] = "", [LATENCY_RECENT] = "_recent"};
+    struct latency_view view;
+    char prefix[NAME_BYTES_MAX / 2];
+
     for (uint32_t command = 0; command < LATENCY_COMMANDS; command++) {
-        latency_collect(all, count, command, LATENCY_ALL, &view);
-        if (view.count == 0) {
-            continue;
-        }
-        snprintf(name, sizeof name, "latency_%s_count", latency_command_name(command));
-        line_cb(arg, name, view.count);
-        for (size_t i = 0; i < sizeof percentiles / sizeof percentiles[0]; i++) {
-            snprintf(name, sizeof name, "latency_%s_%s_us", latency_command_name(command),
-                     percentiles[i].name);
-            line_cb(arg, name, latency_percentile_us(&view, percentiles[i].of_100000));
+        for (enum latency_window window = LATENCY_ALL; window <= LATENCY_RECENT; window++) {
+            latency_collect(all, count, command, window, &view);
+            snprintf(prefix, sizeof prefix, "latency_%s%s", latency_command_name(command),
+                     infixes[window]);
+            view_lines(&view, prefix, line_cb, arg);
         }
     }
 }

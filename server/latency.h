@@ -114,7 +114,7 @@ uint32_t latency_bucket(uint64_t us);
 uint64_t latency_bucket_top_us(uint32_t bucket);
 
 /* Lines for STATS, of the commands that there were: latency_get_count, _p50_us, _p99_us, _p999_us,
- * _max_us. */
+ * _max_us; and latency_get_recent_count and so on, of those that there were of late. */
 void latency_lines(struct latency *const *all, uint32_t count,
                    void (*line_cb)(void *arg, const char *name, uint64_t value), void *arg);
 

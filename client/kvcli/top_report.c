@@ -72,7 +72,7 @@ static void find_latency(const struct top_sample *now, struct top_command *comma
     command->has_latency = true;
     for (unsigned i = 0; i < TOP_LATENCY_COUNT; i++) {
         uint64_t us = 0;
-        snprintf(name, sizeof name, "server.latency_%s_%s", command->name, suffixes[i]);
+        snprintf(name, sizeof name, "server.latency_%s_recent_%s", command->name, suffixes[i]);
         command->has_latency = top_sample_find(now, name, &us) && command->has_latency;
         command->us[i] = (double)us;
     }

@@ -59,7 +59,8 @@ enum top_figure {
         TOP_FIGURE_COUNT
 };
 
-/* The server's own figures of latency, over all its life. */
+/* The server's own figures of latency, of its last one to two minutes: of one interval there are
+ * too few requests for a p99.9. */
 enum top_latency { TOP_P50, TOP_P99, TOP_P999, TOP_MAX, TOP_LATENCY_COUNT };
 
 #define TOP_COMMANDS_MAX 128u

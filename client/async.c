@@ -321,7 +321,7 @@ static void release_waiting(struct kvd_async *async) {
 static enum status take_hello(struct kvd_async *async, const struct wire_frame *frame) {
     const struct pending asked = {.id = async->hello_id, .opcode = WIRE_HELLO};
     struct wire_response response;
-    enum status status = connection_decode(async->db, frame, &asked, false, &response);
+    enum status status = connection_decode(async->db, frame, &asked, &response);
 
     if (status == STATUS_OK) {
         status = connection_hello_judge(async->db, &response);
@@ -343,8 +343,7 @@ static enum status take_answer(struct kvd_async *async, const struct wire_frame 
         return connection_fail(async->db, STATUS_PROTOCOL, 0, "%s answered without being asked",
                                async->db->address);
     }
-    status =
-        connection_decode(async->db, frame, pending_at(pipeline, pipeline->head), false, &response);
+    status = connection_decode(async->db, frame, pending_at(pipeline, pipeline->head), &response);
     if (status == STATUS_OK) {
         deliver_answer(async, &response);
     }

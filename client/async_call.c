@@ -36,6 +36,17 @@ enum kvd_status kvd_async_meta(struct kvd_async *async, struct kvd_bytes key,
                        result_cb, arg);
 }
 
+enum kvd_status kvd_async_scan(struct kvd_async *async, const struct kvd_scan_options *options,
+                               kvd_result_cb result_cb, void *arg) {
+    const struct kvd_scan_options all = {0};
+    const struct kvd_scan_options *from = options ? options : &all;
+    struct wire_request request = page_request(async->db, from);
+    enum status status = page_check(async->db, from);
+
+    return status == STATUS_OK ? async_submit(async, &request, result_cb, arg)
+                               : result_public(status);
+}
+
 enum kvd_status kvd_async_put(struct kvd_async *async, struct kvd_bytes key, struct kvd_bytes value,
                               const struct kvd_write_options *options, kvd_result_cb result_cb,
                               void *arg) {

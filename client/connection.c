@@ -147,8 +147,8 @@ enum status connection_hello_encode(struct kvd *db, uint32_t *id_out) {
 
 static enum status say_hello(struct kvd *db, int64_t deadline_ms) {
     struct wire_response response = {.status = STATUS_INTERNAL};
-    uint32_t id;
-    enum status status = connection_hello_encode(db, &id);
+    struct pending asked = {.opcode = WIRE_HELLO};
+    enum status status = connection_hello_encode(db, &asked.id);
 
     if (status != STATUS_OK) {
         return status;
@@ -157,7 +157,7 @@ static enum status say_hello(struct kvd *db, int64_t deadline_ms) {
     if (status != STATUS_OK) {
         return connection_fail(db, status, 0, "%s: %s", db->address, db->transport.error);
     }
-    status = connection_receive(db, id, WIRE_HELLO, false, deadline_ms, &response);
+    status = connection_receive(db, &asked, deadline_ms, &response);
     return status == STATUS_OK ? connection_hello_judge(db, &response) : status;
 }
 
@@ -340,11 +340,10 @@ void connection_describe(const struct wire_response *response, char *text_out, s
 }
 
 enum status connection_decode(struct kvd *db, const struct wire_frame *frame,
-                              const struct pending *asked, bool keys_only,
-                              struct wire_response *response_out) {
+                              const struct pending *asked, struct wire_response *response_out) {
     const char *reason = "";
     enum status status =
-        wire_response_decode(frame, asked->opcode, keys_only, response_out, &reason);
+        wire_response_decode(frame, asked->opcode, asked->keys_only, response_out, &reason);
 
     if (status != STATUS_OK) {
         return connection_fail(db, status, 0, "%s: answer to %s: %s", db->address,
@@ -359,9 +358,8 @@ enum status connection_decode(struct kvd *db, const struct wire_frame *frame,
     return STATUS_OK;
 }
 
-enum status connection_receive(struct kvd *db, uint32_t id, uint16_t opcode, bool keys_only,
-                               int64_t deadline_ms, struct wire_response *response_out) {
-    const struct pending asked = {.id = id, .opcode = opcode};
+enum status connection_receive(struct kvd *db, const struct pending *asked, int64_t deadline_ms,
+                               struct wire_response *response_out) {
     struct wire_frame frame;
     enum status status =
         transport_next_frame(&db->transport, (uint32_t)db->info.frame_max, deadline_ms, &frame);
@@ -370,14 +368,13 @@ enum status connection_receive(struct kvd *db, uint32_t id, uint16_t opcode, boo
         status = status == STATUS_TOO_LARGE ? STATUS_PROTOCOL : status;
         return connection_fail(db, status, 0, "%s: %s", db->address, db->transport.error);
     }
-    return connection_decode(db, &frame, &asked, keys_only, response_out);
+    return connection_decode(db, &frame, asked, response_out);
 }
 
 /* Sends and waits. *whole_out tells whether the whole request may have reached the server. */
 static enum status exchange(struct kvd *db, struct wire_request *request, int64_t deadline_ms,
                             bool *whole_out, struct wire_response *response) {
     struct transport *transport = &db->transport;
-    bool keys_only = (request->range.flags & WIRE_RANGE_KEYS_ONLY) != 0;
     enum status status = connection_encode(db, request);
     uint64_t end = transport_queued(transport);
 
@@ -389,8 +386,12 @@ static enum status exchange(struct kvd *db, struct wire_request *request, int64_
     if (status != STATUS_OK && transport->in.len == transport->in_taken) {
         connection_fail(db, status, 0, "%s: %s", db->address, transport->error);
     } else {
-        status =
-            connection_receive(db, request->id, request->opcode, keys_only, deadline_ms, response);
+        const struct pending asked = {
+            .id = request->id,
+            .opcode = request->opcode,
+            .keys_only = (request->range.flags & WIRE_RANGE_KEYS_ONLY) != 0,
+        };
+        status = connection_receive(db, &asked, deadline_ms, response);
     }
     if (status != STATUS_OK) {
         connection_drop(db);

@@ -11,6 +11,7 @@
 #ifndef KVD_CLIENT_CONNECTION_H
 #define KVD_CLIENT_CONNECTION_H
 
+#include "client/page.h"
 #include "client/result.h"
 #include "client/transport.h"
 #include "protocol/wire.h"
@@ -25,7 +26,8 @@ struct pending {
     uint32_t id;
     uint16_t opcode;
     bool is_write;
-    bool verify; /* compare the value with its checksum */
+    bool verify;    /* compare values with their checksums */
+    bool keys_only; /* SCAN */
 };
 
 struct pipeline {
@@ -55,6 +57,7 @@ struct kvd {
     uint32_t agreed; /* flags of HELLO */
 
     struct pipeline pipeline;
+    struct kvd_page page; /* of the last result of a pipeline, if it was a SCAN's */
 
     /* about the last call */
     char error[CONNECTION_ERROR_BYTES];
@@ -119,14 +122,14 @@ enum status connection_encode(struct kvd *db, struct wire_request *request) MUST
 enum status connection_call(struct kvd *db, struct wire_request *request,
                             struct wire_response *response_out) MUST_CHECK;
 
-/* Takes the next response, which must answer `id` and `opcode`. Errors: of transport_next_frame,
- * PROTOCOL, UNSUPPORTED: the connection is of no use then. */
-enum status connection_receive(struct kvd *db, uint32_t id, uint16_t opcode, bool keys_only,
-                               int64_t deadline_ms, struct wire_response *response_out) MUST_CHECK;
+/* Takes the next response, which must answer `asked`. Errors: of transport_next_frame, PROTOCOL,
+ * UNSUPPORTED: the connection is of no use then. */
+enum status connection_receive(struct kvd *db, const struct pending *asked, int64_t deadline_ms,
+                               struct wire_response *response_out) MUST_CHECK;
 
 /* The same of a frame that is there. Errors: PROTOCOL, UNSUPPORTED. */
 enum status connection_decode(struct kvd *db, const struct wire_frame *frame,
-                              const struct pending *asked, bool keys_only,
+                              const struct pending *asked,
                               struct wire_response *response_out) MUST_CHECK;
 
 /* Writes the text of an error response: the server's, or the status's. */

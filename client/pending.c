@@ -36,6 +36,7 @@ void pending_push(struct kvd *db, const struct wire_request *request) {
         .opcode = request->opcode,
         .is_write = connection_is_write(request->opcode),
         .verify = (request->options.flags & WIRE_FLAG_WANT_CHECKSUM) != 0,
+        .keys_only = (request->range.flags & WIRE_RANGE_KEYS_ONLY) != 0,
     };
     db->pipeline.tail++;
 }
@@ -70,9 +71,18 @@ enum kvd_operation pending_operation(uint16_t opcode) {
         return KVD_OPERATION_PERSIST;
     case WIRE_DELETE_RANGE:
         return KVD_OPERATION_DELETE_RANGE;
+    case WIRE_SCAN:
+        return KVD_OPERATION_SCAN;
     default:
         return KVD_OPERATION_PING;
     }
+}
+
+static void fill_page(struct kvd *db, const struct pending *pending,
+                      const struct wire_response *response, struct kvd_result *result) {
+    db->page = (struct kvd_page){.db = db, .response = *response, .verify = pending->verify};
+    result->page = &db->page;
+    result->cursor = page_cursor(&db->page);
 }
 
 static void fill_done(const struct pending *pending, const struct wire_response *response,
@@ -102,7 +112,10 @@ void pending_result(struct kvd *db, const struct pending *pending,
         result->error = db->pipeline.error;
         result->detail = response->error.detail;
     }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK && pending->opcode == WIRE_SCAN) {
+        fill_page(db, pending, response, result);
+        result->error = "";
+    } else if (status == STATUS_OK) {
         fill_done(pending, response, result);
         result->error = "";
     }

@@ -108,6 +108,15 @@ enum kvd_status kvd_pipeline_meta(struct kvd *db, struct kvd_bytes key,
     return queue_key(db, WIRE_META, key, options);
 }
 
+enum kvd_status kvd_pipeline_scan(struct kvd *db, const struct kvd_scan_options *options) {
+    const struct kvd_scan_options all = {0};
+    const struct kvd_scan_options *from = options ? options : &all;
+    struct wire_request request = page_request(db, from);
+    enum status status = page_check(db, from);
+
+    return status == STATUS_OK ? pipeline_queue(db, &request) : result_public(status);
+}
+
 enum kvd_status kvd_pipeline_put(struct kvd *db, struct kvd_bytes key, struct kvd_bytes value,
                                  const struct kvd_write_options *options) {
     struct wire_request request = write_put_request(db, key, value, options);
@@ -217,7 +226,7 @@ static enum status take_response(struct kvd *db, const struct pending *pending,
     if (db->pipeline.lost == STATUS_PROTOCOL || db->pipeline.lost == STATUS_UNSUPPORTED) {
         return db->pipeline.lost; /* the bytes that are left have no meaning any more */
     }
-    status = connection_receive(db, pending->id, pending->opcode, false, deadline_ms, response);
+    status = connection_receive(db, pending, deadline_ms, response);
     if (status != STATUS_OK) {
         if (db->pipeline.lost == STATUS_OK || status == STATUS_PROTOCOL) {
             db->pipeline.lost = status;

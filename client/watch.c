@@ -88,7 +88,7 @@ uint64_t kvd_watch_version(const struct kvd_watch *watch) {
 
 /* ---- pages */
 
-static struct wire_request page_request(const struct kvd_watch *watch, uint32_t wait_ms) {
+static struct wire_request feed_request(const struct kvd_watch *watch, uint32_t wait_ms) {
     struct wire_request request = connection_read_request(watch->db, WIRE_FEED, NULL);
     struct slice range = buffer_slice(&watch->range);
 
@@ -105,7 +105,7 @@ static struct wire_request page_request(const struct kvd_watch *watch, uint32_t 
 
 /* The server's wait comes on top of what an answer may take. */
 static enum status call(struct kvd_watch *watch, uint32_t wait_ms, struct wire_response *response) {
-    struct wire_request request = page_request(watch, wait_ms);
+    struct wire_request request = feed_request(watch, wait_ms);
     uint32_t timeout_ms = watch->db->timeout_ms;
     enum status status;
 

@@ -17,7 +17,7 @@ SAID = {
     "transactions": ("30 moved: ok, attempts: 2", "ada 69, alan 30", "Ada has the lock", "item 0 read Ada",
                      "Alan does not have the lock"),
     "threads": ("counted to 800 on",),
-    "poll_loop": ("request 9: not_found",),
+    "poll_loop": ("poll/9 = stored", "10 stored, 10 walked in 3 pages"),
 }
 
 

@@ -437,6 +437,124 @@ START_TEST(both_directions_full_do_not_lock) {
 }
 END_TEST
 
+/* --- scans --- */
+
+struct walk {
+    struct kvd_scan_options options;
+    char keys[32]; /* in a row */
+    size_t pages;
+    bool stays;            /* no page is asked for but the first */
+    enum kvd_status taken; /* by the last kvd_page_next */
+    struct kvd_result last;
+};
+
+static void on_page(const struct kvd_result *result, void *arg) {
+    struct walk *walk = arg;
+    struct kvd_entry entry;
+
+    walk->last = *result;
+    walk->pages++;
+    if (result->status != KVD_OK) {
+        ck_assert_ptr_null(result->page);
+        return;
+    }
+    ck_assert_int_eq(result->operation, KVD_OPERATION_SCAN);
+    while ((walk->taken = kvd_page_next(result->page, &entry)) == KVD_OK) {
+        ck_assert_uint_eq(entry.key.len, 1);
+        strncat(walk->keys, entry.key.ptr, 1);
+        ck_assert_uint_eq(entry.meta.value_len, 5);
+        ck_assert_uint_eq(entry.value.len, walk->options.keys_only ? 0 : 5);
+    }
+    if (result->cursor.len > 0 && !walk->stays) {
+        walk->options.cursor = result->cursor;
+        ck_assert_int_eq(kvd_async_scan(async, &walk->options, on_page, walk), KVD_OK);
+    }
+}
+
+static const char *walked(struct walk *walk) {
+    walk->keys[0] = '\0';
+    walk->options.cursor = kvd_bytes(NULL, 0);
+    ck_assert_int_eq(kvd_async_scan(async, &walk->options, on_page, walk), KVD_OK);
+    run();
+    return walk->keys;
+}
+
+static void begin_with_keys(void) {
+    begin();
+    for (const char *key = "abcdefg"; *key; key++) {
+        ck_assert_int_eq(
+            kvd_async_put(async, kvd_bytes(key, 1), kvd_text("value"), NULL, NULL, NULL), KVD_OK);
+    }
+}
+
+START_TEST(a_scan_walks_the_pages_that_are_asked_for) {
+    struct walk walk = {.options = {.verify = true}};
+
+    begin_with_keys();
+    ck_assert_str_eq(walked(&walk), "abcdefg"); /* of puts that were submitted just before */
+    ck_assert_uint_gt(walk.pages, 1);
+    ck_assert_int_eq(walk.taken, KVD_END);
+    walk.options.reverse = true;
+    walk.options.keys_only = true;
+    ck_assert_str_eq(walked(&walk), "gfedcba");
+    walk = (struct walk){.options = {.from = kvd_text("b"), .to = kvd_text("f")}};
+    ck_assert_str_eq(walked(&walk), "bcde");
+    walk.options.page_entries = 1;
+    walk.pages = 0;
+    ck_assert_str_eq(walked(&walk), "bcde");
+    ck_assert_uint_eq(walk.pages, 4);
+    walk = (struct walk){.options = {.limit = 2}, .stays = true};
+    ck_assert_str_eq(walked(&walk), "ab");
+    walk.options.limit = 0;
+    walk.options.prefix = kvd_text("c");
+    ck_assert_str_eq(walked(&walk), "c");
+    ck_assert_uint_eq(walk.last.cursor.len, 0);
+    ck_assert_int_eq(kvd_async_scan(async, NULL, NULL, NULL), KVD_OK);
+    run();
+    end();
+}
+END_TEST
+
+START_TEST(a_scan_of_a_prefix_and_a_range_is_refused_at_once) {
+    struct walk walk = {.options = {.prefix = kvd_text("a"), .from = kvd_text("b")}};
+
+    begin_with_keys();
+    ck_assert_int_eq(kvd_async_scan(async, &walk.options, on_page, &walk), KVD_INVALID);
+    run();
+    ck_assert_uint_eq(walk.pages, 0);
+    end();
+}
+END_TEST
+
+START_TEST(a_value_of_a_page_that_was_damaged_is_told_when_it_is_taken) {
+    struct walk walk = {.options = {.verify = true}};
+
+    begin_with_keys();
+    run();
+    fake.wrong_checksum = true;
+    walk.stays = true;
+    ck_assert_str_eq(walked(&walk), "");
+    ck_assert_int_eq(walk.taken, KVD_CHECKSUM);
+    ck_assert(kvd_async_error(async)[0] != '\0');
+    end();
+}
+END_TEST
+
+START_TEST(a_scan_without_an_answer_ends_as_reads_do) {
+    struct walk walk = {.options = {.limit = 1}};
+
+    begin_with_keys();
+    run();
+    fake.silent = true;
+    ck_assert_int_eq(kvd_async_scan(async, &walk.options, on_page, &walk), KVD_OK);
+    kvd_async_cancel(async);
+    run();
+    ck_assert_uint_eq(walk.pages, 1);
+    ck_assert_int_eq(walk.last.status, KVD_CANCELLED);
+    end();
+}
+END_TEST
+
 START_TEST(a_write_that_was_not_sent_whole_is_not_unknown) {
     static char value[80000];
     struct kvd_bytes bytes = kvd_bytes(value, sizeof value);
@@ -508,4 +626,8 @@ UNIT_MAIN("client_async", callbacks_come_in_the_order_of_the_requests,
           a_refused_tcp_connection_is_told_too, all_addresses_of_a_name_are_tried,
           a_refused_hello_tells_every_request_why, what_hello_does_not_allow_is_refused_in_its_turn,
           both_directions_full_do_not_lock, a_write_that_was_not_sent_whole_is_not_unknown,
-          options_that_are_no_good_are_invalid, without_memory_every_request_still_gets_its_end)
+          options_that_are_no_good_are_invalid, a_scan_walks_the_pages_that_are_asked_for,
+          a_scan_of_a_prefix_and_a_range_is_refused_at_once,
+          a_value_of_a_page_that_was_damaged_is_told_when_it_is_taken,
+          a_scan_without_an_answer_ends_as_reads_do,
+          without_memory_every_request_still_gets_its_end)

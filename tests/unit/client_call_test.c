@@ -276,6 +276,47 @@ START_TEST(a_request_above_frame_max_is_not_sent) {
 }
 END_TEST
 
+START_TEST(pages_of_scans_come_in_their_turn_of_a_pipeline) {
+    const struct kvd_scan_options both = {.prefix = kvd_text("a"), .from = kvd_text("b")};
+    const struct kvd_scan_options bare = {.keys_only = true, .reverse = true};
+    struct kvd_scan_options options = {.verify = true, .limit = 2};
+    struct kvd_result result;
+    struct kvd_entry entry;
+
+    begin();
+    for (const char *key = "abc"; *key; key++) {
+        ck_assert_int_eq(kvd_pipeline_put(db, kvd_bytes(key, 1), kvd_text("v"), NULL), KVD_OK);
+    }
+    ck_assert_int_eq(kvd_pipeline_scan(db, &both), KVD_INVALID);
+    ck_assert_int_eq(kvd_pipeline_scan(db, &options), KVD_OK);
+    ck_assert_int_eq(kvd_pipeline_get(db, kvd_text("c"), NULL), KVD_OK);
+    ck_assert_int_eq(kvd_pipeline_scan(db, &bare), KVD_OK);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(kvd_pipeline_next(db, &result), KVD_OK);
+        ck_assert_ptr_null(result.page);
+    }
+    ck_assert_int_eq(kvd_pipeline_next(db, &result), KVD_OK);
+    ck_assert_int_eq(result.operation, KVD_OPERATION_SCAN);
+    ck_assert_int_eq(kvd_page_next(result.page, &entry), KVD_OK);
+    ck_assert_mem_eq(entry.key.ptr, "a", 1);
+    ck_assert_mem_eq(entry.value.ptr, "v", 1);
+    ck_assert_int_eq(kvd_page_next(result.page, &entry), KVD_OK);
+    ck_assert_int_eq(kvd_page_next(result.page, &entry), KVD_END);
+    ck_assert_uint_gt(result.cursor.len, 0);
+    ck_assert_int_eq(kvd_pipeline_next(db, &result), KVD_OK);
+    ck_assert_mem_eq(result.value.ptr, "v", 1);
+    ck_assert_int_eq(kvd_pipeline_next(db, &result), KVD_OK);
+    ck_assert_int_eq(kvd_page_next(result.page, &entry), KVD_OK);
+    ck_assert_mem_eq(entry.key.ptr, "c", 1);
+    ck_assert_uint_eq(entry.value.len, 0);
+    ck_assert_int_eq(kvd_pipeline_next(db, &result), KVD_END);
+    ck_assert_int_eq(kvd_pipeline_scan(db, NULL), KVD_OK);
+    ck_assert_int_eq(kvd_pipeline_next(db, &result), KVD_OK);
+    ck_assert_int_eq(kvd_pipeline_next(db, &result), KVD_END);
+    end();
+}
+END_TEST
+
 START_TEST(a_warm_connection_allocates_nothing) {
     struct kvd_value value = {0};
     struct kvd_result result;
@@ -329,4 +370,5 @@ UNIT_MAIN("client_call", a_value_comes_back_in_all_three_ways, absent_keys_and_c
           many_keys_are_read_in_as_many_requests_as_needed, a_batch_is_one_commit,
           a_scan_walks_its_pages_both_ways, a_scan_goes_on_from_a_cursor, a_count_adds_its_pages,
           statistics_and_server_info_are_told, a_request_above_frame_max_is_not_sent,
-          a_warm_connection_allocates_nothing, every_allocation_may_fail)
+          pages_of_scans_come_in_their_turn_of_a_pipeline, a_warm_connection_allocates_nothing,
+          every_allocation_may_fail)

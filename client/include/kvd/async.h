@@ -109,6 +109,13 @@ KVD_API enum kvd_status kvd_async_meta(struct kvd_async *async, struct kvd_bytes
                                        const struct kvd_read_options *options,
                                        kvd_result_cb result_cb, void *arg);
 
+/* One page of a scan, as kvd_pipeline_scan: its entries in result->page. For the next page, submit
+ * the same with options.cursor set to result->cursor, in the callback or from a copy later: nothing
+ * comes that was not asked for, so a slow program holds nothing up. Errors: as kvd_async_ping. */
+KVD_API enum kvd_status kvd_async_scan(struct kvd_async *async,
+                                       const struct kvd_scan_options *options,
+                                       kvd_result_cb result_cb, void *arg);
+
 /* Stores. Of all writes, result->version is the version of the commit. Errors: as kvd_async_ping.
  */
 KVD_API enum kvd_status kvd_async_put(struct kvd_async *async, struct kvd_bytes key,

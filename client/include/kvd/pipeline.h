@@ -31,7 +31,10 @@ enum kvd_operation {
     KVD_OPERATION_TOUCH,
     KVD_OPERATION_PERSIST,
     KVD_OPERATION_DELETE_RANGE,
+    KVD_OPERATION_SCAN,
 };
+
+struct kvd_page; /* opaque: the entries of one page of a scan */
 
 /* The end of one request of a pipeline or of an asynchronous handle. */
 struct kvd_result {
@@ -43,8 +46,11 @@ struct kvd_result {
     struct kvd_meta meta; /* get, meta; else zero */
     struct kvd_bytes
         value; /* get; borrowed until the next call on the connection, or the callback's end */
-    uint64_t detail;   /* as kvd_error_detail */
-    const char *error; /* as kvd_error; "" if status is KVD_OK; borrowed likewise */
+    uint64_t detail;         /* as kvd_error_detail */
+    const char *error;       /* as kvd_error; "" if status is KVD_OK; borrowed likewise */
+    struct kvd_page *page;   /* scan: for kvd_page_next; borrowed likewise; else NULL */
+    struct kvd_bytes cursor; /* scan: the cursor of the next page; empty: there is none; borrowed
+                                likewise */
 };
 
 /* Queue one request; nothing is sent. Key and value are copied. Errors: those found without the
@@ -64,6 +70,16 @@ KVD_API enum kvd_status kvd_pipeline_exists(struct kvd *db, struct kvd_bytes key
 /* The record, in result.meta. Errors: as kvd_pipeline_ping. */
 KVD_API enum kvd_status kvd_pipeline_meta(struct kvd *db, struct kvd_bytes key,
                                           const struct kvd_read_options *options);
+
+/* One page of a scan: the first, or, with options.cursor, a later one; its entries in result.page.
+ * options.limit is of the page then, as options.page_entries is. NULL: of all keys. Errors: as
+ * kvd_pipeline_ping, KVD_INVALID (prefix and range). */
+KVD_API enum kvd_status kvd_pipeline_scan(struct kvd *db, const struct kvd_scan_options *options);
+
+/* Takes the next entry of a page, in the order of the scan; what it points to is borrowed as the
+ * page is. Errors: KVD_END when all are taken; KVD_CHECKSUM (options.verify), KVD_PROTOCOL, with a
+ * text in kvd_error or kvd_async_error. */
+KVD_API enum kvd_status kvd_page_next(struct kvd_page *page, struct kvd_entry *entry_out);
 
 /* Stores. Of all writes, result.version will be the version of the commit. Errors: as
  * kvd_pipeline_ping. */

@@ -136,6 +136,20 @@ static bool is_halted(struct commit_pipeline *pipeline) {
     return halted;
 }
 
+/* A row of the times, while some namespace keeps its versions for a time. */
+static void keep_time(struct commit_pipeline *pipeline) {
+    const struct commit_options *options = &pipeline->options;
+    struct store_commit *commit = NULL;
+
+    if (options->times && !commit_log_failed(options->log)) {
+        commit = time_keeper_tick(options->times, store_clock_now_ms(options->clock),
+                                  watermarks_visible(options->marks));
+    }
+    if (commit) {
+        commit_submit(pipeline, &commit, 1);
+    }
+}
+
 static void commit_step(struct step *step) {
     struct commit_pipeline *pipeline = from_step(step);
     uint64_t delay_ms = 0;
@@ -145,6 +159,9 @@ static void commit_step(struct step *step) {
         if (status == STATUS_WOULD_BLOCK) {
             park(pipeline);
             return;
+        }
+        if (pipeline->options.times && time_keeper_is_wanted(pipeline->options.times)) {
+            keep_time(pipeline);
         }
         delay_ms = status == STATUS_BUSY ? STALL_MS : pace_ms(pipeline);
         if (delay_ms > 0) {
@@ -210,20 +227,6 @@ static void vouch(struct commit_pipeline *pipeline, uint64_t written) {
 static bool time_is_old(struct commit_pipeline *pipeline) {
     return store_clock_now_ms(pipeline->options.clock) >
            pipeline->options.log->group_time_ms + TIME_AHEAD_MS;
-}
-
-/* A row of the times, while some namespace keeps its versions for a time. */
-static void keep_time(struct commit_pipeline *pipeline) {
-    const struct commit_options *options = &pipeline->options;
-    struct store_commit *commit = NULL;
-
-    if (options->times && !commit_log_failed(options->log)) {
-        commit = time_keeper_tick(options->times, store_clock_now_ms(options->clock),
-                                  watermarks_visible(options->marks));
-    }
-    if (commit) {
-        commit_submit(pipeline, &commit, 1);
-    }
 }
 
 /* Whether the deletes in the memtable, of average entries, free a worthwhile part of the store. */

@@ -479,6 +479,9 @@ static void wait_in_vain(struct commit_pipeline *pipeline, size_t count) {
 static void make_visible(struct commit_pipeline *pipeline, size_t count) {
     for (size_t i = 0; i < count; i++) {
         commit_catalogue_visible(pipeline->members[i], pipeline->options.namespaces);
+        if (pipeline->members[i]->names_namespace && pipeline->options.times) {
+            time_keeper_want(pipeline->options.times);
+        }
     }
 }
 

@@ -122,6 +122,9 @@ static bool row_is_due(const struct time_keeper *keeper, uint64_t now_ms, uint64
     uint64_t interval_ms = longest_ms / TIME_ROWS_WANTED;
 
     interval_ms = interval_ms > TIME_ROW_MS_MIN ? interval_ms : TIME_ROW_MS_MIN;
+    if (keeper->wanted && keeper->row_count < TIME_ROWS_WANTED) { /* or who sets often fills it */
+        interval_ms = 1;
+    }
     return longest_ms > 0 && visible != keeper->own_version &&
            (keeper->row_count == 0 || now_ms >= keeper->rows[keeper->row_count - 1] + interval_ms);
 }
@@ -161,9 +164,9 @@ static void done_cb(struct store_commit *commit, const struct store_outcome *out
 
 struct store_commit *time_keeper_tick(struct time_keeper *keeper, uint64_t now_ms,
                                       uint64_t visible) {
-    uint64_t longest_ms = longest_retention(keeper);
     struct store_commit *commit = keeper->commit;
     enum status status = STATUS_OK;
+    uint64_t longest_ms;
     bool due;
     size_t deleted;
 
@@ -171,7 +174,9 @@ struct store_commit *time_keeper_tick(struct time_keeper *keeper, uint64_t now_m
         return NULL;
     }
     settle(keeper);
+    longest_ms = longest_retention(keeper);
     due = row_is_due(keeper, now_ms, longest_ms, visible) && make_room(keeper) == STATUS_OK;
+    keeper->wanted = false;
     deleted = rows_useless(keeper, now_ms, longest_ms);
     if (!due && deleted < (longest_ms > 0 ? TIME_ROWS_DELETED / 2 : 1)) {
         return NULL; /* no commit for a few deletes alone, but to end it all */

@@ -3,7 +3,9 @@
  *
  * The tick of the commit lane asks once a second whether there is anything to commit. If the store
  * has changed since the last row: one more row (rows are at least a second apart, and more the
- * longer the retention is, so that TIME_ROWS_WANTED cover it). Rows of which nobody has a use any
+ * longer the retention is, so that TIME_ROWS_WANTED cover it). Right behind a commit that sets a
+ * namespace comes one at once: after a reopen, its retention goes back to the first row that shows
+ * the commit. Rows of which nobody has a use any
  * more are deleted, some with each commit; one that is older than all retention stays: it tells
  * what the store was when the retention began. The commit is an ordinary one, of class LOGGED: a
  * row that a crash undoes makes answers older, never wrong.
@@ -34,6 +36,7 @@ struct time_keeper {
     size_t row_count;
     size_t row_capacity;
     uint64_t own_version; /* of its last commit: no reason for another one */
+    bool wanted;          /* a row at once */
     uint64_t added_ms;    /* what the commit adds; 0: no row */
     size_t deleted;       /* and deletes, of the oldest rows */
 };
@@ -49,6 +52,16 @@ void time_keeper_deinit(struct time_keeper *keeper);
 /* A row found at open, in their order: it is noted in the index too. Errors: CORRUPT, NO_MEMORY. */
 enum status time_keeper_load(struct time_keeper *keeper, struct slice key,
                              struct slice value) MUST_CHECK;
+
+/* The settings of a namespace have become visible: the next tick, which should be at once, makes a
+ * row of it. The commit lane. */
+static inline void time_keeper_want(struct time_keeper *keeper) {
+    keeper->wanted = true;
+}
+
+static inline bool time_keeper_is_wanted(const struct time_keeper *keeper) {
+    return keeper->wanted;
+}
 
 /* A commit, ready to be submitted, or NULL. */
 struct store_commit *time_keeper_tick(struct time_keeper *keeper, uint64_t now_ms,

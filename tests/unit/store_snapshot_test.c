@@ -325,7 +325,7 @@ START_TEST(a_kept_version_and_time_can_be_read_until_the_retention_is_over) {
     expect_at(&fixture, STORE_AT_VERSION, first, "a", "1");
     expect_at(&fixture, STORE_AT_TIME, first_ms + 9999, "a", "1");
     expect_at(&fixture, STORE_AT_TIME, first_ms + 10000, "a", "2");
-    ck_assert_uint_eq(fixture_stat(&fixture, "table_entries"), 3); /* and the setting */
+    ck_assert_uint_eq(fixture_stat(&fixture, "table_entries"), 4); /* and the setting, with its time */
     pass_ms(&fixture, 20000);
     fixture_put(&fixture, "a", "3");
     compact(&fixture);
@@ -333,7 +333,7 @@ START_TEST(a_kept_version_and_time_can_be_read_until_the_retention_is_over) {
     ck_assert_int_eq(get_at(&fixture, STORE_AT_TIME, first_ms + 9999, "a"), STATUS_GONE);
     expect_at(&fixture, STORE_AT_TIME, first_ms + 10000, "a", "2");
     fixture_expect(&fixture, "a", "3");
-    ck_assert_uint_eq(fixture_stat(&fixture, "table_entries"), 3);
+    ck_assert_uint_eq(fixture_stat(&fixture, "table_entries"), 4);
     fixture_deinit(&fixture);
 }
 END_TEST
@@ -395,6 +395,37 @@ START_TEST(retention_holds_over_a_reopen_from_the_first_known_time_on) {
         expect_at(&fixture, STORE_AT_VERSION, versions[2], "a", "2");
         ck_assert_int_eq(get_at(&fixture, STORE_AT_TIME, times[0] - 60000, "a"), STATUS_GONE);
         if (round == 0) {
+            fixture_reopen(&fixture);
+        } else {
+            compact(&fixture);
+        }
+    }
+    fixture_deinit(&fixture);
+}
+END_TEST
+
+/* No tick comes in between, neither before the first reopen nor before any later one. */
+START_TEST(retention_that_has_just_begun_holds_over_reopens) {
+    struct fixture fixture;
+    uint64_t versions[4];
+    char value[16];
+
+    fixture_init(&fixture, 1);
+    fixture_open(&fixture);
+    fixture_put(&fixture, "a", "before");
+    pass_ms(&fixture, 50);
+    keep(&fixture, HOUR_MS, 0);
+    for (int i = 0; i < 4; i++) {
+        snprintf(value, sizeof value, "%d", i);
+        pass_ms(&fixture, 50);
+        versions[i] = put_text(&fixture, "a", value);
+    }
+    for (int round = 0; round < 4; round++) {
+        for (int i = 0; i < 4; i++) {
+            snprintf(value, sizeof value, "%d", i);
+            expect_at(&fixture, STORE_AT_VERSION, versions[i], "a", value);
+        }
+        if (round % 2 == 0) {
             fixture_reopen(&fixture);
         } else {
             compact(&fixture);
@@ -468,5 +499,6 @@ UNIT_MAIN("store snapshots",
           a_time_of_the_future_or_of_the_unknown_past_cannot_be_read,
           a_value_is_read_with_the_expiry_of_the_time_asked_for,
           retention_holds_over_a_reopen_from_the_first_known_time_on,
+          retention_that_has_just_begun_holds_over_reopens,
           an_idle_store_writes_no_times_and_old_ones_are_deleted,
           a_longer_retention_does_not_bring_back_what_has_been_let_go)

@@ -86,6 +86,41 @@ START_TEST(a_row_a_second_while_the_store_changes) {
 }
 END_TEST
 
+START_TEST(a_row_that_is_wanted_comes_at_once) {
+    struct desk desk;
+
+    make(&desk, HOUR_MS);
+    ck_assert_uint_eq(tick(&desk, START_MS, STATUS_OK).rows, 1);
+    desk.version++;
+    ck_assert_uint_eq(tick(&desk, START_MS + 1, STATUS_OK).rows, 0);
+    time_keeper_want(&desk.keeper);
+    ck_assert(time_keeper_is_wanted(&desk.keeper));
+    ck_assert_uint_eq(tick(&desk, START_MS + 1, STATUS_OK).rows, 1);
+    ck_assert(!time_keeper_is_wanted(&desk.keeper));
+    desk.version++;
+    ck_assert_uint_eq(tick(&desk, START_MS + 2, STATUS_OK).rows, 0); /* it was wanted once */
+    time_keeper_want(&desk.keeper);
+    ck_assert_uint_eq(tick(&desk, START_MS + 1, STATUS_OK).rows, 0); /* one a millisecond */
+    unmake(&desk);
+}
+END_TEST
+
+START_TEST(rows_that_are_wanted_too_often_do_not_push_out_the_old_ones) {
+    struct desk desk;
+    uint32_t rows = 0;
+
+    make(&desk, HOUR_MS);
+    for (uint64_t i = 0; i < TIME_ROWS_WANTED + 100; i++) {
+        desk.version++;
+        time_keeper_want(&desk.keeper);
+        rows += tick(&desk, START_MS + i, STATUS_OK).rows;
+    }
+    ck_assert_uint_ge(rows, TIME_ROWS_WANTED);
+    ck_assert_uint_lt(rows, TIME_ROWS_WANTED + 2);
+    unmake(&desk);
+}
+END_TEST
+
 START_TEST(a_long_retention_has_sparser_rows) {
     uint64_t keep_ms = HOUR_MS * 24 * 365;
     uint64_t interval_ms = keep_ms / TIME_ROWS_WANTED;
@@ -187,7 +222,8 @@ START_TEST(a_row_that_is_not_well_formed_is_refused_at_open) {
 END_TEST
 
 UNIT_MAIN("time_keeper", without_retention_nothing_is_committed,
-          a_row_a_second_while_the_store_changes, a_long_retention_has_sparser_rows,
-          rows_go_when_all_retention_is_past_them_but_for_one, a_commit_that_failed_is_made_again,
-          when_retention_ends_all_rows_go, without_memory_it_is_tried_again,
-          a_row_that_is_not_well_formed_is_refused_at_open)
+          a_row_a_second_while_the_store_changes, a_row_that_is_wanted_comes_at_once,
+          rows_that_are_wanted_too_often_do_not_push_out_the_old_ones,
+          a_long_retention_has_sparser_rows, rows_go_when_all_retention_is_past_them_but_for_one,
+          a_commit_that_failed_is_made_again, when_retention_ends_all_rows_go,
+          without_memory_it_is_tried_again, a_row_that_is_not_well_formed_is_refused_at_open)

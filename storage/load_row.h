@@ -4,10 +4,11 @@
  *      key      "load"
  *      value    state u8 | namespace varint | version varint
  *
- *      LOAD_BEGUN   in the log before the edit that installs the tables: should a crash come
- * between the edit and the next row, the next open writes that one LOAD_ENDED   a commit of the
- * version of the load: it makes it visible, and tells the feed that there is something which stands
- * in no commit LOAD_NONE    nothing came of it
+ * - LOAD_BEGUN: in the log before the edit that installs the tables. Should a crash come before the
+ *   next row, the next open writes it.
+ * - LOAD_ENDED: a commit of the version of the load: it makes it visible, and tells the feed that
+ *   there is something which stands in no commit. Of a later version, if the next open wrote it.
+ * - LOAD_NONE: nothing came of it.
  *
  * Pure functions. */
 #ifndef KVD_STORAGE_LOAD_ROW_H

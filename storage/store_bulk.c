@@ -416,7 +416,7 @@ enum status store_bulk_make_good(struct store *store, struct error *error) {
     if (status != STATUS_OK || row.state != LOAD_BEGUN) {
         return status == STATUS_NOT_FOUND ? STATUS_OK : status;
     }
-    row.state = LOAD_ENDED;
+    row.state = watermarks_visible(&store->marks) >= row.version ? LOAD_ENDED : LOAD_NONE;
     status = make_row(store, &row, &commit);
     if (status != STATUS_OK) {
         return error_set(error, status, 0, NULL, ERROR_NO_OFFSET, "the end of a bulk load");

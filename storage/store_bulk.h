@@ -4,8 +4,9 @@
 
 #include "storage/store_state.h"
 
-/* Once commits are taken: tells the feed of a load that a crash broke after it was installed, or
- * shortly before, which cannot be told apart. Errors: CORRUPT, IO, NO_MEMORY. */
+/* Once commits are taken: ends a load that a crash broke after its LOAD_BEGUN. If it had been
+ * installed, versions are above its own, as that edit raised their ceiling: then the feed is told
+ * of it. Errors: CORRUPT, IO, NO_MEMORY. */
 enum status store_bulk_make_good(struct store *store, struct error *error) MUST_CHECK;
 
 #endif

@@ -159,6 +159,7 @@ static inline void feed_follow(struct fixture *fixture, struct feed *feed) {
         ck_assert_msg(feed->result.at_end || feed->result.gap_from > 0 ||
                           memcmp(&before, &feed->position, sizeof before) != 0,
                       "a page that leads nowhere");
+        ck_assert_uint_le(feed->result.gap_from, feed->result.gap_to);
     } while (!feed->result.at_end && feed->result.gap_from == 0);
 }
 

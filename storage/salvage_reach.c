@@ -4,6 +4,10 @@
 #include "storage/load_row.h"
 #include "storage/salvage_segment.h"
 
+static uint64_t larger(uint64_t a, uint64_t b) {
+    return a > b ? a : b;
+}
+
 static enum status group_cb(void *arg, const struct salvage_group *group) {
     uint64_t *next_version = arg;
 
@@ -19,42 +23,87 @@ static enum status commit_cb(void *arg, const struct salvage_commit *commit) {
     return STATUS_OK;
 }
 
-/* The highest version in a segment; 0: it has none. *whole_out: nothing of it is damaged, but for
- * what may be missing at its end. */
+/* What the commit segments tell, the newest ones first. */
+struct log_end {
+    uint64_t next_version; /* 0: there is no commit */
+    bool is_there;         /* a commit segment is; one without a group may be one */
+    bool is_whole;         /* nothing of it is damaged, but for what may be missing at its end */
+};
+
 static enum status look(const struct salvage_files *files, const struct salvage_plan *plan,
-                        uint64_t number, uint64_t *next_version_out, bool *whole_out) {
+                        uint64_t number, struct log_end *end) {
     const struct salvage_segment segment = {.env = files->env,
                                             .dir = files->dir,
                                             .store_id = plan->store_id,
                                             .number = number,
                                             .limit_bytes = UINT64_MAX};
     const struct salvage_segment_callbacks callbacks = {
-        .group_cb = group_cb, .commit_cb = commit_cb, .arg = next_version_out};
+        .group_cb = group_cb, .commit_cb = commit_cb, .arg = &end->next_version};
     struct salvage_segment_result result;
     struct error error;
-    enum status status;
+    enum status status = salvage_segment_walk(&segment, &callbacks, &result, &error);
 
-    *next_version_out = 0;
-    status = salvage_segment_walk(&segment, &callbacks, &result, &error);
-    *whole_out = status == STATUS_OK && result.skipped_bytes == 0 && result.bad_commits == 0;
+    end->is_whole = status == STATUS_OK && result.skipped_bytes == 0 && result.bad_commits == 0;
+    end->is_there |= result.groups == 0 || result.kind == SEGMENT_COMMIT;
     return status == STATUS_NO_MEMORY ? status : STATUS_OK;
 }
 
-enum status salvage_reach(const struct salvage_files *files, const struct salvage_plan *plan,
-                          uint64_t *version_out) {
-    uint64_t next_version = 0;
+static enum status find_log_end(const struct salvage_files *files, const struct salvage_plan *plan,
+                                struct log_end *end_out) {
+    struct log_end end = {.is_whole = true};
     enum status status = STATUS_OK;
-    bool whole = plan->has_store_id;
 
-    *version_out = UINT64_MAX;
-    for (size_t i = files->count; i > 0 && whole && next_version == 0 && status == STATUS_OK; i--) {
+    for (size_t i = files->count; i > 0 && end.is_whole && status == STATUS_OK; i--) {
         const struct salvage_file *file = &files->list[i - 1];
-        if (file->kind == FILE_SEGMENT && file->bytes > 0) {
-            status = look(files, plan, file->number, &next_version, &whole);
+        if (file->kind == FILE_SEGMENT && end.next_version == 0) {
+            status = look(files, plan, file->number, &end);
         }
     }
-    if (status == STATUS_OK && whole && next_version > 0) {
-        *version_out = next_version + LOAD_VERSIONS_ASIDE / 2;
+    *end_out = end;
+    return status;
+}
+
+static bool may_be_of_a_load(const struct salvage_table *table) {
+    return table->version_min == table->version_max && !table->has_system_rows;
+}
+
+/* The highest version that tables show to be committed; 0: there is none. */
+static uint64_t committed_in_tables(const struct salvage_tables *tables) {
+    uint64_t top = 0;
+    uint64_t base = 0;
+
+    for (size_t i = 0; i < tables->count; i++) {
+        top = larger(top, tables->list[i].version_max);
+    }
+    for (size_t i = 0; i < tables->count; i++) {
+        const struct salvage_table *table = &tables->list[i];
+        if (table->version_max < top || !may_be_of_a_load(table)) {
+            base = larger(base, table->version_max); /* after a broken load, nothing is written */
+        }
+    }
+    return base;
+}
+
+/* No table was left without a block that can be read; what is empty was just begun. */
+static bool all_are_readable(const struct salvage_tables *tables) {
+    for (size_t i = 0; i < tables->count; i++) {
+        if (tables->list[i].entries == 0 && tables->list[i].file_bytes > 0) {
+            return false;
+        }
+    }
+    return !tables->some_missing;
+}
+
+enum status salvage_reach(const struct salvage_files *files, const struct salvage_plan *plan,
+                          const struct salvage_tables *tables, uint64_t *version_out) {
+    uint64_t base = committed_in_tables(tables);
+    struct log_end end;
+    enum status status = find_log_end(files, plan, &end);
+
+    base = larger(base, end.next_version);
+    *version_out = UINT64_MAX;
+    if (end.is_there && end.is_whole && base > 0 && all_are_readable(tables)) {
+        *version_out = base + LOAD_VERSIONS_ASIDE / 2;
     }
     return status;
 }

@@ -1,17 +1,32 @@
-/* salvage_reach.h: how far the log goes, which tells the tables of a bulk load that never ended.
+/* salvage_reach.h: how far the store goes, which tells the tables of a bulk load that never ended.
  *
- * A load has a version far above those of its time, and ends with a commit of that version
- * (load_row.h). So tables of versions far above the last commit are of a load whose end never came:
- * with a manifest it would not name them. Without one they must be left out: nobody was told that
- * they count. If the end of the log has been damaged since, nothing is left out. One thread. */
+ *      ordinary tables, ended loads, the log  .......|
+ *      a load that did not end                       |<---- far above ---->| V
+ *                                               base                      the one version in its
+ * tables
+ *
+ * A load has a version far above those of its time, and ends with a commit of that version: a row
+ * of the system namespace, in the log or in a table (load_row.h). So tables of one version, far
+ * above all else that there is, are of a load whose end never came: with a manifest it would not
+ * name them. Without one they must be left out, for nobody was told that they count. Where the end
+ * may have been and is lost, as the log is damaged or missing or a table cannot be read, nothing is
+ * left out. One thread. */
 #ifndef KVD_STORAGE_SALVAGE_REACH_H
 #define KVD_STORAGE_SALVAGE_REACH_H
 
 #include "storage/salvage_plan.h"
+#include "storage/salvage_table.h"
 
-/* Sets *version_out to the highest version that a table may have: UINT64_MAX where that cannot be
- * told. Errors: NO_MEMORY. */
+/* All tables that can be read. */
+struct salvage_tables {
+    const struct salvage_table *list;
+    size_t count;
+    bool some_missing; /* others cannot */
+};
+
+/* Sets *version_out to the highest version that a table or a commit may have: UINT64_MAX where that
+ * cannot be told. Errors: NO_MEMORY. */
 enum status salvage_reach(const struct salvage_files *files, const struct salvage_plan *plan,
-                          uint64_t *version_out) MUST_CHECK;
+                          const struct salvage_tables *tables, uint64_t *version_out) MUST_CHECK;
 
 #endif

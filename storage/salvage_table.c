@@ -297,6 +297,14 @@ static enum status survey_by_search(struct opening *opening) {
 /* ---- All of it --------------------------------------------------------------------------------
  */
 
+/* What is in it: versions from `oldest` to `newest`, and a row that begins it or is as good. */
+static void note_versions(struct salvage_table *table, uint64_t oldest, uint64_t newest,
+                          struct slice ikey) {
+    table->version_min = oldest < table->version_min ? oldest : table->version_min;
+    table->version_max = newest > table->version_max ? newest : table->version_max;
+    table->has_system_rows |= row_namespace(ikey_row(ikey)) == NAMESPACE_SYSTEM;
+}
+
 static enum status count_entries(struct salvage_table *table) {
     struct iterator *iter;
     enum status status = salvage_table_iterator(table, &iter);
@@ -306,9 +314,8 @@ static enum status count_entries(struct salvage_table *table) {
     }
     status = iterator_seek_first(iter);
     while (status == STATUS_OK) {
-        uint64_t version = ikey_version(iter->key);
         table->entries++;
-        table->version_max = version > table->version_max ? version : table->version_max;
+        note_versions(table, ikey_version(iter->key), ikey_version(iter->key), iter->key);
         status = iterator_next(iter);
     }
     iterator_destroy(iter);
@@ -331,8 +338,9 @@ static enum status survey(struct opening *opening) {
     if (status == STATUS_OK) {
         status = count_entries(table);
     }
-    if (table->has_info && table->info.version_max > table->version_max) {
-        table->version_max = table->info.version_max;
+    if (table->has_info) {
+        note_versions(table, table->info.version_min, table->info.version_max,
+                      table->info.smallest);
     }
     if (status == STATUS_OK && table->has_info && table->entries >= table->info.entries) {
         opening->options->gaps->count = gaps_before; /* all is there */
@@ -356,7 +364,8 @@ enum status salvage_table_open(const struct salvage_table_options *options, uint
     char path[ENV_PATH_MAX];
     enum status status = file_path_make(options->dir, FILE_TABLE, number, path);
 
-    *table = (struct salvage_table){.compression = options->compression, .number = number};
+    *table = (struct salvage_table){
+        .compression = options->compression, .number = number, .version_min = UINT64_MAX};
     if (status == STATUS_OK && options->info) {
         status = table_info_copy(options->info, &table->info);
         table->has_info = status == STATUS_OK;

@@ -33,7 +33,9 @@ struct salvage_table {
     uint32_t bad_blocks;  /* where blocks are searched for: stretches without one */
     uint64_t bad_offset;  /* of the first */
     uint64_t entries;     /* in the good blocks */
-    uint64_t version_max; /* of all that were in it, if has_info; else of those */
+    uint64_t version_min; /* of all that were in it, if has_info; else of those */
+    uint64_t version_max; /* likewise */
+    bool has_system_rows; /* likewise: rows of the system namespace */
     uint64_t lost;        /* entries that were there, as far as that is known; else 1 a bad block */
 };
 

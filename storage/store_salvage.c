@@ -32,6 +32,7 @@ struct salvage {
     struct salvage_table *tables; /* owned; those that can be read at all */
     size_t table_count;
     uint64_t table_entries_lost;
+    bool tables_missing;   /* some cannot be opened */
     uint64_t reach;        /* by directory: what is of a higher version does not count */
     bool flushed_is_vague; /* by directory, and a table may have held a later version */
     struct salvage_log log;
@@ -120,7 +121,8 @@ static enum status lose_table(struct salvage *salvage, uint64_t number, const ch
                                    UINT64_MAX);
 }
 
-static enum status read_table(struct salvage *salvage, uint64_t number) {
+/* Adds it to those that can be read. */
+static enum status open_table(struct salvage *salvage, uint64_t number) {
     struct salvage_table *table = &salvage->tables[salvage->table_count];
     const struct salvage_table_options options = {.env = salvage->environment.env,
                                                   .dir = salvage->options->dir,
@@ -130,20 +132,17 @@ static enum status read_table(struct salvage *salvage, uint64_t number) {
     enum status status = salvage_table_open(&options, number, table);
 
     salvage->report.result.files_read++;
-    if (status == STATUS_NO_MEMORY) {
-        return status;
-    }
-    if (status != STATUS_OK) {
+    if (status == STATUS_OK) {
+        salvage->table_count++;
+    } else if (status != STATUS_NO_MEMORY) {
         salvage->flushed_is_vague |= !salvage->plan.by_manifest;
-        return lose_table(salvage, number, "cannot be opened");
+        salvage->tables_missing = true;
+        status = lose_table(salvage, number, "cannot be opened");
     }
-    if (table->version_max > salvage->reach) {
-        salvage_say_file(&salvage->report, FILE_TABLE, number,
-                         "of a bulk load that did not end: left out");
-        salvage_table_close(table);
-        return STATUS_OK;
-    }
-    salvage->table_count++;
+    return status;
+}
+
+static void count_table(struct salvage *salvage, const struct salvage_table *table) {
     salvage->table_entries_lost += table->lost;
     if (!salvage->plan.by_manifest && table->version_max > salvage->plan.flushed_version) {
         salvage->plan.flushed_version = table->version_max;
@@ -151,7 +150,32 @@ static enum status read_table(struct salvage *salvage, uint64_t number) {
     salvage->flushed_is_vague |=
         !salvage->plan.by_manifest && !table->has_info && table->bad_blocks > 0;
     say_table(salvage, table);
-    return STATUS_OK;
+}
+
+/* Leaves out those of a bulk load that did not end: by a manifest, it does not name them. */
+static enum status sift_tables(struct salvage *salvage) {
+    const struct salvage_tables tables = {salvage->tables, salvage->table_count,
+                                          salvage->tables_missing};
+    size_t kept = 0;
+    enum status status = STATUS_OK;
+
+    salvage->reach = UINT64_MAX;
+    if (!salvage->plan.by_manifest) {
+        status = salvage_reach(&salvage->files, &salvage->plan, &tables, &salvage->reach);
+    }
+    for (size_t i = 0; i < salvage->table_count; i++) {
+        struct salvage_table *table = &salvage->tables[i];
+        if (table->version_max > salvage->reach) {
+            salvage_say_file(&salvage->report, FILE_TABLE, table->number,
+                             "of a bulk load that did not end: left out");
+            salvage_table_close(table);
+        } else {
+            count_table(salvage, table);
+            salvage->tables[kept++] = *table;
+        }
+    }
+    salvage->table_count = kept;
+    return status;
 }
 
 static enum status note_lost_tables(struct salvage *salvage) {
@@ -176,21 +200,20 @@ static enum status read_tables(struct salvage *salvage) {
     if (!salvage->tables) {
         return STATUS_NO_MEMORY;
     }
-    salvage->reach = UINT64_MAX;
-    if (!salvage->plan.by_manifest) {
-        status = salvage_reach(&salvage->files, &salvage->plan, &salvage->reach);
-    }
     for (size_t i = 0; i < salvage->files.count && status == STATUS_OK; i++) {
         const struct salvage_file *file = &salvage->files.list[i];
         if (file->kind != FILE_TABLE) {
             continue;
         }
         if (salvage_plan_has_table(&salvage->plan, file->number)) {
-            status = read_table(salvage, file->number);
+            status = open_table(salvage, file->number);
         } else {
             salvage_say_file(&salvage->report, FILE_TABLE, file->number,
                              "the manifest does not name it");
         }
+    }
+    if (status == STATUS_OK) {
+        status = sift_tables(salvage);
     }
     if (status == STATUS_OK) {
         status = note_lost_tables(salvage);

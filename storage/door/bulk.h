@@ -6,8 +6,8 @@
  * reads go on meanwhile and see nothing of the load; when finish returns OK all of it is there, at
  * one version, and on the medium. It takes effect as a commit of that moment: keys that are there
  * are replaced, whatever was written to them since begin; snapshots opened before keep what they
- * saw. It is in no log: the change feed tells a gap in its place (feed.h). A transaction that began
- * before it and writes ends with TXN_TOO_OLD.
+ * saw. It is in no log: the change feed tells a gap in its place (feed.h). A transaction that has
+ * read before it, and writes, ends with TXN_TOO_OLD.
  *
  * A load that met an error, is abandoned, or is broken by a crash has not happened and leaves
  * nothing. All functions but the figures wait for the disk; finish also waits for commits, which

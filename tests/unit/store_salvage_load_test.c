@@ -6,9 +6,10 @@
 
 static struct wreck wreck;
 static struct found_files files;
+static size_t growth; /* of a loaded value over the one before; 0: none is in a segment */
 
 static size_t loaded_bytes(uint32_t n) {
-    return 20 + 50 * (size_t)n;
+    return 20 + growth * n;
 }
 
 static void add_all(struct store_bulk *bulk, uint64_t seed) {
@@ -51,6 +52,7 @@ static void load(uint64_t seed) {
 
 /* Keys before, between, over and behind two loads; the last ones only in the log. */
 static void live(void) {
+    growth = 50;
     wreck_init(&wreck);
     tell_keys(&wreck, 0, "load", (uint32_t[]){0, 3, 90}, (uint32_t[]){300, 20});
     load(1000);
@@ -62,11 +64,15 @@ static void live(void) {
     take_away(&wreck, 0, "load05");
 }
 
-static void expect_equal(const char *what) {
+static void expect_right(const char *what) {
     struct tally tally = wreck_salvage(&wreck);
 
     ck_assert_msg(tally.right == tally.live && tally.astray == 0 && tally.old == 0,
                   "%s: %u of %u, %s", what, tally.right, tally.live, tally.first);
+}
+
+static void expect_equal(const char *what) {
+    expect_right(what);
     ck_assert_uint_eq(wreck.result.entries_lost, 0);
 }
 
@@ -83,13 +89,14 @@ START_TEST(what_was_loaded_is_rebuilt) {
 }
 END_TEST
 
-/* Enough for whole tables, and values in a segment. */
+/* Enough for whole tables, and, with growth, values in a segment. */
 static void add_more(struct store_bulk *bulk) {
     char key[FACT_KEY_BYTES_MAX];
     uint8_t value[THRESHOLD];
 
     for (uint32_t i = 0; i < 6000; i++) {
-        struct store_bulk_entry entry = {.value = slice_make(value, i % 8 == 7 ? THRESHOLD : 400)};
+        struct store_bulk_entry entry = {
+            .value = slice_make(value, growth > 0 && i % 8 == 7 ? THRESHOLD : 400)};
         snprintf(key, sizeof key, "more%05u", i);
         entry.key = slice_from_text(key);
         fill(value, THRESHOLD, i | 1);
@@ -99,7 +106,6 @@ static void add_more(struct store_bulk *bulk) {
 
 START_TEST(a_load_that_a_kill_has_broken_is_not_brought_back) {
     struct store_bulk *bulk;
-    struct tally tally;
 
     live();
     bulk = begin_load(5000);
@@ -112,12 +118,71 @@ START_TEST(a_load_that_a_kill_has_broken_is_not_brought_back) {
     wreck_anew(&wreck);
     files = find_files(&wreck);
     destroy_all(&wreck, &files, FILE_MANIFEST);
-    tally = wreck_salvage(&wreck); /* a table that was just begun is a loss, for all one can tell */
-    ck_assert_msg(tally.right == tally.live && tally.astray == 0 && tally.old == 0, "%s",
-                  tally.first);
+    expect_right(
+        "a broken load, no manifest"); /* a table just begun is a loss, for all one can tell */
+    wreck_deinit(&wreck);
+}
+END_TEST
+
+/* All was flushed, and the log is new: only tables tell how far versions have come. */
+START_TEST(a_broken_load_behind_an_empty_log_is_not_brought_back) {
+    struct store_bulk *bulk;
+
+    growth = 0;
+    wreck_init(&wreck);
+    tell_keys(&wreck, 0, "load", (uint32_t[]){0, 1, 90}, (uint32_t[]){30, 1});
+    do_flush(&wreck);
+    fixture_reopen(&wreck.fixture);
+    bulk = begin_load(5000);
+    add_more(bulk);
+    wreck_kill(&wreck);
+    store_bulk_destroy(bulk);
+    wreck_leave(&wreck);
+    wreck_anew(&wreck);
+    files = find_files(&wreck);
+    destroy_all(&wreck, &files, FILE_MANIFEST);
+    for (uint32_t i = 0; i < files.count; i++) {
+        if (files.list[i].kind == FILE_SEGMENT && files.list[i].size_bytes > 0) {
+            destroy(&wreck, &files.list[i]); /* as when all of it is in tables */
+        }
+    }
+    expect_right("an empty log");
+    wreck_deinit(&wreck);
+}
+END_TEST
+
+/* Its own end, and all that came later, stand in tables; of the log there is an old segment. */
+START_TEST(a_load_that_ended_is_brought_back_though_the_log_is_missing_from_it_on) {
+    bool first = true;
+
+    growth = 0;
+    wreck_init(&wreck);
+    tell_keys(&wreck, 0, "kept", (uint32_t[]){0, 1, 5}, (uint32_t[]){THRESHOLD, 1});
+    do_flush(&wreck);
+    fixture_reopen(&wreck.fixture);
+    load(1000);
+    tell_keys(&wreck, 0, "later", (uint32_t[]){0, 1, 50}, (uint32_t[]){30, 1});
+    do_flush(&wreck);
+    wreck_leave(&wreck);
+    wreck_anew(&wreck);
+    files = find_files(&wreck);
+    destroy_all(&wreck, &files, FILE_MANIFEST);
+    for (uint32_t i = 0; i < files.count; i++) {
+        if (files.list[i].kind == FILE_SEGMENT && !first) {
+            destroy(&wreck, &files.list[i]);
+        }
+        first &= files.list[i].kind != FILE_SEGMENT;
+    }
+    expect_equal("an old segment");
+    wreck_anew(&wreck);
+    destroy_all(&wreck, &files, FILE_MANIFEST);
+    destroy_all(&wreck, &files, FILE_SEGMENT);
+    ck_assert_uint_ge(wreck_salvage(&wreck).right, LOADED + 50);
     wreck_deinit(&wreck);
 }
 END_TEST
 
 UNIT_MAIN("store_salvage_load", what_was_loaded_is_rebuilt,
-          a_load_that_a_kill_has_broken_is_not_brought_back)
+          a_load_that_a_kill_has_broken_is_not_brought_back,
+          a_broken_load_behind_an_empty_log_is_not_brought_back,
+          a_load_that_ended_is_brought_back_though_the_log_is_missing_from_it_on)

@@ -325,7 +325,8 @@ START_TEST(a_kept_version_and_time_can_be_read_until_the_retention_is_over) {
     expect_at(&fixture, STORE_AT_VERSION, first, "a", "1");
     expect_at(&fixture, STORE_AT_TIME, first_ms + 9999, "a", "1");
     expect_at(&fixture, STORE_AT_TIME, first_ms + 10000, "a", "2");
-    ck_assert_uint_eq(fixture_stat(&fixture, "table_entries"), 4); /* and the setting, with its time */
+    ck_assert_uint_eq(fixture_stat(&fixture, "table_entries"),
+                      4); /* and the setting, with its time */
     pass_ms(&fixture, 20000);
     fixture_put(&fixture, "a", "3");
     compact(&fixture);

@@ -122,10 +122,8 @@ static bool row_is_due(const struct time_keeper *keeper, uint64_t now_ms, uint64
     uint64_t interval_ms = longest_ms / TIME_ROWS_WANTED;
 
     interval_ms = interval_ms > TIME_ROW_MS_MIN ? interval_ms : TIME_ROW_MS_MIN;
-    if (keeper->wanted && keeper->row_count < TIME_ROWS_WANTED) { /* or who sets often fills it */
-        interval_ms = 1;
-    }
-    return longest_ms > 0 && visible != keeper->own_version &&
+    interval_ms = keeper->wanted ? 1 : interval_ms;
+    return longest_ms > 0 && (keeper->wanted || visible != keeper->own_version) &&
            (keeper->row_count == 0 || now_ms >= keeper->rows[keeper->row_count - 1] + interval_ms);
 }
 
@@ -175,8 +173,8 @@ struct store_commit *time_keeper_tick(struct time_keeper *keeper, uint64_t now_m
     }
     settle(keeper);
     longest_ms = longest_retention(keeper);
+    keeper->wanted &= longest_ms > 0 && keeper->row_count < TIME_ROWS_AT_ONCE_MAX;
     due = row_is_due(keeper, now_ms, longest_ms, visible) && make_room(keeper) == STATUS_OK;
-    keeper->wanted = false;
     deleted = rows_useless(keeper, now_ms, longest_ms);
     if (!due && deleted < (longest_ms > 0 ? TIME_ROWS_DELETED / 2 : 1)) {
         return NULL; /* no commit for a few deletes alone, but to end it all */
@@ -189,6 +187,7 @@ struct store_commit *time_keeper_tick(struct time_keeper *keeper, uint64_t now_m
     if (status != STATUS_OK) {
         return NULL; /* no memory: in a second again */
     }
+    keeper->wanted &= !due;
     keeper->added_ms = due ? now_ms : 0;
     keeper->deleted = deleted;
     commit->arg = keeper;

@@ -4,8 +4,9 @@
  * The tick of the commit lane asks once a second whether there is anything to commit. If the store
  * has changed since the last row: one more row (rows are at least a second apart, and more the
  * longer the retention is, so that TIME_ROWS_WANTED cover it). Right behind a commit that sets a
- * namespace comes one at once: after a reopen, its retention goes back to the first row that shows
- * the commit. Rows of which nobody has a use any
+ * namespace comes one at once (at most one a millisecond, and while there are fewer than
+ * TIME_ROWS_AT_ONCE_MAX): after a reopen, its retention goes back to the first row that shows the
+ * commit. Rows of which nobody has a use any
  * more are deleted, some with each commit; one that is older than all retention stays: it tells
  * what the store was when the retention began. The commit is an ordinary one, of class LOGGED: a
  * row that a crash undoes makes answers older, never wrong.
@@ -21,6 +22,8 @@
 
 #define TIME_ROWS_WANTED 16384u
 #define TIME_ROWS_MAX 65536u /* half a mebibyte of memory */
+#define TIME_ROWS_AT_ONCE_MAX                                                                      \
+    (TIME_ROWS_MAX / 8 * 3) /* or who sets often would push old ones out */
 #define TIME_ROW_MS_MIN 1000u
 #define TIME_ROWS_DELETED 64u /* by one commit */
 

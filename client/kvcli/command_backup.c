@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static int fail(const struct error *error) {
     char text[ERROR_PATH_MAX + ERROR_TEXT_MAX];
@@ -52,12 +53,27 @@ static void print_backup(const struct backup_run *run) {
     }
 }
 
+/* Whether the backup would take the place of the one that it continues. */
+static bool replaces(const char *path, const char *before) {
+    struct stat target;
+    struct stat source;
+
+    return strcmp(path, "-") != 0 && stat(path, &target) == 0 && stat(before, &source) == 0 &&
+           target.st_dev == source.st_dev && target.st_ino == source.st_ino;
+}
+
 /* Whether a chain of the two can be restored. */
 static int check_chain(const struct options *options, const struct backup_before *before) {
     const char *name = options->namespace_name;
 
     if (before->version == 0) {
         return cli_fail(CLI_USAGE, "versions begin at 1; without --since a backup is complete");
+    }
+    if (before->from_file && replaces(options->arguments[0], options->since)) {
+        return cli_fail(CLI_USAGE,
+                        "%s: is the backup that --since names, which a restore needs beside this "
+                        "one: name another file",
+                        options->since);
     }
     if (!before->from_file || (before->whole && !name)) {
         return CLI_DONE;

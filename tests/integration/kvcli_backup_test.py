@@ -556,6 +556,17 @@ class BackupTest(KvcliCase):
         self.assertTrue(stat.S_ISFIFO(os.stat(self.path("full")).st_mode))
         self.assertFalse(os.path.exists(self.path("full.part")))
 
+    def test_the_backup_that_is_continued_is_not_replaced(self):
+        self.done("put", "k", "v")
+        self.done("backup", self.path("full"), "--hold", "1h")
+        os.link(self.path("full"), self.path("same"))
+        content = self.read(self.path("full"))
+        for target in ("full", "same"):
+            error = self.refused(2, "backup", self.path(target), "--since", self.path("full"), "--force")
+            self.assertIn("name another file", error)
+        self.assertEqual(self.read(self.path("full")), content)
+        self.done("backup", self.path("next"), "--since", self.path("full"))
+
     def test_a_part_that_is_no_file_is_left_alone(self):
         self.write("mine", b"precious")
         os.symlink(self.path("mine"), self.path("full.part"))

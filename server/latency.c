@@ -185,7 +185,7 @@ void latency_lines(struct latency *const *all, uint32_t count,
                    void (*line_cb)(void *arg, const char *name, uint64_t value), void *arg) {
     static const char *const infixes[] = {[LATENCY_ALL] = "", [LATENCY_RECENT] = "_recent"};
     struct latency_view view;
-    char prefix[NAME_BYTES_MAX / 2];
+    char prefix[NAME_BYTES_MAX - 8]; /* before the name of a figure */
 
     for (uint32_t command = 0; command < LATENCY_COMMANDS; command++) {
         for (enum latency_window window = LATENCY_ALL; window <= LATENCY_RECENT; window++) {

@@ -1,7 +1,10 @@
 /* salvage_gaps.c: see salvage_gaps.h. */
 #include "storage/salvage_gaps.h"
 
+#include "protocol/base/assert.h"
 #include "protocol/base/memory.h"
+
+#include <string.h>
 
 #define GAPS_FIRST 16u
 
@@ -47,6 +50,13 @@ enum status salvage_gaps_add(struct salvage_gaps *gaps, struct slice from, struc
         gaps->list[gaps->count++] = gap;
     }
     return status;
+}
+
+void salvage_gaps_remove(struct salvage_gaps *gaps, size_t first, size_t count) {
+    ASSERT(first + count <= gaps->count);
+    memmove(gaps->list + first, gaps->list + first + count,
+            (gaps->count - first - count) * sizeof *gaps->list);
+    gaps->count -= count;
 }
 
 bool salvage_gaps_have(const struct salvage_gaps *gaps, struct slice row, uint64_t version) {

@@ -30,6 +30,10 @@ void salvage_gaps_deinit(struct salvage_gaps *gaps);
 enum status salvage_gaps_add(struct salvage_gaps *gaps, struct slice from, struct slice to,
                              uint64_t version_max) MUST_CHECK;
 
+/* Takes `count` of them out, from the one with this index on: nothing is missing there after all.
+ */
+void salvage_gaps_remove(struct salvage_gaps *gaps, size_t first, size_t count);
+
 /* Whether an entry of the row with this version may be missing. */
 bool salvage_gaps_have(const struct salvage_gaps *gaps, struct slice row, uint64_t version);
 

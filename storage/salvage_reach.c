@@ -84,10 +84,13 @@ static uint64_t committed_in_tables(const struct salvage_tables *tables) {
     return base;
 }
 
-/* No table was left without a block that can be read; what is empty was just begun. */
-static bool all_are_readable(const struct salvage_tables *tables) {
+/* Whether all rows of the system namespace have been read, and none tells of a load of a higher
+ * version than `base`. The last table of a broken load may well be damaged. */
+static bool no_row_tells(const struct salvage_tables *tables, uint64_t base) {
     for (size_t i = 0; i < tables->count; i++) {
-        if (tables->list[i].entries == 0 && tables->list[i].file_bytes > 0) {
+        const struct salvage_table *table = &tables->list[i];
+        bool is_above = table->entries > 0 && may_be_of_a_load(table) && table->version_max > base;
+        if ((table->bad_blocks > 0 && !is_above) || table->load_version > base) {
             return false;
         }
     }
@@ -102,7 +105,7 @@ enum status salvage_reach(const struct salvage_files *files, const struct salvag
 
     base = larger(base, end.next_version);
     *version_out = UINT64_MAX;
-    if (end.is_there && end.is_whole && base > 0 && all_are_readable(tables)) {
+    if (end.is_there && end.is_whole && base > 0 && no_row_tells(tables, base)) {
         *version_out = base + LOAD_VERSIONS_ASIDE / 2;
     }
     return status;

@@ -5,12 +5,12 @@
  *                                               base                      the one version in its
  * tables
  *
- * A load has a version far above those of its time, and ends with a commit of that version: a row
- * of the system namespace, in the log or in a table (load_row.h). So tables of one version, far
- * above all else that there is, are of a load whose end never came: with a manifest it would not
- * name them. Without one they must be left out, for nobody was told that they count. Where the end
- * may have been and is lost, as the log is damaged or missing or a table cannot be read, nothing is
- * left out. One thread. */
+ * A load has a version far above those of its time. When it is whole, a row that tells of it
+ * ("begun", load_row.h) is flushed to a table; then it is installed, and ends with a commit of its
+ * version. So tables of one version, far above all else that there is, of which no row tells, are
+ * of a load that was broken before it was whole: with a manifest it would not name them. Without
+ * one they must be left out, for nobody was told that they count. Where the row may be and is lost,
+ * as the log is damaged or missing or a table cannot be read, nothing is left out. One thread. */
 #ifndef KVD_STORAGE_SALVAGE_REACH_H
 #define KVD_STORAGE_SALVAGE_REACH_H
 

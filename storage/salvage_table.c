@@ -5,8 +5,10 @@
 #include "protocol/base/memory.h"
 #include "storage/block.h"
 #include "storage/block_frame.h"
+#include "storage/entry.h"
 #include "storage/file_name.h"
 #include "storage/ikey.h"
+#include "storage/load_row.h"
 #include "storage/salvage_block.h"
 #include "storage/table_index.h"
 
@@ -305,6 +307,19 @@ static void note_versions(struct salvage_table *table, uint64_t oldest, uint64_t
     table->has_system_rows |= row_namespace(ikey_row(ikey)) == NAMESPACE_SYSTEM;
 }
 
+/* Whether the row tells that a bulk load has come as far as its end, at least. */
+static void note_load(struct salvage_table *table, struct slice row, struct slice bytes) {
+    struct entry entry;
+    struct load_row load;
+
+    if (row_namespace(row) == NAMESPACE_SYSTEM && load_row_is_key(row_user_key(row)) &&
+        entry_load(bytes, &entry) == STATUS_OK && entry.kind == ENTRY_INLINE &&
+        load_row_parse(entry.value, &load) == STATUS_OK && load.state != LOAD_NONE &&
+        load.version > table->load_version) {
+        table->load_version = load.version;
+    }
+}
+
 static enum status count_entries(struct salvage_table *table) {
     struct iterator *iter;
     enum status status = salvage_table_iterator(table, &iter);
@@ -316,6 +331,7 @@ static enum status count_entries(struct salvage_table *table) {
     while (status == STATUS_OK) {
         table->entries++;
         note_versions(table, ikey_version(iter->key), ikey_version(iter->key), iter->key);
+        note_load(table, ikey_row(iter->key), iter->entry);
         status = iterator_next(iter);
     }
     iterator_destroy(iter);
@@ -351,6 +367,8 @@ static enum status survey(struct opening *opening) {
     } else if (status == STATUS_OK) {
         table->lost = table->bad_blocks;
     }
+    table->first_gap = gaps_before;
+    table->gap_count = opening->options->gaps->count - gaps_before;
     return status;
 }
 

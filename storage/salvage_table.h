@@ -30,13 +30,16 @@ struct salvage_table {
     struct salvage_block *blocks; /* owned; the good ones, ascending */
     uint32_t block_count;
     uint32_t block_capacity;
-    uint32_t bad_blocks;  /* where blocks are searched for: stretches without one */
-    uint64_t bad_offset;  /* of the first */
-    uint64_t entries;     /* in the good blocks */
-    uint64_t version_min; /* of all that were in it, if has_info; else of those */
-    uint64_t version_max; /* likewise */
-    bool has_system_rows; /* likewise: rows of the system namespace */
-    uint64_t lost;        /* entries that were there, as far as that is known; else 1 a bad block */
+    uint32_t bad_blocks;   /* where blocks are searched for: stretches without one */
+    uint64_t bad_offset;   /* of the first */
+    uint64_t entries;      /* in the good blocks */
+    uint64_t version_min;  /* of all that were in it, if has_info; else of those */
+    uint64_t version_max;  /* likewise */
+    bool has_system_rows;  /* likewise: rows of the system namespace */
+    uint64_t load_version; /* the highest of a bulk load that its rows tell of (load_row.h) */
+    size_t first_gap;      /* its gaps, in those of the options */
+    size_t gap_count;
+    uint64_t lost; /* entries that were there, as far as that is known; else 1 a bad block */
 };
 
 struct salvage_table_options {

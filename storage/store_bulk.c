@@ -341,7 +341,7 @@ static enum status finish(struct store_bulk *bulk, struct error *error) {
     status = commit_load(bulk, error);
     if (status != STATUS_OK && !bulk->keep_files) {
         enum status written = write_row(bulk, LOAD_NONE, &ignored);
-        (void)written; /* else the next open tells the feed a gap that is none */
+        (void)written; /* else the next open writes it */
     }
     return status;
 }

@@ -152,29 +152,39 @@ static void count_table(struct salvage *salvage, const struct salvage_table *tab
     say_table(salvage, table);
 }
 
-/* Leaves out those of a bulk load that did not end: by a manifest, it does not name them. */
-static enum status sift_tables(struct salvage *salvage) {
-    const struct salvage_tables tables = {salvage->tables, salvage->table_count,
-                                          salvage->tables_missing};
-    size_t kept = 0;
-    enum status status = STATUS_OK;
+/* Takes a table out, with the gaps that it has made. */
+static void leave_out(struct salvage *salvage, size_t index, const char *why) {
+    struct salvage_table *table = &salvage->tables[index];
+    size_t gap_count = table->gap_count;
 
-    salvage->reach = UINT64_MAX;
-    if (!salvage->plan.by_manifest) {
-        status = salvage_reach(&salvage->files, &salvage->plan, &tables, &salvage->reach);
+    salvage_say_file(&salvage->report, FILE_TABLE, table->number, "%s: left out", why);
+    salvage_gaps_remove(&salvage->gaps, table->first_gap, gap_count);
+    salvage_table_close(table);
+    salvage->table_count--;
+    for (size_t i = index; i < salvage->table_count; i++) {
+        salvage->tables[i] = salvage->tables[i + 1];
+        salvage->tables[i].first_gap -= gap_count;
     }
-    for (size_t i = 0; i < salvage->table_count; i++) {
-        struct salvage_table *table = &salvage->tables[i];
-        if (table->version_max > salvage->reach) {
-            salvage_say_file(&salvage->report, FILE_TABLE, table->number,
-                             "of a bulk load that did not end: left out");
-            salvage_table_close(table);
-        } else {
-            count_table(salvage, table);
-            salvage->tables[kept++] = *table;
+}
+
+/* By a directory: leaves out what no manifest would name. */
+static enum status sift_tables(struct salvage *salvage) {
+    struct salvage_tables tables = {.list = salvage->tables,
+                                    .some_missing = salvage->tables_missing};
+    enum status status;
+
+    for (size_t i = salvage->table_count; i > 0; i--) {
+        if (salvage->tables[i - 1].file_bytes == 0) { /* a whole one is synced before it counts */
+            leave_out(salvage, i - 1, "was just begun");
         }
     }
-    salvage->table_count = kept;
+    tables.count = salvage->table_count;
+    status = salvage_reach(&salvage->files, &salvage->plan, &tables, &salvage->reach);
+    for (size_t i = salvage->table_count; i > 0; i--) {
+        if (salvage->tables[i - 1].version_max > salvage->reach) {
+            leave_out(salvage, i - 1, "of a bulk load that did not end");
+        }
+    }
     return status;
 }
 
@@ -212,8 +222,12 @@ static enum status read_tables(struct salvage *salvage) {
                              "the manifest does not name it");
         }
     }
-    if (status == STATUS_OK) {
+    salvage->reach = UINT64_MAX;
+    if (status == STATUS_OK && !salvage->plan.by_manifest) {
         status = sift_tables(salvage);
+    }
+    for (size_t i = 0; i < salvage->table_count; i++) {
+        count_table(salvage, &salvage->tables[i]);
     }
     if (status == STATUS_OK) {
         status = note_lost_tables(salvage);

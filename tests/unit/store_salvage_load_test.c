@@ -64,15 +64,11 @@ static void live(void) {
     take_away(&wreck, 0, "load05");
 }
 
-static void expect_right(const char *what) {
+static void expect_equal(const char *what) {
     struct tally tally = wreck_salvage(&wreck);
 
     ck_assert_msg(tally.right == tally.live && tally.astray == 0 && tally.old == 0,
                   "%s: %u of %u, %s", what, tally.right, tally.live, tally.first);
-}
-
-static void expect_equal(const char *what) {
-    expect_right(what);
     ck_assert_uint_eq(wreck.result.entries_lost, 0);
 }
 
@@ -90,14 +86,14 @@ START_TEST(what_was_loaded_is_rebuilt) {
 END_TEST
 
 /* Enough for whole tables, and, with growth, values in a segment. */
-static void add_more(struct store_bulk *bulk) {
+static void add_more(struct store_bulk *bulk, const char *stem) {
     char key[FACT_KEY_BYTES_MAX];
     uint8_t value[THRESHOLD];
 
     for (uint32_t i = 0; i < 6000; i++) {
         struct store_bulk_entry entry = {
             .value = slice_make(value, growth > 0 && i % 8 == 7 ? THRESHOLD : 400)};
-        snprintf(key, sizeof key, "more%05u", i);
+        snprintf(key, sizeof key, "%s%05u", stem, i);
         entry.key = slice_from_text(key);
         fill(value, THRESHOLD, i | 1);
         ck_assert_int_eq(store_bulk_add(bulk, &entry, &wreck.fixture.error), STATUS_OK);
@@ -109,7 +105,7 @@ START_TEST(a_load_that_a_kill_has_broken_is_not_brought_back) {
 
     live();
     bulk = begin_load(5000);
-    add_more(bulk);
+    add_more(bulk, "more");
     wreck_kill(&wreck);
     store_bulk_destroy(bulk);
     wreck_leave(&wreck);
@@ -118,8 +114,7 @@ START_TEST(a_load_that_a_kill_has_broken_is_not_brought_back) {
     wreck_anew(&wreck);
     files = find_files(&wreck);
     destroy_all(&wreck, &files, FILE_MANIFEST);
-    expect_right(
-        "a broken load, no manifest"); /* a table just begun is a loss, for all one can tell */
+    expect_equal("a broken load, no manifest");
     wreck_deinit(&wreck);
 }
 END_TEST
@@ -134,7 +129,7 @@ START_TEST(a_broken_load_behind_an_empty_log_is_not_brought_back) {
     do_flush(&wreck);
     fixture_reopen(&wreck.fixture);
     bulk = begin_load(5000);
-    add_more(bulk);
+    add_more(bulk, "more");
     wreck_kill(&wreck);
     store_bulk_destroy(bulk);
     wreck_leave(&wreck);
@@ -146,24 +141,41 @@ START_TEST(a_broken_load_behind_an_empty_log_is_not_brought_back) {
             destroy(&wreck, &files.list[i]); /* as when all of it is in tables */
         }
     }
-    expect_right("an empty log");
+    expect_equal("an empty log");
     wreck_deinit(&wreck);
 }
 END_TEST
 
-/* Its own end, and all that came later, stand in tables; of the log there is an old segment. */
-START_TEST(a_load_that_ended_is_brought_back_though_the_log_is_missing_from_it_on) {
-    bool first = true;
+/* Its last table has no end, and rows of it may be missing; of the others none are. */
+START_TEST(a_broken_load_leaves_no_doubt_about_the_rest) {
+    struct fixture *fixture = &wreck.fixture;
+    struct store_bulk *bulk;
 
     growth = 0;
     wreck_init(&wreck);
-    tell_keys(&wreck, 0, "kept", (uint32_t[]){0, 1, 5}, (uint32_t[]){THRESHOLD, 1});
+    tell_keys(&wreck, 0, "load", (uint32_t[]){0, 1, 90}, (uint32_t[]){30, 1});
     do_flush(&wreck);
-    fixture_reopen(&wreck.fixture);
-    load(1000);
-    tell_keys(&wreck, 0, "later", (uint32_t[]){0, 1, 50}, (uint32_t[]){30, 1});
-    do_flush(&wreck);
+    take_away(&wreck, 0, "load05");
+    do_compact_and_collect(&wreck);
+    tell_keys(&wreck, 0, "load", (uint32_t[]){1, 2, 9}, (uint32_t[]){30, 1});
+    ck_assert_int_eq(store_bulk_begin(fixture->store, wreck.ids[0], &bulk, &fixture->error),
+                     STATUS_OK);
+    add_more(bulk, "able");
+    wreck_kill(&wreck);
+    store_bulk_destroy(bulk);
     wreck_leave(&wreck);
+    wreck_anew(&wreck);
+    files = find_files(&wreck);
+    destroy_all(&wreck, &files, FILE_MANIFEST);
+    expect_equal("no doubt");
+    ck_assert_uint_eq(wreck.label_count, 0);
+    wreck_deinit(&wreck);
+}
+END_TEST
+
+static void lose_manifest_and_all_segments_but_the_first(void) {
+    bool first = true;
+
     wreck_anew(&wreck);
     files = find_files(&wreck);
     destroy_all(&wreck, &files, FILE_MANIFEST);
@@ -173,6 +185,33 @@ START_TEST(a_load_that_ended_is_brought_back_though_the_log_is_missing_from_it_o
         }
         first &= files.list[i].kind != FILE_SEGMENT;
     }
+}
+
+/* An old segment, whose values are needed; then a load. */
+static void live_with_an_old_segment(void) {
+    growth = 0;
+    wreck_init(&wreck);
+    tell_keys(&wreck, 0, "kept", (uint32_t[]){0, 1, 5}, (uint32_t[]){THRESHOLD, 1});
+    do_flush(&wreck);
+    fixture_reopen(&wreck.fixture);
+    load(1000);
+}
+
+START_TEST(a_whole_load_is_brought_back_though_the_log_of_its_end_is_missing) {
+    live_with_an_old_segment();
+    wreck_leave(&wreck);
+    lose_manifest_and_all_segments_but_the_first();
+    expect_equal("its begin in a table");
+    wreck_deinit(&wreck);
+}
+END_TEST
+
+START_TEST(a_load_is_brought_back_by_tables_that_are_later) {
+    live_with_an_old_segment();
+    tell_keys(&wreck, 0, "later", (uint32_t[]){0, 1, 50}, (uint32_t[]){30, 1});
+    do_flush(&wreck);
+    wreck_leave(&wreck);
+    lose_manifest_and_all_segments_but_the_first();
     expect_equal("an old segment");
     wreck_anew(&wreck);
     destroy_all(&wreck, &files, FILE_MANIFEST);
@@ -185,4 +224,6 @@ END_TEST
 UNIT_MAIN("store_salvage_load", what_was_loaded_is_rebuilt,
           a_load_that_a_kill_has_broken_is_not_brought_back,
           a_broken_load_behind_an_empty_log_is_not_brought_back,
-          a_load_that_ended_is_brought_back_though_the_log_is_missing_from_it_on)
+          a_broken_load_leaves_no_doubt_about_the_rest,
+          a_whole_load_is_brought_back_though_the_log_of_its_end_is_missing,
+          a_load_is_brought_back_by_tables_that_are_later)

@@ -38,10 +38,8 @@ enum kvd_status kvd_async_meta(struct kvd_async *async, struct kvd_bytes key,
 
 enum kvd_status kvd_async_scan(struct kvd_async *async, const struct kvd_scan_options *options,
                                kvd_result_cb result_cb, void *arg) {
-    const struct kvd_scan_options all = {0};
-    const struct kvd_scan_options *from = options ? options : &all;
-    struct wire_request request = page_request(async->db, from);
-    enum status status = page_check(async->db, from);
+    struct wire_request request;
+    enum status status = page_request(async->db, options, &request);
 
     return status == STATUS_OK ? async_submit(async, &request, result_cb, arg)
                                : result_public(status);

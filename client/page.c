@@ -23,7 +23,8 @@ static uint32_t entries_max(const struct kvd_scan_options *options) {
     return most == UINT32_MAX ? 0 : (uint32_t)most;
 }
 
-struct wire_request page_request(const struct kvd *db, const struct kvd_scan_options *options) {
+static struct wire_request make_request(const struct kvd *db,
+                                        const struct kvd_scan_options *options) {
     const struct kvd_read_options read = {.deadline_ms = options->deadline_ms,
                                           .verify = options->verify && !options->keys_only,
                                           .at = options->at};
@@ -39,6 +40,15 @@ struct wire_request page_request(const struct kvd *db, const struct kvd_scan_opt
     request.range.to = connection_slice(options->to);
     request.range.cursor = connection_slice(options->cursor);
     return request;
+}
+
+enum status page_request(struct kvd *db, const struct kvd_scan_options *options,
+                         struct wire_request *request_out) {
+    const struct kvd_scan_options all = {0};
+    const struct kvd_scan_options *from = options ? options : &all;
+
+    *request_out = make_request(db, from);
+    return page_check(db, from);
 }
 
 enum kvd_status kvd_page_next(struct kvd_page *page, struct kvd_entry *entry_out) {

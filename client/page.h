@@ -17,8 +17,10 @@ struct kvd_page {
 /* Errors: INVALID (prefix and range), TOO_LARGE (cursor). */
 enum status page_check(struct kvd *db, const struct kvd_scan_options *options) MUST_CHECK;
 
-/* The request for the page that `options` begin with, which it borrows from. */
-struct wire_request page_request(const struct kvd *db, const struct kvd_scan_options *options);
+/* The request for the page that `options` (NULL: of all keys) begin with, which it borrows from.
+ * Errors: as page_check. */
+enum status page_request(struct kvd *db, const struct kvd_scan_options *options,
+                         struct wire_request *request_out) MUST_CHECK;
 
 /* Entries that kvd_page_next has not taken yet. */
 static inline uint32_t page_left(const struct kvd_page *page) {

@@ -109,10 +109,8 @@ enum kvd_status kvd_pipeline_meta(struct kvd *db, struct kvd_bytes key,
 }
 
 enum kvd_status kvd_pipeline_scan(struct kvd *db, const struct kvd_scan_options *options) {
-    const struct kvd_scan_options all = {0};
-    const struct kvd_scan_options *from = options ? options : &all;
-    struct wire_request request = page_request(db, from);
-    enum status status = page_check(db, from);
+    struct wire_request request;
+    enum status status = page_request(db, options, &request);
 
     return status == STATUS_OK ? pipeline_queue(db, &request) : result_public(status);
 }

@@ -111,7 +111,9 @@ static enum status fetch(struct kvd_scan *scan) {
 
     scan->options.limit = scan->left;
     scan->options.cursor = kvd_scan_cursor(scan);
-    request = page_request(scan->db, &scan->options);
+    if (status == STATUS_OK) {
+        status = page_request(scan->db, &scan->options, &request);
+    }
     if (status == STATUS_OK) {
         status = connection_call(scan->db, &request, &response);
     }

@@ -170,9 +170,6 @@ static void view_lines(const struct latency_view *view, const char *prefix,
     } percentiles[] = {{"p50", 50000}, {"p99", 99000}, {"p999", 99900}, {"max", 100000}};
     char name[NAME_BYTES_MAX];
 
-    if (view->count == 0) {
-        return;
-    }
     snprintf(name, sizeof name, "%s_count", prefix);
     line_cb(arg, name, view->count);
     for (size_t i = 0; i < sizeof percentiles / sizeof percentiles[0]; i++) {
@@ -190,6 +187,9 @@ void latency_lines(struct latency *const *all, uint32_t count,
     for (uint32_t command = 0; command < LATENCY_COMMANDS; command++) {
         for (enum latency_window window = LATENCY_ALL; window <= LATENCY_RECENT; window++) {
             latency_collect(all, count, command, window, &view);
+            if (view.count == 0) {
+                break; /* and none of late */
+            }
             snprintf(prefix, sizeof prefix, "latency_%s%s", latency_command_name(command),
                      infixes[window]);
             view_lines(&view, prefix, line_cb, arg);

@@ -1,9 +1,8 @@
 /* salvage_reach.h: how far the store goes, which tells the tables of a bulk load that never ended.
  *
- *      ordinary tables, ended loads, the log  .......|
- *      a load that did not end                       |<---- far above ---->| V
- *                                               base                      the one version in its
- * tables
+ *      ordinary tables, ended loads, the log  ....|
+ *      a load that did not end                    |<-- far above -->| V, in all its tables
+ *                                                base
  *
  * A load has a version far above those of its time. When it is whole, a row that tells of it
  * ("begun", load_row.h) is flushed to a table; then it is installed, and ends with a commit of its

@@ -6,10 +6,9 @@
  * longer the retention is, so that TIME_ROWS_WANTED cover it). Right behind a commit that sets a
  * namespace comes one at once (at most one a millisecond, and while there are fewer than
  * TIME_ROWS_AT_ONCE_MAX): after a reopen, its retention goes back to the first row that shows the
- * commit. Rows of which nobody has a use any
- * more are deleted, some with each commit; one that is older than all retention stays: it tells
- * what the store was when the retention began. The commit is an ordinary one, of class LOGGED: a
- * row that a crash undoes makes answers older, never wrong.
+ * commit. Rows of which nobody has a use any more are deleted, some with each commit; one that is
+ * older than all retention stays: it tells what the store was when the retention began. The commit
+ * is an ordinary one, of class LOGGED: a row that a crash undoes makes answers older, never wrong.
  *
  * Threads: load: at open. tick: the commit lane. A commit that it has handed out is completed on
  * any thread; until then there is no other. */
@@ -22,8 +21,8 @@
 
 #define TIME_ROWS_WANTED 16384u
 #define TIME_ROWS_MAX 65536u /* half a mebibyte of memory */
-#define TIME_ROWS_AT_ONCE_MAX                                                                      \
-    (TIME_ROWS_MAX / 8 * 3) /* or who sets often would push old ones out */
+/* Or who sets often would push old ones out. */
+#define TIME_ROWS_AT_ONCE_MAX (TIME_ROWS_MAX / 8 * 3)
 #define TIME_ROW_MS_MIN 1000u
 #define TIME_ROWS_DELETED 64u /* by one commit */
 

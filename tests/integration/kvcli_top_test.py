@@ -31,9 +31,12 @@ class KvcliTopTest(KvcliCase):
         return process
 
     def test_a_page_in_a_pipe_is_plain_text(self):
-        text = self.done("top", "--once", *FAST).decode()
+        for _ in range(10):  # it is woken late where the machine is busy with other things
+            text = self.done("top", "--once", *FAST).decode()
+            if "over 0.2 s" in text:
+                break
         self.assertNotIn("\x1b", text)
-        for line in (r"kvd at unix:\S+, up 0 min \d+ s, \d+ connections, [\d:]{8}, over [\d.]+ s",
+        for line in (r"kvd at unix:\S+, up 0 min \d+ s, \d+ connections, [\d:]{8}, over 0\.2 s",
                      r"requests   [\d.]+/s, refused 0/s, failed 0/s, in .*/s, out .*/s",
                      r"memory     [\d.]+ [KM]iB of 1\.0 GiB, clients .* of 256 MiB",
                      r"segments   \d+, .*, live .*, dead .*", r"gc         0 segments/s, .*",
@@ -74,8 +77,11 @@ class KvcliTopTest(KvcliCase):
         entries = [json.loads(top.stdout.readline()) for _ in range(3)]
         for entry in entries:
             self.assertEqual(len(entry["levels"]), 7)
-        shortest = min(entry["seconds"] for entry in entries)  # others may be late
-        self.assertTrue(0.15 < shortest < 0.8, entries)
+        for _ in range(20):  # one may be late
+            if min(entry["seconds"] for entry in entries) < 0.35:
+                break
+            entries.append(json.loads(top.stdout.readline()))
+        self.assertAlmostEqual(min(entry["seconds"] for entry in entries), 0.2, delta=0.15)
         self.assertLess(entries[0]["time_ms"], entries[2]["time_ms"])
 
     def test_what_makes_no_sense_is_refused(self):

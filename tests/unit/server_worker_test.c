@@ -4,7 +4,7 @@
 #include "tests/unit/server_fixture.h"
 
 #define FAILING_ALLOCATIONS 120 /* more than a whole session makes */
-#define ROUNDS_MAX 8
+#define ROUNDS_MAX 4
 
 /* Everything once. False when the server closed in between. */
 static bool run_session(struct house *house) {

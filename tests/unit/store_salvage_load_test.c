@@ -72,14 +72,18 @@ static void expect_equal(const char *what) {
     ck_assert_uint_eq(wreck.result.entries_lost, 0);
 }
 
+static void lose_manifest(void) {
+    wreck_anew(&wreck);
+    files = find_files(&wreck);
+    destroy_all(&wreck, &files, FILE_MANIFEST);
+}
+
 START_TEST(what_was_loaded_is_rebuilt) {
     live();
     wreck_leave(&wreck);
     wreck_anew(&wreck);
     expect_equal("sound");
-    wreck_anew(&wreck);
-    files = find_files(&wreck);
-    destroy_all(&wreck, &files, FILE_MANIFEST);
+    lose_manifest();
     expect_equal("no manifest");
     wreck_deinit(&wreck);
 }
@@ -100,20 +104,23 @@ static void add_more(struct store_bulk *bulk, const char *stem) {
     }
 }
 
+/* The store is killed in the middle of the load. */
+static void break_load(struct store_bulk *bulk) {
+    wreck_kill(&wreck);
+    store_bulk_destroy(bulk);
+    wreck_leave(&wreck);
+}
+
 START_TEST(a_load_that_a_kill_has_broken_is_not_brought_back) {
     struct store_bulk *bulk;
 
     live();
     bulk = begin_load(5000);
     add_more(bulk, "more");
-    wreck_kill(&wreck);
-    store_bulk_destroy(bulk);
-    wreck_leave(&wreck);
+    break_load(bulk);
     wreck_anew(&wreck);
     expect_equal("a broken load");
-    wreck_anew(&wreck);
-    files = find_files(&wreck);
-    destroy_all(&wreck, &files, FILE_MANIFEST);
+    lose_manifest();
     expect_equal("a broken load, no manifest");
     wreck_deinit(&wreck);
 }
@@ -130,12 +137,8 @@ START_TEST(a_broken_load_behind_an_empty_log_is_not_brought_back) {
     fixture_reopen(&wreck.fixture);
     bulk = begin_load(5000);
     add_more(bulk, "more");
-    wreck_kill(&wreck);
-    store_bulk_destroy(bulk);
-    wreck_leave(&wreck);
-    wreck_anew(&wreck);
-    files = find_files(&wreck);
-    destroy_all(&wreck, &files, FILE_MANIFEST);
+    break_load(bulk);
+    lose_manifest();
     for (uint32_t i = 0; i < files.count; i++) {
         if (files.list[i].kind == FILE_SEGMENT && files.list[i].size_bytes > 0) {
             destroy(&wreck, &files.list[i]); /* as when all of it is in tables */
@@ -161,12 +164,8 @@ START_TEST(a_broken_load_leaves_no_doubt_about_the_rest) {
     ck_assert_int_eq(store_bulk_begin(fixture->store, wreck.ids[0], &bulk, &fixture->error),
                      STATUS_OK);
     add_more(bulk, "able");
-    wreck_kill(&wreck);
-    store_bulk_destroy(bulk);
-    wreck_leave(&wreck);
-    wreck_anew(&wreck);
-    files = find_files(&wreck);
-    destroy_all(&wreck, &files, FILE_MANIFEST);
+    break_load(bulk);
+    lose_manifest();
     expect_equal("no doubt");
     ck_assert_uint_eq(wreck.label_count, 0);
     wreck_deinit(&wreck);
@@ -176,9 +175,7 @@ END_TEST
 static void lose_manifest_and_all_segments_but_the_first(void) {
     bool first = true;
 
-    wreck_anew(&wreck);
-    files = find_files(&wreck);
-    destroy_all(&wreck, &files, FILE_MANIFEST);
+    lose_manifest();
     for (uint32_t i = 0; i < files.count; i++) {
         if (files.list[i].kind == FILE_SEGMENT && !first) {
             destroy(&wreck, &files.list[i]);

@@ -102,8 +102,7 @@ START_TEST(a_row_that_is_wanted_comes_at_once) {
     time_keeper_want(&desk.keeper);
     ck_assert_uint_eq(tick(&desk, START_MS + 1, STATUS_OK).rows, 0); /* one a millisecond */
     ck_assert_uint_eq(tick(&desk, START_MS + 2, STATUS_OK).rows, 1); /* and then it comes */
-    time_keeper_want(
-        &desk.keeper); /* of a commit that its own row came behind, but does not show */
+    time_keeper_want(&desk.keeper); /* its own row came behind a commit that it does not show */
     ck_assert_uint_eq(tick(&desk, START_MS + 3, STATUS_OK).rows, 1);
     unmake(&desk);
 }
